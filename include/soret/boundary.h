@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Conditions on the six faces of the box, for each species. Face f = 2 axis + side: x- x+ y- y+ z- z+.
+
+   Whatever the condition, the flux into a cell at a wall is affine in the concentration of that cell (docs/numerics.md, "Boundaries"),
+
+     inflow = beta - alpha c,        alpha, beta >= 0, integrated over the face
+
+   so residual, Jacobian, smoother and budget treat all conditions alike. */
+#pragma once
+
+#include "soret/model.h"
+#include "soret/temperature.h"
+
+typedef enum {
+  SORET_CLOSED,   /* zero total flux, the default                   */
+  SORET_VALUE,    /* concentration at the face                      */
+  SORET_FLUX,     /* flux into the domain                           */
+  SORET_TRANSFER, /* flux into the domain h (outside - c at face)   */
+  SORET_OUTFLOW   /* no diffusive flux, the velocity carries out    */
+} SoretConditionKind;
+
+typedef struct {
+  SoretConditionKind kind;
+  SoretExpr          value;   /* concentration, flux or h */
+  SoretExpr          outside; /* of transfer              */
+  const SoretNode   *node;
+} SoretCondition;
+
+/* The section `boundaries` as data. */
+typedef struct {
+  PetscInt        num_species;
+  SoretCondition *condition; /* [6][num_species] */
+} SoretBoundarySpec;
+
+PetscErrorCode SoretBoundarySpecRead(SoretInput in, const SoretGridSpec *grid, const SoretModel *model, SoretBoundarySpec *spec);
+PetscErrorCode SoretBoundarySpecDestroy(SoretBoundarySpec *spec);
+PetscErrorCode SoretBoundaryReference(FILE *out);
+
+const char *SoretFaceName(int face);                         /* "x-" */
+const char *SoretConditionName(SoretConditionKind kind);     /* "value" */
+
+static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySpec *spec, int face, PetscInt species)
+{
+  return &spec->condition[face * spec->num_species + species];
+}
+
+/* Does some face hold, exchange or carry away this species, so that its amount is not the initial one? A prescribed flux does not count. */
+PetscBool SoretBoundaryIsOpen(const SoretBoundarySpec *spec, PetscInt species);
+
+/* Coefficients on the faces of this rank. */
+typedef struct {
+  const SoretBoundarySpec *spec;
+  const SoretModel        *model;
+  const SoretGrid         *grid;
+  PetscBool                varies;   /* some formula depends on time */
+  PetscInt                 num[6];   /* cells at the face, 0 if it is not of this rank or closed for all */
+  PetscReal               *alpha[6]; /* [num][num_species]  */
+  PetscReal               *beta[6];  /* [num][num_species]  */
+  PetscReal               *mirror[6]; /* [num][num_species] a correction beyond the wall over that inside, 1 closed, -1 where the value is held: for interpolation between grids */
+} SoretBoundary;
+
+PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary);
+PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
+
+/* Evaluates the formulas at time t with the temperature at the face. Values that are not finite or negative where they may not be
+   are a message and SORET_ERR_INPUT. Collective. */
+PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t);
+
+/* Local indices of cell q of a face; q runs over the other axes, the first of them fastest. */
+void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3]);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The whole case as data: walks the sections of the file, cross-checks them, builds nothing on the grid. */
+#pragma once
+
+#include "soret/output.h"
+#include "soret/solve.h"
+
+typedef struct {
+  SoretInput        in;
+  char             *path, *text;     /* of the case file                            */
+  char             *title;
+  SoretOptional     standard_concentration;
+  SoretGridSpec     grid;
+  SoretField        temperature;
+  SoretModel        model;
+  SoretField       *initial;         /* [num_species]                               */
+  SoretBoundarySpec boundary;
+  SoretTotals       totals;
+  SoretSums         sums;
+  SoretSolveSpec    solve;
+  SoretOutputSpec   output;
+  const SoretNode  *petsc;           /* map of PETSc options, may be NULL           */
+} SoretCase;
+
+/* Reads the file, applies the overrides, checks everything that can be checked without the grid, including files of fields, the number of
+   ranks and the memory of the nodes. All mistakes are printed together: SORET_ERR_INPUT. Collective. */
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c);
+PetscErrorCode SoretCaseDestroy(SoretCase *c);
+
+/* The same from bytes in memory, without looking at files, ranks or memory: for tests and fuzzing. Mistakes are left in c->in. */
+PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length, int num_overrides, char *const overrides[], SoretCase *c);
+
+/* Puts the map `petsc` into the options database; what is there already (the command line) wins. */
+PetscErrorCode SoretCaseInsertOptions(const SoretCase *c);
+
+/* Everything built from a case, in the order in which it depends on each other. */
+typedef struct {
+  SoretGrid        grid;
+  SoretTemperature temperature;
+  SoretBoundary    boundary;
+  SoretOperator    op;
+  Vec              c;        /* concentrations, filled from `initial` */
+} SoretProblem;
+
+/* Collective. Also sets the means of conserved sums that no total prescribes. */
+PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem);
+PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
+
+/* Prints what `soret check` says of a case: unknowns, conserved sums, boundary conditions, stiffness, memory, file size. Collective. */
+PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c);
+
+/* Prints every key: docs/case-reference.md. Not collective. */
+PetscErrorCode SoretCaseReference(FILE *out);

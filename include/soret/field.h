@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   A quantity over space and time: a formula, or a dataset of an HDF5 file interpolated linearly. */
+#pragma once
+
+#include "soret/grid.h"
+#include "soret/h5.h"
+
+typedef struct SoretField_s *SoretField;
+
+/* Reads number | quantity | formula | {file: F.h5, dataset: /path, time: /path}. Files are looked for beside the case file. *field is NULL
+   after a mistake (reported). Not collective: of a file only the names are read; SoretFieldCheck() looks into it.
+
+   unit    - base unit of the values
+   allowed - variables of a formula */
+PetscErrorCode SoretFieldRead(SoretInput in, const SoretNode *node, const char *unit, unsigned allowed, SoretField *field);
+PetscErrorCode SoretFieldCreateConstant(PetscReal value, SoretField *field);
+PetscErrorCode SoretFieldDestroy(SoretField *field);
+
+/* Looks whether file and dataset exist and have the axes [nt][nz][ny][nx] of the problem; mistakes are reported. Collective. */
+PetscErrorCode SoretFieldCheck(SoretInput in, MPI_Comm comm, PetscInt dim, SoretField field);
+
+/* Variables that the value depends on (a file: position, and t if it has a time axis). */
+unsigned SoretFieldUses(SoretField field);
+
+/* Makes the field ready for evaluation at time t by this rank: reads the part of the file around its cells, at the two times
+   around t. Does nothing for formulas. Collective; all ranks pass the same t. */
+PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscReal t);
+
+/* Value at a point in the box of cells of this rank or on its walls, at the time of the last SoretFieldPrepare() for files.
+   point->T is used by formulas of T. */
+PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point);
+
+/* Values at the centres of the cells of this rank, after SoretFieldPrepare().
+
+   T   - [num_cells] for formulas of T, or NULL
+   out - [num_cells] */
+PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal t, const PetscReal T[], PetscReal out[]);
+
+/* The place in the file, for messages; may be NULL. */
+const SoretNode *SoretFieldNode(SoretField field);

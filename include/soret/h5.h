@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Parallel HDF5 files: a thin layer that makes every operation collective and every failure one clear line.
+
+   All functions are collective over the communicator of the file unless they say otherwise. Failure of any rank is failure of all:
+   one line on stderr (file, object, what failed, the system's reason where it is known) and SORET_ERR_IO on all ranks. */
+#pragma once
+
+#include "soret/base.h"
+
+typedef struct SoretH5_s *SoretH5;
+
+/* How a dataset over the grid is stored. */
+typedef struct {
+  PetscBool single;      /* float32 instead of float64                       */
+  int       compression; /* deflate level, 0 none                            */
+} SoretH5Storage;
+
+typedef enum {
+  SORET_H5_CREATE, /* a new file; one of that name that exists is an error */
+  SORET_H5_UPDATE, /* an existing file, for writing                        */
+  SORET_H5_READ
+} SoretH5Mode;
+
+/* Opens a file through MPI-IO. The locking of HDF5 is switched off for it, the format is kept readable for HDF5 1.8. */
+PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, SoretH5 *h5);
+
+/* Closes; a file open for writing is also fsynced, so that what is complete stays readable whatever happens next. */
+PetscErrorCode SoretH5Close(SoretH5 *h5);
+
+PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
+
+/* Makes a group and those above it; one that exists is no error. */
+PetscErrorCode SoretH5MakeGroup(SoretH5 h5, const char *path);
+
+/* Attributes of an object ("/" is the root). Replaced if they exist. Strings are variable-length-free, UTF-8, NUL-terminated. */
+PetscErrorCode SoretH5WriteString(SoretH5 h5, const char *object, const char *name, const char *value);
+PetscErrorCode SoretH5WriteReal(SoretH5 h5, const char *object, const char *name, PetscReal value);
+PetscErrorCode SoretH5WriteInt(SoretH5 h5, const char *object, const char *name, PetscInt64 value);
+
+/* Writes a dataset of which each rank holds a box.
+
+   path       - of the dataset; groups above it are made, an existing dataset is an error
+   rank       - number of axes, 1 to 5, slowest first as HDF5 counts: [nz][ny][nx] or [nz][ny][nx][dim]
+   size       - [rank] global extent
+   start      - [rank] first entry of the box of this rank
+   count      - [rank] extent of that box; 0 entries are allowed
+   data       - the box, contiguous
+   storage    - NULL for float64 without compression
+
+   Chunked; chunks hold about 1 MiB and never more than the extent. */
+PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], const PetscReal data[], const SoretH5Storage *storage);
+
+/* Reads a box of a dataset of floating-point or integer type. */
+PetscErrorCode SoretH5ReadBox(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[]);
+
+/* Extent of a dataset. size - [8]. A path that is no dataset: *rank = -1. */
+PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt size[]);
+
+/* Appends rows to an extendible one-dimensional dataset of float64, made at the first call. All ranks pass the same values. */
+PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);
+
+/* Reads an attribute that is a number; *found is false if there is none. */
+PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name, PetscReal *value, PetscBool *found);
+
+/* Prints what a result file holds: provenance, grid, frames, series, summary. Only rank 0 prints. */
+PetscErrorCode SoretH5Info(MPI_Comm comm, const char *path, FILE *out);
+
+/* Compares two files object by object: datasets of numbers and the attributes `time` and `step` of frames; provenance and timings are
+   not compared. Equal means bitwise equal where rtol = atol = 0, else |a - b| <= atol + rtol max|a| per dataset.
+   Differences are printed on rank 0, worst first. */
+PetscErrorCode SoretH5Compare(MPI_Comm comm, const char *path_a, const char *path_b, PetscReal rtol, PetscReal atol, FILE *out, PetscBool *equal);

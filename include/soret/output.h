@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The result file: frames, series, summary and provenance in one parallel HDF5 file, and XDMF beside it.
+
+   A run writes NAME.h5.<attempt>, closed and synced after each frame, with NAME.h5.<attempt>.xdmf. When it is complete the file gets its
+   final name NAME.h5 (and NAME.xdmf); an existing NAME.h5 is replaced only where that was asked for, and only then
+   (docs/result-file.md). */
+#pragma once
+
+#include "soret/diagnose.h"
+#include "soret/h5.h"
+
+/* Bits of `fields`. */
+enum {
+  SORET_FIELD_CONCENTRATION = 1,
+  SORET_FIELD_FLUX = 2,
+  SORET_FIELD_RATE = 4,
+  SORET_FIELD_SORET = 8,
+  SORET_FIELD_ENTROPY = 16
+};
+
+/* The section `output` as data. */
+typedef struct {
+  char           *file;       /* NULL: no `file` given, named after the case */
+  SoretOptional   every;
+  SoretReals      times;
+  const SoretNode *field_list;
+  unsigned        fields;
+  int             precision;  /* 0 double, 1 single */
+  PetscInt        compression;
+  PetscBool       xdmf, overwrite;
+} SoretOutputSpec;
+
+PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec);
+PetscErrorCode SoretOutputReference(FILE *out);
+
+/* Times of the frames of a transient run between 0 and end, ascending; free with PetscFree. */
+PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, PetscInt *num, PetscReal *times[]);
+
+/* Bytes of one frame. */
+PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature);
+
+/* Refuses, before anything is computed, a file that exists (SORET_ERR_INPUT) or a place that cannot be written (SORET_ERR_IO). Collective. */
+PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm);
+
+typedef struct SoretOutput_s *SoretOutput;
+
+/* Where a result comes from. */
+typedef struct {
+  const char *title, *text; /* of the case, and the whole text of its file */
+  const char *command;      /* command line                                */
+  PetscBool   reduced;      /* reduced units: datasets carry no `units`    */
+} SoretProvenance;
+
+/* Opens a new attempt and writes provenance and grid. Parts are borrowed, texts are not kept. Collective. */
+PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op, const SoretSums *sums, const SoretProvenance *provenance, SoretOutput *output);
+
+/* Adds a row to the series; kept in memory until the next frame. Collective. */
+PetscErrorCode SoretOutputAddRow(SoretOutput output, PetscInt step, PetscReal t, Vec c);
+
+/* Writes a frame, and the series so far. Collective. */
+PetscErrorCode SoretOutputAddFrame(SoretOutput output, PetscInt step, PetscReal t, Vec c);
+
+/* Attributes of /summary. Written with the end. Not collective. */
+PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, PetscReal value);
+PetscErrorCode SoretOutputSummaryInt(SoretOutput output, const char *name, PetscInt64 value);
+PetscErrorCode SoretOutputSummaryString(SoretOutput output, const char *name, const char *value);
+
+/* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
+PetscReal SoretOutputDrift(SoretOutput output);
+
+/* Writes the summary; complete: gives the file its final name. *path gets the name under which the result lies. Collective. */
+PetscErrorCode SoretOutputFinish(SoretOutput output, PetscBool complete, size_t length, char path[]);
+PetscErrorCode SoretOutputDestroy(SoretOutput *output);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Steady states by SNES and transients by TS. Every solver choice can be changed through the PETSc options database; what is set here
+   are defaults by problem. */
+#pragma once
+
+#include "soret/conserve.h"
+
+typedef enum {
+  SORET_STEADY,
+  SORET_TRANSIENT
+} SoretMode;
+
+/* The section `solve` as data. */
+typedef struct {
+  int           mode; /* SoretMode */
+  SoretOptional tolerance, absolute, end, first_step;
+  PetscInt      max_steps;
+  SoretOptional until_steady;
+} SoretSolveSpec;
+
+PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);
+PetscErrorCode SoretSolveReference(FILE *out);
+
+/* How a run ended. */
+typedef struct {
+  PetscBool converged;
+  char      reason[512];        /* one line for the log and the summary; says what to try where converged is false       */
+  char      method[128];        /* the solver, in words                                                                  */
+  PetscReal residual;           /* steady: largest of the ratios of SoretSteadyMeasure; transient: 0                     */
+  PetscInt  newton_iterations, linear_iterations, cycles;
+  PetscInt  steps, rejected;    /* transient                                                                             */
+  PetscInt  scaled;             /* cells in which a correction was scaled to keep concentrations positive                */
+} SoretOutcome;
+
+/* Called after each step (steady: each Newton iteration) and at each output time.
+
+   frame - t is an output time: c is to be written */
+typedef PetscErrorCode (*SoretStepMonitor)(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame);
+
+/* Solves F(c) = 0 with the conserved sums at their means. c holds the initial guess, which is also what cells of immobile sums keep.
+   An unsolvable problem (a sum with net input and no outlet) is refused: message and SORET_ERR_INPUT. Otherwise outcome tells. Collective. */
+PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
+
+/* Integrates from t = 0 to spec->end; monitor gets a frame at 0, at each of `times` (ascending) and at the end. c holds the
+   initial state, and the last good one on return. Collective. */
+PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
+
+/* How far a state is from steady: the largest ratio over conserved combinations of |residual| to gross transport, and over
+   species of |residual| to gross rates, each in the 2-norm over cells (docs/numerics.md, "When is a steady state converged").
+
+   at_floor - the residual is rounding error: it cannot fall further */
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor);
+
+/* Smallest concentration: its value, species and the coordinates of its cell. Collective. */
+PetscErrorCode SoretSmallest(const SoretOperator *op, Vec c, PetscReal *value, PetscInt *species, PetscReal x[3]);
+
+/* Estimated peak memory of a run, bytes over all ranks, for the solver that would be chosen; from measurements (docs/performance.md). */
+PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscReal *bytes, const char **method);

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Writes OUTPUT, a header with the commit of SOURCE; touches it only when the commit changes.
+cmake_minimum_required(VERSION 3.18)
+set(commit "unknown")
+if(GIT)
+  execute_process(COMMAND ${GIT} -C ${SOURCE} rev-parse --short=12 HEAD OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE status ERROR_QUIET)
+  if(status EQUAL 0)
+    set(commit ${found})
+    execute_process(COMMAND ${GIT} -C ${SOURCE} diff --quiet HEAD -- src include CMakeLists.txt RESULT_VARIABLE dirty ERROR_QUIET)
+    if(NOT dirty EQUAL 0)
+      string(APPEND commit "-dirty")
+    endif()
+  endif()
+endif()
+file(CONFIGURE OUTPUT ${OUTPUT} CONTENT "#define SORET_COMMIT \"@commit@\"\n" @ONLY)

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/conserve.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* ---- the section `totals` ---- */
+
+typedef struct {
+  const SoretNode *of;
+  PetscReal        mean;
+} TotalSpec;
+
+static const SoretKey total_keys[] = {
+  {"of", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, offsetof(TotalSpec, of), "a conserved sum of species", .syntax = "`A + 2 A2`"},
+  {"mean", SORET_REAL, "mol/m^3", SORET_REQUIRED, SORET_ANY, offsetof(TotalSpec, mean), "its mean over the fluid volume; steady runs and sweeps only. Without it a conserved sum keeps the mean of `initial`"},
+  {.key = NULL}};
+
+PetscErrorCode SoretTotalsReference(FILE *out)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretKeysPrint(out, "`totals[]`", total_keys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscBool IsNonnegative(PetscInt n, const PetscReal weight[])
+{
+  for (PetscInt i = 0; i < n; i++) {
+    if (weight[i] < 0.0) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
+PetscErrorCode SoretTotalsRead(SoretInput in, const SoretModel *model, SoretTotals *totals)
+{
+  const SoretNode *list = SoretNodeFind(SoretInputRoot(in), "totals");
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(totals, sizeof(*totals)));
+  if (!list || SoretNodeIsNull(list) || model->num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (list->kind != SORET_NODE_LIST) {
+    PetscCall(SoretInputError(in, list, "'totals' must be a list of maps, as in [{of: A + 2 A2, mean: 1.0}]"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(PetscCalloc1(list->size, &totals->total));
+  for (PetscInt k = 0; k < list->size; k++) {
+    SoretTotal *total = &totals->total[totals->num];
+    TotalSpec   spec;
+    PetscBool   ok = PETSC_FALSE;
+
+    PetscCall(SoretInputReadMap(in, list->item[k], list->item[k], "a total", total_keys, &spec));
+    total->node = spec.of ? spec.of : list->item[k];
+    total->mean = spec.mean;
+    PetscCall(PetscCalloc1(PetscMax(model->num_species, 1), &total->weight));
+    totals->num++;
+    if (spec.of) PetscCall(SoretNetworkReadSum(in, spec.of, model->num_species, model->brief, total->weight, &ok));
+    if (ok && spec.mean < 0.0 && IsNonnegative(model->num_species, total->weight)) PetscCall(SoretInputError(in, SoretNodeFind(list->item[k], "mean"), "the mean of a sum of concentrations cannot be negative, found %g", (double)spec.mean));
+    if (!ok) {
+      PetscCall(PetscFree(total->weight));
+      totals->num--;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTotalsDestroy(SoretTotals *totals)
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < totals->num; k++) PetscCall(PetscFree(totals->total[k].weight));
+  PetscCall(PetscFree(totals->total));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- finding the sums ---- */
+
+/* A set of vectors over the species with a growing orthonormal basis beside it, to tell what is new. */
+typedef struct {
+  PetscInt   n, num;
+  PetscReal *basis; /* [num][n] orthonormal */
+} Span;
+
+/* Part of v outside the span, relative to |v|; the direction is left in `rest` (normalised) if it is not negligible. */
+static PetscReal Outside(const Span *span, const PetscReal v[], PetscReal rest[])
+{
+  PetscReal norm = 0.0, left = 0.0;
+
+  for (PetscInt i = 0; i < span->n; i++) {
+    rest[i] = v[i];
+    norm += v[i] * v[i];
+  }
+  for (int twice = 0; twice < 2; twice++) {
+    for (PetscInt b = 0; b < span->num; b++) {
+      const PetscReal *q   = span->basis + b * span->n;
+      PetscReal        dot = 0.0;
+
+      for (PetscInt i = 0; i < span->n; i++) dot += q[i] * rest[i];
+      for (PetscInt i = 0; i < span->n; i++) rest[i] -= dot * q[i];
+    }
+  }
+  for (PetscInt i = 0; i < span->n; i++) left += rest[i] * rest[i];
+  for (PetscInt i = 0; i < span->n && left > 0.0; i++) rest[i] /= sqrt(left);
+  return norm > 0.0 ? sqrt(left / norm) : 0.0;
+}
+
+static PetscBool AddToSpan(Span *span, const PetscReal v[])
+{
+  if (span->num == span->n || Outside(span, v, span->basis + span->num * span->n) < 1.0e-9) return PETSC_FALSE;
+  span->num++;
+  return PETSC_TRUE;
+}
+
+/* Conditions that a conserved sum must fulfil, as rows of a matrix: the reactions that are not off, equal weights of species that
+   a wall turns into each other, and weight 0 of the species in `excluded`. */
+static PetscErrorCode NullSpace(const SoretModel *model, const PetscBool excluded[], PetscInt *num, PetscReal **w)
+{
+  const PetscInt ns   = model->num_species;
+  PetscInt       rows = 0, *matrix;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((model->network.num_reactions + 4 * ns) * ns, &matrix));
+  for (PetscInt r = 0; r < model->network.num_reactions; r++) {
+    if (SoretNetworkIsOff(&model->network, r)) continue;
+    for (PetscInt i = 0; i < ns; i++) matrix[rows * ns + i] = model->network.stoichiometry[r * ns + i];
+    rows++;
+  }
+  for (PetscInt i = 0; i < ns; i++) {
+    for (int axis = 0; axis < 3; axis++) {
+      if (model->species[i].mirror[axis] < 0) continue;
+      matrix[rows * ns + i] += 1;
+      matrix[rows * ns + model->species[i].mirror[axis]] -= 1;
+      rows++;
+    }
+    if (excluded[i]) matrix[rows++ * ns + i] = 1;
+  }
+  PetscCall(SoretNullVectors(rows, ns, matrix, num, w));
+  PetscCall(PetscFree(matrix));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Append(SoretSums *sums, const SoretModel *model, const PetscReal w[])
+{
+  PetscFunctionBegin;
+  PetscCall(PetscArraycpy(sums->w + sums->num * sums->num_species, w, sums->num_species));
+  PetscCall(SoretNetworkPrintSum(model->num_species, model->brief, w, SORET_SUM_NAME, sums->name[sums->num]));
+  sums->num++;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Totals of the case: they must lie in the span of the conserved sums. Immobile parts are conserved cell by cell by themselves. */
+static PetscErrorCode AppendTotals(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, const Span *conserved, Span *chosen, SoretSums *sums)
+{
+  PetscReal rest[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < totals->num; k++) {
+    const SoretTotal *total = &totals->total[k];
+    char              name[SORET_SUM_NAME];
+
+    PetscCall(SoretNetworkPrintSum(model->num_species, model->brief, total->weight, sizeof(name), name));
+    if (Outside(conserved, total->weight, rest) > 1.0e-9) {
+      PetscInt open = -1;
+
+      for (PetscInt i = 0; i < model->num_species; i++) {
+        if (total->weight[i] != 0.0 && SoretBoundaryIsOpen(boundary, i)) open = i;
+      }
+      if (open >= 0) PetscCall(SoretInputError(in, total->node, "'%s' is not conserved: a boundary condition lets species '%s' in and out, so its amount cannot be prescribed", name, model->species[open].name));
+      else PetscCall(SoretInputError(in, total->node, "'%s' is not conserved by the reactions", name));
+      continue;
+    }
+    if (!AddToSpan(chosen, total->weight)) {
+      PetscCall(SoretInputError(in, total->node, "'%s' is fixed already by the totals before it (or by immobile species alone)", name));
+      continue;
+    }
+    sums->mean[sums->num]       = total->mean;
+    sums->prescribed[sums->num] = PETSC_TRUE;
+    PetscCall(Append(sums, model, total->weight));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, SoretSums *sums)
+{
+  const PetscInt ns = model->num_species;
+  PetscBool      none[SORET_MAX_SPECIES] = {PETSC_FALSE}, open[SORET_MAX_SPECIES], moving[SORET_MAX_SPECIES];
+  PetscInt       num_all, num_closed, num_local;
+  PetscReal     *all, *closed, *local;
+  Span           conserved = {ns, 0, NULL}, chosen = {ns, 0, NULL}, measured = {ns, 0, NULL};
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(sums, sizeof(*sums)));
+  sums->num_species = ns;
+  PetscCall(PetscCalloc1(3 * ns * ns, &sums->w));
+  PetscCall(PetscCalloc3(3 * ns, &sums->name, ns, &sums->mean, ns, &sums->prescribed));
+  PetscCall(PetscCalloc3((ns + 1) * ns, &conserved.basis, (ns + 1) * ns, &chosen.basis, (ns + 1) * ns, &measured.basis));
+  for (PetscInt i = 0; i < ns; i++) {
+    open[i]   = SoretBoundaryIsOpen(boundary, i);
+    moving[i] = !SoretModelIsImmobile(model, i);
+  }
+  PetscCall(NullSpace(model, none, &num_all, &all));
+  PetscCall(NullSpace(model, open, &num_closed, &closed));
+  PetscCall(NullSpace(model, moving, &num_local, &local)); /* members all immobile, hence never open */
+
+  for (PetscInt k = 0; k < num_closed; k++) (void)AddToSpan(&conserved, closed + k * ns);
+  for (PetscInt k = 0; k < num_local; k++) (void)AddToSpan(&chosen, local + k * ns);
+  PetscCall(AppendTotals(in, model, boundary, totals, &conserved, &chosen, sums));
+  for (PetscInt k = 0; k < num_closed; k++) {
+    if (AddToSpan(&chosen, closed + k * ns)) PetscCall(Append(sums, model, closed + k * ns));
+  }
+  sums->num_global = sums->num;
+  for (PetscInt k = 0; k < num_local; k++) PetscCall(Append(sums, model, local + k * ns));
+  sums->num_local = num_local;
+  for (PetscInt k = 0; k < sums->num; k++) (void)AddToSpan(&measured, sums->w + k * ns);
+  for (PetscInt k = 0; k < num_all; k++) {
+    if (AddToSpan(&measured, all + k * ns)) PetscCall(Append(sums, model, all + k * ns));
+  }
+  PetscCall(PetscFree3(conserved.basis, chosen.basis, measured.basis));
+  PetscCall(PetscFree(all));
+  PetscCall(PetscFree(closed));
+  PetscCall(PetscFree(local));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsDestroy(SoretSums *sums)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscFree(sums->w));
+  PetscCall(PetscFree3(sums->name, sums->mean, sums->prescribed));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- measuring ---- */
+
+PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretGrid *grid, Vec x, PetscReal mean[], PetscReal scale[])
+{
+  const PetscInt   ns = sums->num_species;
+  PetscReal        amount[SORET_MAX_SPECIES] = {0}, total[SORET_MAX_SPECIES];
+  const PetscReal *c;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(x, &c));
+  for (PetscInt k = 0, q = 0; k < grid->count[2]; k++) {
+    for (PetscInt j = 0; j < grid->count[1]; j++) {
+      const PetscReal area                   = grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
+      PetscReal       row[SORET_MAX_SPECIES] = {0}; /* summed row by row: less rounding than in one go */
+
+      for (PetscInt i = 0; i < grid->count[0]; i++) {
+        const PetscReal dx = grid->width[0][grid->start[0] + i];
+
+        for (PetscInt s = 0; s < ns; s++) row[s] += dx * c[q++];
+      }
+      for (PetscInt s = 0; s < ns; s++) amount[s] += area * row[s];
+    }
+  }
+  PetscCall(VecRestoreArrayRead(x, &c));
+  PetscCallMPI(MPI_Allreduce(amount, total, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
+  for (PetscInt k = 0; k < sums->num; k++) {
+    mean[k] = 0.0;
+    if (scale) scale[k] = 0.0;
+    for (PetscInt s = 0; s < ns; s++) {
+      mean[k] += sums->w[k * ns + s] * total[s] / grid->volume;
+      if (scale) scale[k] += PetscAbsReal(sums->w[k * ns + s] * total[s]) / grid->volume;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[])
+{
+  const PetscInt ns = sums->num_species;
+  PetscReal      part[2 * SORET_MAX_SPECIES] = {0}, total[2 * SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (int face = 0; face < 6; face++) {
+    for (PetscInt s = 0; s < ns && boundary->num[face]; s++) {
+      if (SoretBoundaryCondition(boundary->spec, face, s)->kind != SORET_FLUX) continue;
+      for (PetscInt q = 0; q < boundary->num[face]; q++) {
+        part[s] += boundary->beta[face][q * ns + s];
+        part[ns + s] += PetscAbsReal(boundary->beta[face][q * ns + s]);
+      }
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(part, total, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_SUM, boundary->grid->comm));
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    net[k] = gross[k] = 0.0;
+    for (PetscInt s = 0; s < ns; s++) {
+      net[k] += sums->w[k * ns + s] * total[s];
+      gross[k] += PetscAbsReal(sums->w[k * ns + s]) * total[ns + s];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundary *boundary)
+{
+  PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
+  PetscMPIInt rank;
+  PetscBool   refused = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(boundary->grid->comm, &rank));
+  PetscCall(SoretSumsNetInput(sums, boundary, net, gross));
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    if (PetscAbsReal(net[k]) <= 1.0e-12 * gross[k]) continue;
+    refused = PETSC_TRUE;
+    if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls bring in %g of '%s' per time and nothing takes it out; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", (double)net[k], sums->name[k]);
+  }
+  PetscFunctionReturn(refused ? SORET_ERR_INPUT : PETSC_SUCCESS);
+}

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/grid.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* ---- the section `domain` ---- */
+
+enum { MOST_GRADED = 10000000 }; /* cells of an axis whose edges are computed before the size of the problem is judged */
+
+typedef struct {
+  SoretReals       size, cells, origin;
+  const SoretNode *periodic, *edges, *grading, *solid;
+} DomainSpec;
+
+#define AT(field) offsetof(DomainSpec, field)
+static const SoretKey domain_keys[] = {
+  {"size", SORET_REALS, "m", SORET_REQUIRED, SORET_POSITIVE, AT(size), "extent along each axis; one, two or three entries set the dimension of the problem"},
+  {"cells", SORET_REALS, "1", SORET_REQUIRED, SORET_POSITIVE, AT(cells), "number of cells along each axis"},
+  {"origin", SORET_REALS, "m", SORET_OPTIONAL, SORET_ANY, AT(origin), "coordinates of the lower corner (default 0)"},
+  {"periodic", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(periodic), "axes along which the box is periodic", .syntax = "list of axes: `[x, z]`"},
+  {"edges", SORET_NODE, "m", SORET_OPTIONAL, SORET_ANY, AT(edges), "edges of the cells along an axis, cells + 1 increasing numbers from the origin over the size", .syntax = "map: `{x: [..]}`"},
+  {"grading", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(grading), "graded cells along an axis. `ratio`: width of the last cell over that of the first, a geometric series; `tanh: b`: finer at both ends, edges at (1 + tanh(b (2 s - 1))/tanh(b))/2", .syntax = "map: `{x: {ratio: r}}` or `{x: {tanh: b}}`"},
+  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species (not in this version)", .syntax = "field"},
+  {.key = NULL}};
+
+typedef struct {
+  SoretOptional ratio, tanh;
+} GradingSpec;
+static const SoretKey grading_keys[] = {
+  {"ratio", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-6, 1.0e6), offsetof(GradingSpec, ratio), "width of the last cell over that of the first"},
+  {"tanh", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-6, 15.0), offsetof(GradingSpec, tanh), "strength of the refinement at both ends"},
+  {.key = NULL}};
+
+PetscErrorCode SoretGridReference(FILE *out)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretKeysPrint(out, "`domain`", domain_keys));
+  PetscCall(SoretKeysPrint(out, "`domain.grading.x`", grading_keys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Index of an axis named by a scalar, -1 (reported) if it is none of this problem. */
+static PetscErrorCode ReadAxis(SoretInput in, const SoretNode *node, PetscInt dim, PetscInt *axis)
+{
+  const char *found = node->kind == SORET_NODE_SCALAR && strlen(node->text) == 1 ? strchr(SORET_AXIS_NAMES, node->text[0]) : NULL;
+
+  PetscFunctionBegin;
+  *axis = found ? (PetscInt)(found - SORET_AXIS_NAMES) : -1;
+  if (*axis >= 0 && *axis < dim) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretInputError(in, node, "'%s' is not an axis of this case (%s)", node->text, dim == 1 ? "x" : dim == 2 ? "x, y" : "x, y, z"));
+  *axis = -1;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadPeriodic(SoretInput in, const SoretNode *node, SoretGridSpec *spec)
+{
+  PetscFunctionBegin;
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS);
+  if (node->kind != SORET_NODE_LIST) {
+    PetscCall(SoretInputError(in, node, "expected a list of axes, as in [x, z]"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt k = 0; k < node->size; k++) {
+    PetscInt axis;
+
+    PetscCall(ReadAxis(in, node->item[k], spec->dim, &axis));
+    if (axis < 0) continue;
+    if (spec->n[axis] < 2) PetscCall(SoretInputError(in, node->item[k], "a periodic axis needs at least 2 cells"));
+    else spec->periodic[axis] = PETSC_TRUE;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSpec *spec)
+{
+  PetscFunctionBegin;
+  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
+  if (map->kind != SORET_NODE_MAP) {
+    PetscCall(SoretInputError(in, map, "expected a map of axis to list, as in {x: [0, 0.1, 0.3]}"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt k = 0; k < map->size; k++) {
+    static const SoretKey row = {"edges", SORET_REALS, "m", SORET_REQUIRED, SORET_ANY, 0, ""};
+    SoretReals            list = {0, NULL};
+    PetscInt              axis;
+    PetscBool             ok;
+    PetscReal             tolerance, last;
+
+    PetscCall(ReadAxis(in, map->key[k], spec->dim, &axis));
+    PetscCall(SoretInputReadValue(in, map->item[k], &row, &list, &ok));
+    if (axis < 0 || !ok) continue;
+    if (list.n != spec->n[axis] + 1) {
+      PetscCall(SoretInputError(in, map->item[k], "%" PetscInt_FMT " cells along %c have %" PetscInt_FMT " edges, found %" PetscInt_FMT, spec->n[axis], SORET_AXIS_NAMES[axis], spec->n[axis] + 1, list.n));
+      continue;
+    }
+    for (PetscInt i = 1; i < list.n && ok; i++) {
+      if (list.value[i] > list.value[i - 1]) continue;
+      PetscCall(SoretInputError(in, map->item[k], "edges must increase: entry %" PetscInt_FMT " is %g after %g", i, (double)list.value[i], (double)list.value[i - 1]));
+      ok = PETSC_FALSE;
+    }
+    if (!ok) continue;
+    last      = spec->origin[axis] + spec->size[axis];
+    tolerance = 1.0e-9 * spec->size[axis];
+    if (PetscAbsReal(list.value[0] - spec->origin[axis]) > tolerance || PetscAbsReal(list.value[list.n - 1] - last) > tolerance) {
+      PetscCall(SoretInputError(in, map->item[k], "edges along %c go from %g to %g, but the box goes from %g to %g", SORET_AXIS_NAMES[axis], (double)list.value[0], (double)list.value[list.n - 1], (double)spec->origin[axis], (double)last));
+      continue;
+    }
+    PetscCall(PetscMalloc1(list.n, &spec->edge[axis]));
+    PetscCall(PetscArraycpy(spec->edge[axis], list.value, list.n));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Edges of a geometric series whose last cell is `ratio` times as wide as the first. */
+static void GeometricEdges(PetscInt n, PetscReal origin, PetscReal size, PetscReal ratio, PetscReal edge[])
+{
+  const PetscReal q     = n > 1 ? pow(ratio, 1.0 / (PetscReal)(n - 1)) : 1.0;
+  const PetscReal total = PetscAbsReal(q - 1.0) < 1.0e-12 ? (PetscReal)n : expm1(n * log(q)) / (q - 1.0);
+
+  for (PetscInt i = 0; i <= n; i++) {
+    const PetscReal part = PetscAbsReal(q - 1.0) < 1.0e-12 ? (PetscReal)i : expm1(i * log(q)) / (q - 1.0);
+
+    edge[i] = origin + size * (part / total);
+  }
+}
+
+static void TanhEdges(PetscInt n, PetscReal origin, PetscReal size, PetscReal b, PetscReal edge[])
+{
+  for (PetscInt i = 0; i <= n; i++) edge[i] = origin + size * 0.5 * (1.0 + tanh(b * (2.0 * i / (PetscReal)n - 1.0)) / tanh(b));
+}
+
+static PetscErrorCode ReadGrading(SoretInput in, const SoretNode *map, SoretGridSpec *spec)
+{
+  PetscFunctionBegin;
+  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
+  if (map->kind != SORET_NODE_MAP) {
+    PetscCall(SoretInputError(in, map, "expected a map of axis to grading, as in {x: {ratio: 4}}"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt k = 0; k < map->size; k++) {
+    GradingSpec grading;
+    PetscInt    axis, errors = SoretInputCountErrors(in);
+
+    PetscCall(ReadAxis(in, map->key[k], spec->dim, &axis));
+    PetscCall(SoretInputReadMap(in, map->item[k], map->key[k], "grading", grading_keys, &grading));
+    if (SoretInputCountErrors(in) > errors) continue;
+    if (grading.ratio.given == grading.tanh.given) {
+      PetscCall(SoretInputError(in, map->item[k], "a grading needs one of 'ratio' and 'tanh'"));
+      continue;
+    }
+    if (spec->edge[axis]) {
+      PetscCall(SoretInputError(in, map->key[k], "axis %c has both 'edges' and 'grading'", SORET_AXIS_NAMES[axis]));
+      continue;
+    }
+    if (spec->n[axis] > MOST_GRADED) {
+      PetscCall(SoretInputError(in, map->key[k], "a graded axis has at most %d cells, found %" PetscInt_FMT " along %c", MOST_GRADED, spec->n[axis], SORET_AXIS_NAMES[axis]));
+      continue;
+    }
+    PetscCall(PetscMalloc1(spec->n[axis] + 1, &spec->edge[axis]));
+    if (grading.ratio.given) GeometricEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.ratio.value, spec->edge[axis]);
+    else TanhEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.tanh.value, spec->edge[axis]);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const DomainSpec *domain, SoretGridSpec *spec)
+{
+  PetscFunctionBegin;
+  for (PetscInt axis = 0; axis < spec->dim; axis++) {
+    const PetscReal n = domain->cells.value[axis];
+
+    spec->size[axis]   = domain->size.value[axis];
+    spec->origin[axis] = domain->origin.n ? domain->origin.value[axis] : 0.0;
+    if (n != PetscFloorReal(n)) {
+      PetscCall(SoretInputError(in, node, "the number of cells must be a whole number, found %g", (double)n));
+    } else if (n > 1.0e9) {
+      PetscCall(SoretInputError(in, node, "%g cells along %c are more than soret can index (1e9)", (double)n, SORET_AXIS_NAMES[axis]));
+    } else spec->n[axis] = (PetscInt)n;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
+{
+  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain"), *size;
+  DomainSpec       domain;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(spec, sizeof(*spec)));
+  for (int axis = 0; axis < 3; axis++) {
+    spec->n[axis]    = 1;
+    spec->size[axis] = 1.0;
+  }
+  spec->dim = 1;
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported by the table of the whole case */
+  PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
+  if (domain.solid) PetscCall(SoretInputError(in, domain.solid, "'solid' is not in this version of soret"));
+  size = SoretNodeFind(node, "size");
+  if (size && size->kind == SORET_NODE_LIST && (size->size < 1 || size->size > 3)) {
+    PetscCall(SoretInputError(in, size, "a box has one, two or three axes, found %" PetscInt_FMT " entries", size->size));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (domain.size.n < 1) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
+  spec->dim = domain.size.n;
+  if (domain.cells.n && domain.cells.n != spec->dim) PetscCall(SoretInputError(in, SoretNodeFind(node, "cells"), "'size' has %" PetscInt_FMT " entries, 'cells' has %" PetscInt_FMT, spec->dim, domain.cells.n));
+  if (domain.origin.n && domain.origin.n != spec->dim) PetscCall(SoretInputError(in, SoretNodeFind(node, "origin"), "'size' has %" PetscInt_FMT " entries, 'origin' has %" PetscInt_FMT, spec->dim, domain.origin.n));
+  if (domain.cells.n != spec->dim || (domain.origin.n && domain.origin.n != spec->dim)) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(ReadCells(in, SoretNodeFind(node, "cells"), &domain, spec));
+  PetscCall(ReadPeriodic(in, domain.periodic, spec));
+  PetscCall(ReadEdges(in, domain.edges, spec));
+  PetscCall(ReadGrading(in, domain.grading, spec));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridSpecDestroy(SoretGridSpec *spec)
+{
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) PetscCall(PetscFree(spec->edge[axis]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the grid ---- */
+
+/* Number of ranks along each axis: the factorisation with the smallest surface between ranks that leaves `width` cells at least
+   along every axis. All zero if there is none. PETSc's own choice ignores the minimum and stops with an internal error. */
+static void CutRanks(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt width, PetscInt cut[3])
+{
+  PetscReal best = PETSC_MAX_REAL;
+
+  cut[0] = cut[1] = cut[2] = 0;
+  for (PetscInt z = 1; z <= ranks; z++) {
+    if (ranks % z || spec->n[2] / z < (z > 1 ? width : 1)) continue;
+    for (PetscInt y = 1; y <= ranks / z; y++) {
+      const PetscInt  x = ranks / z / y;
+      const PetscReal nx = (PetscReal)spec->n[0], ny = (PetscReal)spec->n[1], nz = (PetscReal)spec->n[2];
+      PetscReal       surface;
+
+      if ((ranks / z) % y || spec->n[1] / y < (y > 1 ? width : 1) || spec->n[0] / x < (x > 1 ? width : 1)) continue;
+      surface = (x - 1) * ny * nz + (y - 1) * nx * nz + (z - 1) * nx * ny;
+      if (surface < best) {
+        best   = surface;
+        cut[0] = x;
+        cut[1] = y;
+        cut[2] = z;
+      }
+    }
+  }
+}
+
+PetscBool SoretGridFits(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt width, size_t length, char why[])
+{
+  PetscInt cut[3];
+
+  for (PetscInt axis = 0; axis < spec->dim; axis++) {
+    if (spec->n[axis] >= width) continue;
+    (void)PetscSNPrintf(why, length, "ballistic transport needs at least %" PetscInt_FMT " cells along %c, found %" PetscInt_FMT, width, SORET_AXIS_NAMES[axis], spec->n[axis]);
+    return PETSC_FALSE;
+  }
+  CutRanks(spec, ranks, width, cut);
+  if (cut[0]) return PETSC_TRUE;
+  (void)PetscSNPrintf(why, length, "%" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells cannot be cut into boxes for %d ranks; use fewer ranks", spec->n[0], spec->n[1], spec->n[2], ranks);
+  return PETSC_FALSE;
+}
+
+/* Cells of each rank along an axis, as equal as they can be in units of a power of two that leaves each rank at least four: so
+   that cells coarsen in pairs without crossing ranks. The last rank takes the rest. */
+static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
+{
+  PetscInt unit = 1, units, start = 0;
+
+  while (ranks > 1 && n / (2 * unit) >= 4 * ranks) unit *= 2;
+  units = n / unit;
+  for (PetscInt r = 0; r < ranks; r++) {
+    const PetscInt end = r == ranks - 1 ? n : (r + 1) * units / ranks * unit;
+
+    range[r] = end - start;
+    start    = end;
+  }
+}
+
+static PetscErrorCode CreateDMDA(MPI_Comm comm, PetscInt dim, const PetscInt n[], const PetscBool periodic[], const PetscInt cut[], const PetscInt *const range[3], PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm)
+{
+  DMBoundaryType boundary[3];
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) boundary[axis] = axis >= dim ? DM_BOUNDARY_NONE : periodic[axis] ? DM_BOUNDARY_PERIODIC : stencil == DMDA_STENCIL_BOX ? DM_BOUNDARY_GHOSTED : DM_BOUNDARY_NONE;
+  PetscCall(DMDACreate(comm, dm));
+  PetscCall(DMSetDimension(*dm, dim));
+  PetscCall(DMDASetSizes(*dm, n[0], n[1], n[2]));
+  PetscCall(DMDASetNumProcs(*dm, cut[0], dim > 1 ? cut[1] : 1, dim > 2 ? cut[2] : 1));
+  PetscCall(DMDASetOwnershipRanges(*dm, range[0], dim > 1 ? range[1] : NULL, dim > 2 ? range[2] : NULL));
+  PetscCall(DMDASetBoundaryType(*dm, boundary[0], boundary[1], boundary[2]));
+  PetscCall(DMDASetDof(*dm, dof));
+  PetscCall(DMDASetStencilType(*dm, stencil));
+  PetscCall(DMDASetStencilWidth(*dm, width));
+  PetscCall(DMSetUp(*dm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SetAxis(const SoretGridSpec *spec, int axis, SoretGrid *grid)
+{
+  const PetscInt n = spec->n[axis];
+  PetscReal     *edge, *center, *width, *distance;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc4(n + 1, &edge, n, &center, n, &width, n + 1, &distance));
+  for (PetscInt i = 0; i <= n; i++) edge[i] = spec->edge[axis] ? spec->edge[axis][i] : spec->origin[axis] + spec->size[axis] * ((PetscReal)i / (PetscReal)n);
+  for (PetscInt i = 0; i < n; i++) {
+    center[i] = 0.5 * (edge[i] + edge[i + 1]);
+    /* equal cells have equal widths to the last bit, so that a constant conductance is one number */
+    width[i] = spec->edge[axis] ? edge[i + 1] - edge[i] : spec->size[axis] / (PetscReal)n;
+  }
+  for (PetscInt i = 1; i < n; i++) distance[i] = 0.5 * (width[i - 1] + width[i]);
+  distance[0] = grid->periodic[axis] ? 0.5 * (width[0] + width[n - 1]) : 0.5 * width[0];
+  distance[n] = grid->periodic[axis] ? distance[0] : 0.5 * width[n - 1];
+  grid->equal[axis]    = spec->edge[axis] ? PETSC_FALSE : PETSC_TRUE;
+  grid->edge[axis]     = edge;
+  grid->center[axis]   = center;
+  grid->width[axis]    = width;
+  grid->distance[axis] = distance;
+  grid->size[axis]     = spec->size[axis];
+  grid->origin[axis]   = spec->origin[axis];
+  grid->volume *= spec->size[axis];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The grid with a given number of ranks and cells per rank along each axis. */
+static PetscErrorCode CreateGrid(MPI_Comm comm, const SoretGridSpec *spec, const PetscInt cut[3], const PetscInt *const range[3], SoretGrid *grid)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(grid, sizeof(*grid)));
+  grid->comm   = comm;
+  grid->dim    = spec->dim;
+  grid->volume = 1.0;
+  for (int axis = 0; axis < 3; axis++) {
+    grid->n[axis]        = spec->n[axis];
+    grid->periodic[axis] = spec->periodic[axis];
+    PetscCall(SetAxis(spec, axis, grid));
+  }
+  PetscCall(CreateDMDA(comm, spec->dim, spec->n, spec->periodic, cut, range, 1, DMDA_STENCIL_STAR, 1, &grid->da));
+  PetscCall(DMDAGetCorners(grid->da, &grid->start[0], &grid->start[1], &grid->start[2], &grid->count[0], &grid->count[1], &grid->count[2]));
+  grid->num_cells = grid->count[0] * grid->count[1] * grid->count[2];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridCreate(MPI_Comm comm, const SoretGridSpec *spec, PetscInt width, SoretGrid *grid)
+{
+  PetscMPIInt ranks;
+  PetscInt    cut[3], *range[3];
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(comm, &ranks));
+  CutRanks(spec, ranks, width, cut);
+  PetscCheck(cut[0], comm, PETSC_ERR_ARG_OUTOFRANGE, "grid does not fit %d ranks; SoretGridFits() was not asked", ranks);
+  PetscCall(PetscMalloc3(cut[0], &range[0], cut[1], &range[1], cut[2], &range[2]));
+  for (int axis = 0; axis < 3; axis++) CutAxis(spec->n[axis], cut[axis], range[axis]);
+  PetscCall(CreateGrid(comm, spec, cut, (const PetscInt *const *)range, grid));
+  PetscCall(PetscFree3(range[0], range[1], range[2]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Number of ranks and cells of each along the axes. */
+static PetscErrorCode GetCut(const SoretGrid *grid, PetscInt cut[3], const PetscInt *range[3])
+{
+  static const PetscInt one = 1;
+
+  PetscFunctionBegin;
+  PetscCall(DMDAGetInfo(grid->da, NULL, NULL, NULL, NULL, &cut[0], &cut[1], &cut[2], NULL, NULL, NULL, NULL, NULL, NULL));
+  PetscCall(DMDAGetOwnershipRanges(grid->da, &range[0], &range[1], &range[2]));
+  for (int axis = (int)grid->dim; axis < 3; axis++) range[axis] = &one;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible)
+{
+  PetscMPIInt     ranks;
+  const PetscInt *fine_range[3];
+  PetscInt        cut[3], *range[3];
+  SoretGridSpec   spec = {.dim = fine->dim};
+
+  PetscFunctionBegin;
+  *possible = PETSC_TRUE;
+  PetscCallMPI(MPI_Comm_size(fine->comm, &ranks));
+  PetscCall(GetCut(fine, cut, fine_range));
+  PetscCall(PetscMalloc3(cut[0], &range[0], cut[1], &range[1], cut[2], &range[2]));
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt factor = coarsen[axis] ? 2 : 1, n = (fine->n[axis] + factor - 1) / factor;
+
+    spec.n[axis]        = n;
+    spec.size[axis]     = fine->size[axis];
+    spec.origin[axis]   = fine->origin[axis];
+    spec.periodic[axis] = fine->periodic[axis];
+    PetscCall(PetscMalloc1(n + 1, &spec.edge[axis]));
+    for (PetscInt i = 0; i <= n; i++) spec.edge[axis][i] = fine->edge[axis][PetscMin(factor * i, fine->n[axis])];
+    for (PetscInt r = 0; r < cut[axis]; r++) {
+      range[axis][r] = (fine_range[axis][r] + factor - 1) / factor;
+      if (fine_range[axis][r] % factor && r < cut[axis] - 1) *possible = PETSC_FALSE;
+    }
+    /* equal cells stay equal cells, to the last bit */
+    if (fine->n[axis] % factor == 0 && fine->equal[axis]) PetscCall(PetscFree(spec.edge[axis]));
+  }
+  if (*possible) PetscCall(CreateGrid(fine->comm, &spec, cut, (const PetscInt *const *)range, coarse));
+  else if (!aligned) {
+    CutRanks(&spec, ranks, 1, cut);
+    *possible = cut[0] ? PETSC_TRUE : PETSC_FALSE;
+    if (*possible) PetscCall(SoretGridCreate(fine->comm, &spec, 1, coarse));
+  }
+  PetscCall(PetscFree3(range[0], range[1], range[2]));
+  PetscCall(SoretGridSpecDestroy(&spec));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridDestroy(SoretGrid *grid)
+{
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) {
+    if (grid->edge[axis]) PetscCall(PetscFree4(grid->edge[axis], grid->center[axis], grid->width[axis], grid->distance[axis]));
+  }
+  PetscCall(DMDestroy(&grid->da));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm)
+{
+  const PetscInt *range[3];
+  PetscInt        cut[3];
+
+  PetscFunctionBegin;
+  PetscCall(GetCut(grid, cut, range));
+  PetscCall(CreateDMDA(grid->comm, grid->dim, grid->n, grid->periodic, cut, range, dof, stencil, width, dm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side)
+{
+  if (axis >= grid->dim || grid->periodic[axis]) return PETSC_FALSE;
+  if (side == 0) return grid->start[axis] == 0 ? PETSC_TRUE : PETSC_FALSE;
+  return grid->start[axis] + grid->count[axis] == grid->n[axis] ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3])
+{
+  PetscReal area = 1.0;
+
+  for (int k = 0; k < 3; k++) {
+    if (k != axis) area *= grid->width[k][ijk[k]];
+  }
+  return area;
+}
+
+PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3])
+{
+  return grid->width[0][ijk[0]] * grid->width[1][ijk[1]] * grid->width[2][ijk[2]];
+}
+
+/* ---- exchange of layers ---- */
+
+/* Rank of the neighbour across a side, MPI_PROC_NULL at a wall. DMDA numbers the ranks of its box x fastest (DMDAGetNeighbors() knows
+   nothing in one dimension). */
+static PetscErrorCode FindNeighbors(SoretHalo *halo)
+{
+  const SoretGrid *grid = halo->grid;
+  PetscInt         cut[3];
+  PetscMPIInt      rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
+  PetscCall(DMDAGetInfo(grid->da, NULL, NULL, NULL, NULL, &cut[0], &cut[1], &cut[2], NULL, NULL, NULL, NULL, NULL, NULL));
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt stride = axis == 0 ? 1 : axis == 1 ? cut[0] : cut[0] * cut[1], place = rank / stride % cut[axis];
+
+    for (int side = 0; side < 2; side++) {
+      const PetscInt next = (place + (side ? 1 : -1) + cut[axis]) % cut[axis];
+
+      halo->neighbor[axis][side] = axis >= grid->dim || SoretGridHasWall(grid, axis, side) ? MPI_PROC_NULL : (PetscMPIInt)(rank + (next - place) * stride);
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHaloCreate(const SoretGrid *grid, PetscInt dof, PetscInt width, SoretHalo *halo)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(halo, sizeof(*halo)));
+  halo->grid  = grid;
+  halo->dof   = dof;
+  halo->width = width;
+  PetscCall(FindNeighbors(halo));
+  for (int axis = 0; axis < grid->dim; axis++) {
+    for (int k = 0; k < 3; k++) halo->count[axis][k] = k == axis ? width : grid->count[k];
+    halo->length[axis] = halo->count[axis][0] * halo->count[axis][1] * halo->count[axis][2] * dof;
+    for (int side = 0; side < 2; side++) PetscCall(PetscCalloc2(halo->length[axis], &halo->send[axis][side], halo->length[axis], &halo->recv[axis][side]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHaloDestroy(SoretHalo *halo)
+{
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) {
+    for (int side = 0; side < 2; side++) {
+      if (halo->send[axis][side]) PetscCall(PetscFree2(halo->send[axis][side], halo->recv[axis][side]));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void SoretHaloSendStart(const SoretHalo *halo, int axis, int side, PetscInt start[3])
+{
+  start[0] = start[1] = start[2] = 0;
+  if (side == 1) start[axis] = halo->grid->count[axis] - halo->width;
+}
+
+PetscErrorCode SoretHaloBegin(SoretHalo *halo)
+{
+  PetscFunctionBegin;
+  halo->num_requests = 0;
+  for (int axis = 0; axis < halo->grid->dim; axis++) {
+    for (int side = 0; side < 2; side++) {
+      PetscMPIInt n;
+
+      PetscCall(PetscMPIIntCast(halo->length[axis], &n));
+      if (halo->neighbor[axis][side] == MPI_PROC_NULL) continue;
+      /* what leaves through the high side arrives at the low side of the neighbour: the tag is the side of arrival */
+      PetscCallMPI(MPI_Irecv(halo->recv[axis][side], n, MPIU_REAL, halo->neighbor[axis][side], 2 * axis + side, halo->grid->comm, &halo->request[halo->num_requests++]));
+      PetscCallMPI(MPI_Isend(halo->send[axis][side], n, MPIU_REAL, halo->neighbor[axis][side], 2 * axis + (1 - side), halo->grid->comm, &halo->request[halo->num_requests++]));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHaloEnd(SoretHalo *halo)
+{
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Waitall(halo->num_requests, halo->request, MPI_STATUSES_IGNORE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[])
+{
+  const SoretGrid *grid = halo->grid;
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < grid->dim; axis++) {
+    for (int side = 0; side < 2; side++) {
+      const PetscInt *n = halo->count[axis], row = n[0] * halo->dof;
+      PetscReal      *out = halo->send[axis][side];
+      PetscInt        start[3];
+
+      if (halo->neighbor[axis][side] == MPI_PROC_NULL) continue;
+      SoretHaloSendStart(halo, axis, side, start);
+      for (PetscInt k = start[2]; k < start[2] + n[2]; k++) {
+        for (PetscInt j = start[1]; j < start[1] + n[1]; j++, out += row) PetscCall(PetscArraycpy(out, value + ((k * grid->count[1] + j) * grid->count[0] + start[0]) * halo->dof, row));
+      }
+    }
+  }
+  PetscCall(SoretHaloBegin(halo));
+  PetscCall(SoretHaloEnd(halo));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])
+{
+  const SoretGrid *grid = halo->grid;
+  PetscInt         p[3] = {ijk[0], ijk[1], ijk[2]};
+
+  for (int axis = 0; axis < grid->dim; axis++) {
+    const int       side = ijk[axis] < 0 ? 0 : 1;
+    const PetscInt *n    = halo->count[axis];
+
+    if (ijk[axis] >= 0 && ijk[axis] < grid->count[axis]) continue;
+    if (halo->neighbor[axis][side] != MPI_PROC_NULL) {
+      p[axis] = side ? 0 : halo->width - 1;
+      return halo->recv[axis][side][((p[2] * n[1] + p[1]) * n[0] + p[0]) * halo->dof];
+    }
+    p[axis] = side ? grid->count[axis] - 1 : 0;
+  }
+  return value[((p[2] * grid->count[1] + p[1]) * grid->count[0] + p[0]) * halo->dof];
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The stencils of soret, and nothing else: pure functions over one row of cells, without allocation, MPI or PETSc objects.
+
+   A row is contiguous in x with the species fastest: entry q = i ns + s; its neighbours lie at q - step and q + step with step = ns along x,
+   one row length along y, and in the neighbouring plane along z. The flat row has no inner loop over species: that loop cost a
+   factor of three (docs/numerics.md). */
+#pragma once
+
+#include <math.h>
+#include <petscsys.h>
+
+/* The face flux, the only one: from lo to hi, with u = b c and conductance g (area times a over distance). */
+static inline PetscReal SoretFaceFlux(PetscReal g, PetscReal u_lo, PetscReal u_hi)
+{
+  return g * (u_lo - u_hi);
+}
+
+/* Conductance per area of two half cells in series, of lengths d and conductivities a. */
+static inline PetscReal SoretConductance(PetscReal a_lo, PetscReal d_lo, PetscReal a_hi, PetscReal d_hi)
+{
+  return a_lo * a_hi / (a_hi * d_lo + a_lo * d_hi);
+}
+
+/* Exponential fitting: with a velocity the flux through a face is g' (u_lo - u_hi) + w (u_lo + u_hi)/2, where w = v/b and
+   g' = g (p/2) coth(p/2), p = w/g (Scharfetter and Gummel 1969; exact for constant coefficients, positive at any p). */
+static inline void SoretFitted(PetscReal g, PetscReal w, PetscReal *fitted)
+{
+  const PetscReal half = 0.5 * w / g;
+
+  if (!(g > 0.0)) *fitted = 0.5 * fabs(w); /* upwind, the limit g -> 0 */
+  else *fitted = fabs(half) < 1.0e-4 ? g * (1.0 + half * half / 3.0) : g * half / tanh(half);
+}
+
+/* u = b c for a row. */
+static inline void SoretKernelScaleRow(PetscInt m, const PetscReal *restrict b, const PetscReal *restrict c, PetscReal *restrict u)
+{
+  for (PetscInt q = 0; q < m; q++) u[q] = b[q] * c[q];
+}
+
+/* Adds the net outflow through the faces of the cells of a row where conductances are products of one factor per axis (constant a).
+
+   m            - entries of the row
+   ns           - species
+   area         - dy dz of the row
+   gx           - [m + ns] conductance of the lower x faces per area, the last ns entries those of the upper end
+   dx           - [m] width of the cell times a
+   g[4]         - conductance per dx and a of the faces y-, y+, z-, z+ of the row; 0 where closed or beyond the dimension
+   u            - row, with one cell more on both sides
+   uy0 ... uz1  - neighbouring rows
+   f            - added to */
+static inline void SoretKernelAddUniformRow(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], const PetscReal *u, const PetscReal *uy0, const PetscReal *uy1, const PetscReal *uz0, const PetscReal *uz1, PetscReal *restrict f)
+{
+  const PetscReal g0 = g[0], g1 = g[1], g2 = g[2], g3 = g[3];
+
+  for (PetscInt q = 0; q < m; q++) {
+    const PetscReal along  = SoretFaceFlux(gx[q + ns], u[q], u[q + ns]) - SoretFaceFlux(gx[q], u[q - ns], u[q]);
+    const PetscReal across = SoretFaceFlux(g1, u[q], uy1[q]) - SoretFaceFlux(g0, uy0[q], u[q]) + SoretFaceFlux(g3, u[q], uz1[q]) - SoretFaceFlux(g2, uz0[q], u[q]);
+
+    f[q] += area * along + dx[q] * across;
+  }
+}
+
+/* Adds the derivative of the same by the own u. */
+static inline void SoretKernelAddUniformDiagonal(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], PetscReal *restrict diagonal)
+{
+  const PetscReal across = g[0] + g[1] + g[2] + g[3];
+
+  for (PetscInt q = 0; q < m; q++) diagonal[q] += area * (gx[q] + gx[q + ns]) + dx[q] * across;
+}
+
+/* Adds the net outflow through two opposite faces of each cell, with conductances stored face by face.
+
+   step_lo, step_hi - u[q] and its neighbours: lo[q] and hi[q] are rows of their own
+   g_lo, g_hi       - [m] conductances of the lower and upper faces
+   w_lo, w_hi       - [m] velocity over b times area, or NULL without velocity */
+static inline void SoretKernelAddFaceRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict f)
+{
+  for (PetscInt q = 0; q < m; q++) f[q] += SoretFaceFlux(g_hi[q], u[q], u_hi[q]) - SoretFaceFlux(g_lo[q], u_lo[q], u[q]);
+  if (!w_lo) return;
+  for (PetscInt q = 0; q < m; q++) f[q] += 0.5 * (w_hi[q] * (u[q] + u_hi[q]) - w_lo[q] * (u_lo[q] + u[q]));
+}
+
+/* Adds the derivative of the same by the own u. */
+static inline void SoretKernelAddFaceDiagonal(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, PetscReal *restrict diagonal)
+{
+  for (PetscInt q = 0; q < m; q++) diagonal[q] += g_hi[q] + g_lo[q];
+  if (!w_lo) return;
+  for (PetscInt q = 0; q < m; q++) diagonal[q] += 0.5 * (w_hi[q] - w_lo[q]);
+}
+
+/* Weights of the value at a face for ballistic transport: far upwind, upwind, downwind cell. Linear with the slope between the
+   outer two (Fromm 1968): second order on any spacing.
+
+   d_far    - distance of the centres of far upwind and upwind cell; 0: there is no far upwind cell
+   d_near   - distance of the centres of upwind and downwind cell; 0: there is no downwind cell
+   d_face   - distance of the centre of the upwind cell to the face */
+static inline void SoretBallisticWeights(PetscReal d_far, PetscReal d_near, PetscReal d_face, PetscReal weight[3])
+{
+  const PetscReal slope = d_far + d_near > 0.0 ? d_face / (d_far + d_near) : 0.0;
+
+  weight[0] = d_far > 0.0 ? -slope : 0.0;
+  weight[1] = 1.0 + (d_far > 0.0 ? 0.0 : -slope) + (d_near > 0.0 ? 0.0 : slope);
+  weight[2] = d_near > 0.0 ? slope : 0.0;
+}
+
+/* Value at a face from the three cells; `limited` takes the smaller, harmonic slope of van Leer (1974), which keeps a transient
+   free of new extrema but is not differentiable. */
+static inline PetscReal SoretBallisticValue(const PetscReal weight[3], PetscReal d_far, PetscReal d_near, PetscReal d_face, PetscReal far, PetscReal up, PetscReal down, PetscBool limited)
+{
+  if (limited && d_far > 0.0 && d_near > 0.0) {
+    const PetscReal s0 = (up - far) / d_far, s1 = (down - up) / d_near;
+
+    return s0 * s1 > 0.0 ? up + d_face * 2.0 * s0 * s1 / (s0 + s1) : up;
+  }
+  return weight[0] * far + weight[1] * up + weight[2] * down;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The program: arguments and subcommands. Creates in order, wires the monitor, destroys. */
+#include <petscsnes.h>
+
+#include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "progress.h"
+#include "soret/case.h"
+
+static const char help_text[] =
+  "soret " SORET_VERSION ": thermophoresis in reacting, diffusing systems\n"
+  "\n"
+  "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]   run a case\n"
+  "  soret check CASE.yaml [key.path=value ...]   check it; print unknowns, conserved sums, boundaries,\n"
+  "                                               stiffness, memory and file size\n"
+  "  soret reference                              every key of a case file, as Markdown\n"
+  "  soret info FILE.h5                           what a result file holds\n"
+  "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   compare results (bitwise without tolerances)\n"
+  "  soret --help, soret --version\n"
+  "\n"
+  "Examples\n"
+  "  soret input/tutorial/first.yaml\n"
+  "  soret case.yaml domain.cells=[128,128,128] species.A.initial=2 output.file=fine.h5\n"
+  "  soret case.yaml -snes_monitor -ksp_converged_reason     (any PETSc option)\n"
+  "\n"
+  "A run writes NAME.h5.1 (.2, ...) and names it NAME.h5 when it is complete; an existing NAME.h5 is\n"
+  "refused unless output.overwrite=true.\n"
+  "\n"
+  "Exit status: 0 done, 1 internal error, 2 the input is wrong, 3 not converged, 4 I/O error,\n"
+  "75 stopped early with a valid checkpoint.\n";
+
+/* ---- arguments ---- */
+
+typedef struct {
+  const char *command; /* "run", "check", ... */
+  char      **words;   /* what is neither option nor override: files */
+  int         num_words;
+  char      **overrides;
+  int         num_overrides;
+  char      **petsc;   /* argv for PETSc: program and options */
+  int         num_petsc;
+  PetscReal   rtol, atol;
+  const char *mistake; /* an argument that makes no sense */
+} Arguments;
+
+static const char *const commands[] = {"check", "reference", "info", "compare", "resume", "verify"};
+enum { NUM_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+/* "key.path=value": starts as a key does. */
+static PetscBool IsOverride(const char *text)
+{
+  const char *equals = strchr(text, '=');
+
+  return equals && equals > text && text[0] != '-' && text[0] != '/' && text[0] != '.' ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Is the word the value of the option before it? Negative numbers are. */
+static PetscBool IsValue(const char *text)
+{
+  return text[0] != '-' || (text[1] >= '0' && text[1] <= '9') || text[1] == '.' ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static void ParseArguments(int argc, char **argv, Arguments *a)
+{
+  int first = 1;
+
+  memset(a, 0, sizeof(*a));
+  a->words            = (char **)calloc((size_t)argc + 1, sizeof(char *));
+  a->overrides        = (char **)calloc((size_t)argc + 1, sizeof(char *));
+  a->petsc            = (char **)calloc((size_t)argc + 2, sizeof(char *));
+  a->petsc[a->num_petsc++] = argv[0];
+  a->command          = "run";
+  for (int k = 0; argc > 1 && k < NUM_COMMANDS; k++) {
+    if (strcmp(argv[1], commands[k])) continue;
+    a->command = commands[k];
+    first      = 2;
+  }
+  for (int i = first; i < argc; i++) {
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) a->command = "help";
+    else if (!strcmp(argv[i], "--version")) a->command = "version";
+    else if (!strcmp(argv[i], "--overwrite")) a->overrides[a->num_overrides++] = (char *)"output.overwrite=true";
+    else if ((!strcmp(argv[i], "--rtol") || !strcmp(argv[i], "--atol")) && i + 1 < argc) {
+      char     *end;
+      PetscReal value = strtod(argv[i + 1], &end);
+
+      if (*end || !(value >= 0.0)) a->mistake = argv[i + 1];
+      *(argv[i][2] == 'r' ? &a->rtol : &a->atol) = value;
+      i++;
+    } else if (argv[i][0] == '-' && argv[i][1] == '-') a->mistake = argv[i];
+    else if (argv[i][0] == '-') {
+      a->petsc[a->num_petsc++] = argv[i];
+      if (i + 1 < argc && IsValue(argv[i + 1]) && !IsOverride(argv[i + 1])) a->petsc[a->num_petsc++] = argv[++i];
+    } else if (a->num_words && IsOverride(argv[i])) a->overrides[a->num_overrides++] = argv[i];
+    else a->words[a->num_words++] = argv[i];
+  }
+}
+
+static void FreeArguments(Arguments *a)
+{
+  free(a->words);
+  free(a->overrides);
+  free(a->petsc);
+}
+
+/* Right number of files for the command? If not, says what it takes. */
+static PetscBool WordsFit(const Arguments *a, FILE *out)
+{
+  const int   want = !strcmp(a->command, "reference") ? 0 : !strcmp(a->command, "compare") ? 2 : 1;
+  const char *nearest;
+
+  if (a->mistake) {
+    (void)fprintf(out, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
+    return PETSC_FALSE;
+  }
+  if (a->num_words == want) return PETSC_TRUE;
+  if (a->num_words > want && !strcmp(a->command, "run") && (nearest = SoretNearest(a->words[0], NUM_COMMANDS, commands))) {
+    (void)fprintf(out, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
+    return PETSC_FALSE;
+  }
+  if (a->num_words > want && want) (void)fprintf(out, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
+  else (void)fprintf(out, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
+  return PETSC_FALSE;
+}
+
+/* The command line as one string, for the result file. */
+static PetscErrorCode JoinArguments(int argc, char **argv, size_t length, char text[])
+{
+  PetscFunctionBegin;
+  text[0] = 0;
+  for (int i = 0; i < argc; i++) {
+    const PetscBool quote = strpbrk(argv[i], " \"'") ? PETSC_TRUE : PETSC_FALSE;
+
+    if (i) PetscCall(PetscStrlcat(text, " ", length));
+    if (quote) PetscCall(PetscStrlcat(text, "'", length));
+    PetscCall(PetscStrlcat(text, argv[i], length));
+    if (quote) PetscCall(PetscStrlcat(text, "'", length));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the run ---- */
+
+typedef struct {
+  const SoretCase *c;
+  SoretProblem     problem;
+  SoretOutput      output;
+  SoretProgress    progress;
+  PetscReal        seconds_output;
+} Run;
+
+static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame)
+{
+  Run           *run = (Run *)context;
+  PetscLogDouble begin, end;
+
+  PetscFunctionBegin;
+  if (run->c->solve.mode == SORET_STEADY) {
+    PetscCall(SoretProgressSteady(&run->progress, step, residual, run->c->solve.tolerance.value));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(PetscTime(&begin));
+  if (!frame || step == 0) PetscCall(SoretOutputAddRow(run->output, step, t, c));
+  if (frame) PetscCall(SoretOutputAddFrame(run->output, step, t, c));
+  PetscCall(PetscTime(&end));
+  run->seconds_output += end - begin;
+  PetscCall(SoretProgressTime(&run->progress, step, t, run->c->solve.end.value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PeakMemory(MPI_Comm comm, PetscReal *bytes)
+{
+  struct rusage usage;
+  PetscReal     mine;
+
+  PetscFunctionBegin;
+  (void)getrusage(RUSAGE_SELF, &usage);
+  mine = 1024.0 * (PetscReal)usage.ru_maxrss;
+  PetscCallMPI(MPI_Allreduce(&mine, bytes, 1, MPIU_REAL, MPI_SUM, comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal seconds_setup, PetscReal seconds_solve)
+{
+  const SoretSums *sums     = &run->c->sums;
+  PetscReal        contrast = NAN, soret = NAN, bytes;
+
+  PetscFunctionBegin;
+  if (sums->num) {
+    PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
+    PetscCall(SoretDiagnoseSoret(&run->problem.op, run->problem.c, sums->w, NULL, &soret));
+  }
+  PetscCall(PeakMemory(run->problem.grid.comm, &bytes));
+  PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
+  PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
+  PetscCall(SoretOutputSummaryString(run->output, "method", outcome->method));
+  PetscCall(SoretOutputSummaryReal(run->output, "residual", outcome->residual));
+  PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", outcome->newton_iterations));
+  PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", outcome->linear_iterations));
+  PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
+  PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
+  PetscCall(SoretOutputSummaryInt(run->output, "rejected_steps", outcome->rejected));
+  PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
+  PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", SoretOutputDrift(run->output)));
+  PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
+  PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", soret));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", seconds_setup));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", seconds_solve - run->seconds_output));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
+  PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
+  PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)seconds_setup, (double)(seconds_solve - run->seconds_output), (double)run->seconds_output, (double)(bytes / 1073741824.0)));
+  if (sums->num) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command, SoretOutcome *outcome)
+{
+  const MPI_Comm        comm       = PETSC_COMM_WORLD;
+  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
+  PetscLogDouble        begin, ready, done;
+  PetscInt       num_times = 0;
+  PetscReal     *times     = NULL;
+  PetscErrorCode status;
+  char           path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(PetscTime(&begin));
+  PetscCall(SoretProblemCreate(comm, c, &run->problem));
+  if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
+  PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
+  PetscCall(PetscTime(&ready));
+  PetscCall(SoretProgressStart(comm, &run->progress));
+  if (c->solve.mode == SORET_STEADY) {
+    PetscCall(SoretSolveSteady(&c->solve, &run->problem.op, &c->sums, Monitor, run, run->problem.c, outcome));
+    PetscCall(SoretOutputAddRow(run->output, outcome->newton_iterations, 0.0, run->problem.c));
+    PetscCall(SoretOutputAddFrame(run->output, outcome->newton_iterations, 0.0, run->problem.c));
+  } else {
+    PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
+    PetscCall(SoretSolveTransient(&c->solve, &run->problem.op, &c->sums, num_times, times, Monitor, run, run->problem.c, outcome));
+    PetscCall(PetscFree(times));
+  }
+  PetscCall(PetscTime(&done));
+  PetscCall(SoretProgressStop(&run->progress));
+  PetscCall(SoretSay(comm, "%s (%s; %" PetscInt_FMT " Newton, %" PetscInt_FMT " linear iterations)\n", outcome->reason, outcome->method, outcome->newton_iterations, outcome->linear_iterations));
+  PetscCall(Summarise(run, outcome, ready - begin, done - ready));
+  status = SoretOutputFinish(run->output, outcome->converged, sizeof(path), path);
+  PetscCall(SoretSay(comm, "result in %s\n", path));
+  PetscFunctionReturn(status);
+}
+
+/* A misspelt option does nothing: say so. */
+static PetscErrorCode WarnUnusedOptions(void)
+{
+  PetscInt n;
+  char   **names, **values;
+
+  PetscFunctionBegin;
+  PetscCall(PetscOptionsLeftGet(NULL, &n, &names, &values));
+  for (PetscInt k = 0; k < n; k++) PetscCall(SoretSay(PETSC_COMM_WORLD, "warning: the option -%s was not used; is it spelt correctly, and does this solver have it?\n", names[k]));
+  PetscCall(PetscOptionsLeftRestore(NULL, &n, &names, &values));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RunCase(const Arguments *a, const char *command)
+{
+  SoretCase      c;
+  Run            run = {.c = &c};
+  SoretOutcome   outcome;
+  PetscErrorCode status;
+
+  PetscFunctionBegin;
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
+  PetscCall(SoretCaseInsertOptions(&c));
+  status = SolveAndWrite(&run, &c, command, &outcome);
+  PetscCall(WarnUnusedOptions());
+  PetscCall(SoretOutputDestroy(&run.output));
+  PetscCall(SoretProblemDestroy(&run.problem));
+  PetscCall(SoretCaseDestroy(&c));
+  PetscCall(status);
+  PetscFunctionReturn(outcome.converged ? PETSC_SUCCESS : SORET_ERR_NOT_CONVERGED);
+}
+
+static PetscErrorCode CheckCase(const Arguments *a)
+{
+  SoretCase c;
+
+  PetscFunctionBegin;
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
+  PetscCall(SoretCaseDestroy(&c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Compare(const Arguments *a)
+{
+  PetscBool equal;
+
+  PetscFunctionBegin;
+  PetscCall(SoretH5Compare(PETSC_COMM_WORLD, a->words[0], a->words[1], a->rtol, a->atol, stdout, &equal));
+  PetscCall(SoretSay(PETSC_COMM_WORLD, "%s\n", equal ? "equal" : "different"));
+  PetscFunctionReturn(equal ? PETSC_SUCCESS : SORET_ERR_NOT_CONVERGED);
+}
+
+static PetscErrorCode Dispatch(const Arguments *a, const char *command)
+{
+  PetscMPIInt rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  if (!strcmp(a->command, "reference")) {
+    if (rank == 0) PetscCall(SoretCaseReference(stdout));
+  } else if (!strcmp(a->command, "info")) PetscCall(SoretH5Info(PETSC_COMM_WORLD, a->words[0], stdout));
+  else if (!strcmp(a->command, "compare")) PetscCall(Compare(a));
+  else if (!strcmp(a->command, "check")) PetscCall(CheckCase(a));
+  else if (!strcmp(a->command, "run")) PetscCall(RunCase(a, command));
+  else {
+    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: '%s' is not in this version\n", a->command));
+    PetscFunctionReturn(SORET_ERR_INPUT);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- errors ---- */
+
+/* Our own codes have been explained already: no stack trace. Everything else is a mistake of ours or of a library. */
+static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
+{
+  if (code >= SORET_ERR_INPUT && code <= SORET_ERR_STOPPED) return code;
+  return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);
+}
+
+static SoretExit ExitStatus(PetscErrorCode code)
+{
+  switch ((int)code) {
+  case PETSC_SUCCESS:
+    return SORET_EXIT_DONE;
+  case SORET_ERR_INPUT:
+    return SORET_EXIT_INPUT;
+  case SORET_ERR_NOT_CONVERGED:
+    return SORET_EXIT_NOT_CONVERGED;
+  case SORET_ERR_IO:
+    return SORET_EXIT_IO;
+  case SORET_ERR_STOPPED:
+    return SORET_EXIT_STOPPED;
+  default:
+    return SORET_EXIT_INTERNAL;
+  }
+}
+
+/* What needs no MPI is done without it. */
+static PetscBool Simple(const Arguments *a, int argc, int *status)
+{
+  *status = SORET_EXIT_DONE;
+  if (!strcmp(a->command, "help") || argc == 1) (void)fputs(help_text, argc == 1 ? stderr : stdout);
+  else if (!strcmp(a->command, "version")) (void)puts("soret " SORET_VERSION);
+  else return PETSC_FALSE;
+  if (argc == 1) *status = SORET_EXIT_INPUT;
+  return PETSC_TRUE;
+}
+
+int main(int argc, char **argv)
+{
+  Arguments      arguments;
+  PetscErrorCode code;
+  PetscMPIInt    rank;
+  char         **petsc_argv;
+  char           command[4096];
+  int            status;
+
+  ParseArguments(argc, argv, &arguments);
+  if (Simple(&arguments, argc, &status)) {
+    FreeArguments(&arguments);
+    return status;
+  }
+  petsc_argv = arguments.petsc;
+  code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);
+  if (code) return SORET_EXIT_INTERNAL;
+  PetscCall(PetscPushErrorHandler(HandleError, NULL));
+  (void)signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end a run; PETSc would */
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  PetscCall(JoinArguments(argc, argv, sizeof(command), command));
+  if (!WordsFit(&arguments, rank == 0 ? stderr : fopen("/dev/null", "w"))) code = SORET_ERR_INPUT;
+  else code = Dispatch(&arguments, command);
+  status = ExitStatus(code);
+  if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */
+  PetscCall(PetscPopErrorHandler());
+  PetscCall(PetscFinalize());
+  FreeArguments(&arguments);
+  return status;
+}

@@ -1,0 +1,812 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/network.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MAX_FACTORS = 32 };
+
+/* ---- reading equations ---- */
+
+/* One blank-separated word of a sum or an equation. */
+typedef struct {
+  const char *begin;
+  PetscInt    length, offset;
+} Word;
+
+static PetscBool NextWord(const char *text, PetscInt *position, Word *word)
+{
+  PetscInt p = *position;
+
+  while (text[p] && isspace((unsigned char)text[p])) p++;
+  word->begin  = text + p;
+  word->offset = p;
+  while (text[p] && !isspace((unsigned char)text[p])) p++;
+  word->length = p - word->offset;
+  *position    = p;
+  return word->length ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscBool WordIs(const Word *word, const char *text)
+{
+  return (size_t)word->length == strlen(text) && !strncmp(word->begin, text, (size_t)word->length) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscBool WordNumber(const Word *word, PetscReal *value)
+{
+  char  text[64];
+  char *end;
+
+  if (word->length >= (PetscInt)sizeof(text) || !(isdigit((unsigned char)word->begin[0]) || word->begin[0] == '.')) return PETSC_FALSE;
+  memcpy(text, word->begin, (size_t)word->length);
+  text[word->length] = 0;
+  *value             = strtod(text, &end);
+  return *end || strpbrk(text, "xXpP") || !(PetscAbsReal(*value) < 1.0e15) ? PETSC_FALSE : PETSC_TRUE;
+}
+
+static PetscInt FindSpecies(const Word *word, PetscInt n, const SoretNetworkSpecies species[])
+{
+  for (PetscInt i = 0; i < n; i++) {
+    if (WordIs(word, species[i].name)) return i;
+  }
+  return -1;
+}
+
+static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const Word *word, PetscInt n, const SoretNetworkSpecies species[])
+{
+  char        name[SORET_NAME_LENGTH], list[512] = "";
+  const char *names[SORET_MAX_SPECIES], *nearest;
+  PetscInt    digits = 0;
+  Word        rest;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(name, word->begin, PetscMin((size_t)word->length + 1, sizeof(name))));
+  if (strchr(name, '=')) {
+    PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s': an arrow needs blanks around it, as in '2 A <=> A2'", name));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  while (digits < word->length && isdigit((unsigned char)word->begin[digits])) digits++;
+  rest = (Word){.begin = word->begin + digits, .length = word->length - digits, .offset = word->offset + digits};
+  if (digits && FindSpecies(&rest, n, species) >= 0) {
+    PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s': a coefficient needs a blank behind it: '%.*s %.*s'", name, (int)digits, word->begin, (int)rest.length, rest.begin));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt i = 0; i < n; i++) {
+    names[i] = species[i].name;
+    PetscCall(PetscStrlcat(list, i ? ", " : "", sizeof(list)));
+    PetscCall(PetscStrlcat(list, species[i].name, sizeof(list)));
+  }
+  nearest = SoretNearest(name, n, names);
+  PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s' names '%s', which is not a species of this case (%s)%s%s%s", node->text, name, list, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Reads "2 A + B" from *position up to an arrow or the end; calls for each term store into weights by species index. */
+static PetscErrorCode ReadTerms(SoretInput in, const SoretNode *node, PetscInt *position, PetscInt n, const SoretNetworkSpecies species[], PetscBool integers, PetscReal weight[], Word *stop, PetscBool *ok)
+{
+  Word      word;
+  PetscReal sign = 1.0, factor = 1.0;
+  PetscBool want_term = PETSC_TRUE, have_factor = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  *ok          = PETSC_FALSE;
+  stop->length = 0;
+  while (NextWord(node->text, position, &word)) {
+    if (WordIs(&word, "<=>") || WordIs(&word, "=") || WordIs(&word, "=>")) {
+      *stop = word;
+      break;
+    }
+    if (want_term && !have_factor && WordNumber(&word, &factor)) {
+      if (integers && (factor != PetscFloorReal(factor) || factor < 1.0 || factor > MAX_FACTORS)) {
+        PetscCall(SoretInputErrorAt(in, node, word.offset, "a stoichiometric coefficient must be a whole number from 1 to %d", MAX_FACTORS));
+        PetscFunctionReturn(PETSC_SUCCESS);
+      }
+      have_factor = PETSC_TRUE;
+    } else if (want_term) {
+      const PetscInt i = FindSpecies(&word, n, species);
+
+      if (!integers && !have_factor && WordIs(&word, "-")) {
+        sign = -sign;
+        continue;
+      }
+      if (i < 0 && (WordIs(&word, "M") || WordIs(&word, "(+M)"))) {
+        PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('M') are not a feature of soret: write the collision partner as a species"));
+        PetscFunctionReturn(PETSC_SUCCESS);
+      }
+      if (i < 0 && SoretScanSignedNumber(word.begin) == (size_t)word.length) {
+        PetscCall(SoretInputErrorAt(in, node, word.offset, have_factor ? "two coefficients before one species" : "'%.*s' is not a coefficient", (int)word.length, word.begin));
+        PetscFunctionReturn(PETSC_SUCCESS);
+      }
+      if (i < 0) {
+        PetscCall(UnknownSpecies(in, node, &word, n, species));
+        PetscFunctionReturn(PETSC_SUCCESS);
+      }
+      weight[i] += sign * factor;
+      factor      = 1.0;
+      sign        = 1.0;
+      have_factor = want_term = PETSC_FALSE;
+    } else if (WordIs(&word, "+")) {
+      want_term = PETSC_TRUE;
+    } else if (!integers && WordIs(&word, "-")) {
+      want_term = PETSC_TRUE;
+      sign      = -1.0;
+    } else if (WordIs(&word, "(+M)")) {
+      PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('(+M)') are not a feature of soret: write the collision partner as a species"));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    } else {
+      PetscCall(SoretInputErrorAt(in, node, word.offset, "expected '+'%s in '%s'; terms are separated by blanks, as in '2 A + B <=> C'", integers ? ", '<=>' or '=>'" : "", node->text));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+  }
+  if (want_term) {
+    PetscCall(SoretInputErrorAt(in, node, stop->length ? stop->offset : 0, "'%s' lacks a species %s", node->text, stop->length ? "before the arrow" : "at its end"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  *ok = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode MakeFactors(PetscInt n, const PetscReal weight[], SoretFactors *side)
+{
+  PetscFunctionBegin;
+  side->num = 0;
+  for (PetscInt i = 0; i < n; i++) side->num += (PetscInt)weight[i];
+  PetscCall(PetscMalloc1(side->num, &side->species));
+  side->num = 0;
+  for (PetscInt i = 0; i < n; i++) {
+    for (PetscInt k = 0; k < (PetscInt)weight[i]; k++) side->species[side->num++] = i;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadEquation(SoretInput in, const SoretNode *node, SoretNetwork *net, SoretReaction *reaction, PetscInt nu[], PetscBool *reversible, PetscBool *ok)
+{
+  const PetscInt n = net->num_species;
+  PetscReal      left[SORET_MAX_SPECIES] = {0}, right[SORET_MAX_SPECIES] = {0}, sum[2] = {0, 0};
+  PetscInt       position = 0;
+  PetscBool      changes  = PETSC_FALSE;
+  Word           arrow, end;
+
+  PetscFunctionBegin;
+  PetscCall(ReadTerms(in, node, &position, n, net->species, PETSC_TRUE, left, &arrow, ok));
+  if (!*ok) PetscFunctionReturn(PETSC_SUCCESS);
+  *ok = PETSC_FALSE;
+  if (!arrow.length) {
+    PetscCall(SoretInputError(in, node, "'%s' has no '<=>', '=' or '=>' with blanks around it", node->text));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  *reversible = WordIs(&arrow, "=>") ? PETSC_FALSE : PETSC_TRUE;
+  PetscCall(ReadTerms(in, node, &position, n, net->species, PETSC_TRUE, right, &end, ok));
+  if (!*ok) PetscFunctionReturn(PETSC_SUCCESS);
+  *ok = PETSC_FALSE;
+  if (end.length) {
+    PetscCall(SoretInputErrorAt(in, node, end.offset, "'%s' has a second arrow; write each step as a reaction of its own", node->text));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt i = 0; i < n; i++) {
+    nu[i] = (PetscInt)right[i] - (PetscInt)left[i];
+    sum[0] += left[i];
+    sum[1] += right[i];
+    if (nu[i]) changes = PETSC_TRUE;
+  }
+  if (!changes) {
+    PetscCall(SoretInputError(in, node, "'%s' changes nothing: both sides are the same", node->text));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (sum[0] > MAX_FACTORS || sum[1] > MAX_FACTORS) {
+    PetscCall(SoretInputError(in, node, "'%s' has more than %d molecules on a side", node->text, MAX_FACTORS));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(MakeFactors(n, left, &reaction->reactants));
+  PetscCall(MakeFactors(n, right, &reaction->products));
+  *ok = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNetworkReadSum(SoretInput in, const SoretNode *node, PetscInt num_species, const SoretNetworkSpecies species[], PetscReal weight[], PetscBool *ok)
+{
+  PetscInt position = 0;
+  Word     stop;
+
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(weight, num_species));
+  if (node->kind != SORET_NODE_SCALAR) {
+    *ok = PETSC_FALSE;
+    PetscCall(SoretInputError(in, node, "expected a sum of species such as 'A + 2 A2'"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(ReadTerms(in, node, &position, num_species, species, PETSC_FALSE, weight, &stop, ok));
+  if (*ok && stop.length) {
+    *ok = PETSC_FALSE;
+    PetscCall(SoretInputErrorAt(in, node, stop.offset, "a sum of species has no arrow"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNetworkPrintSum(PetscInt num_species, const SoretNetworkSpecies species[], const PetscReal weight[], size_t length, char text[])
+{
+  PetscBool first = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  text[0] = 0;
+  for (PetscInt i = 0; i < num_species; i++) {
+    char term[SORET_NAME_LENGTH + 40], number[32] = "";
+
+    if (weight[i] == 0.0) continue;
+    if (PetscAbsReal(weight[i]) != 1.0) (void)snprintf(number, sizeof(number), "%g ", (double)PetscAbsReal(weight[i]));
+    PetscCall(PetscSNPrintf(term, sizeof(term), "%s%s%s", weight[i] < 0.0 ? (first ? "- " : " - ") : (first ? "" : " + "), number, species[i].name));
+    PetscCall(PetscStrlcat(text, term, length));
+    first = PETSC_FALSE;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- reading a reaction ---- */
+
+typedef struct {
+  const SoretNode *equation, *forward, *backward, *equilibrium, *orders, *duplicate, *efficiencies, *type;
+  int              balance, law;
+  SoretOptional    prefactor, barrier;
+} ReactionSpec;
+
+#define AT(field) offsetof(ReactionSpec, field)
+static const SoretKey reaction_keys[] = {
+  {"equation", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, AT(equation), "Cantera's grammar: terms separated by blanks, `<=>` or `=` reversible, `=>` irreversible", .syntax = "`2 A <=> A2`"},
+  {"forward", SORET_NODE, "from the order", SORET_OPTIONAL, SORET_ANY, AT(forward), "rate constant k(T, x, y, z, t) per event: the rate is k prod c, without a factor 1/n!", .syntax = "law of temperature"},
+  {"backward", SORET_NODE, "from the order", SORET_OPTIONAL, SORET_ANY, AT(backward), "rate constant of the backward reaction", .syntax = "law of temperature"},
+  {"equilibrium", SORET_NODE, "from the orders", SORET_OPTIONAL, SORET_ANY, AT(equilibrium), "K(T) = forward/backward", .syntax = "law of temperature"},
+  {"balance", SORET_CHOICE, NULL, "none", SORET_ANY, AT(balance), "`energies`: K = c0^(sum nu) prod degeneracy^nu exp(-sum nu energy/(R T)) with c0 = standard_concentration", .choices = "none|energies"},
+  {"law", SORET_CHOICE, NULL, "none", SORET_ANY, AT(law), "`barrier`: forward = prefactor exp(-(barrier - sum of the energies of the reactants)/(R T)), backward = forward/K of `balance: energies`", .choices = "none|barrier"},
+  {"prefactor", SORET_REAL, "from the order", SORET_OPTIONAL, SORET_NONNEGATIVE, AT(prefactor), "with `law: barrier`"},
+  {"barrier", SORET_REAL, "J/mol", SORET_OPTIONAL, SORET_ANY, AT(barrier), "with `law: barrier`: energy of the transition state, on the scale of the species' energies"},
+  {"orders", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(orders), "refused: rates follow mass action", .syntax = "-"},
+  {"duplicate", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(duplicate), "refused: not needed, equal equations add up", .syntax = "-"},
+  {"efficiencies", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(efficiencies), "refused: there are no third bodies", .syntax = "-"},
+  {"type", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(type), "refused: only mass action", .syntax = "-"},
+  {.key = NULL}};
+
+/* Unit of a rate constant of order n in SI: (mol/m^3)^(1-n)/s. */
+static PetscErrorCode RateUnit(PetscInt order, size_t length, char unit[])
+{
+  PetscFunctionBegin;
+  if (order == 1) PetscCall(PetscStrncpy(unit, "1/s", length));
+  else if (order == 2) PetscCall(PetscStrncpy(unit, "m^3/mol/s", length));
+  else PetscCall(PetscSNPrintf(unit, length, "m^%" PetscInt_FMT "/mol^%" PetscInt_FMT "/s", 3 * (order - 1), order - 1));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Unit of K = kf/kb: (mol/m^3)^(sum nu). */
+static PetscErrorCode EquilibriumUnit(PetscInt sum_nu, size_t length, char unit[])
+{
+  PetscFunctionBegin;
+  if (sum_nu == 0) PetscCall(PetscStrncpy(unit, "1", length));
+  else if (sum_nu == 1) PetscCall(PetscStrncpy(unit, "mol/m^3", length));
+  else if (sum_nu == -1) PetscCall(PetscStrncpy(unit, "m^3/mol", length));
+  else if (sum_nu > 0) PetscCall(PetscSNPrintf(unit, length, "mol^%" PetscInt_FMT "/m^%" PetscInt_FMT, sum_nu, 3 * sum_nu));
+  else PetscCall(PetscSNPrintf(unit, length, "m^%" PetscInt_FMT "/mol^%" PetscInt_FMT, -3 * sum_nu, -sum_nu));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RefuseFeatures(SoretInput in, const ReactionSpec *spec)
+{
+  PetscFunctionBegin;
+  if (spec->orders) PetscCall(SoretInputError(in, spec->orders, "'orders' is not a feature of soret: rates follow mass action, the powers are the stoichiometric coefficients"));
+  if (spec->duplicate) PetscCall(SoretInputError(in, spec->duplicate, "'duplicate' is not a feature of soret: reactions with the same equation simply add up, leave the key out"));
+  if (spec->efficiencies) PetscCall(SoretInputError(in, spec->efficiencies, "'efficiencies' (third bodies) is not a feature of soret: write the collision partner as a species"));
+  if (spec->type) PetscCall(SoretInputError(in, spec->type, "'type' is not a feature of soret: every reaction follows mass action"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* K of `balance: energies`. */
+static PetscErrorCode SetEnergies(SoretInput in, const SoretNode *node, SoretNetwork *net, const PetscInt nu[], SoretOptional standard, SoretReaction *reaction)
+{
+  PetscInt sum_nu = 0;
+
+  PetscFunctionBegin;
+  reaction->degeneracy_ratio = 1.0;
+  for (PetscInt i = 0; i < net->num_species; i++) {
+    if (!nu[i]) continue;
+    sum_nu += nu[i];
+    if (!net->species[i].energy.given) PetscCall(SoretInputError(in, node, "'%s' is balanced by energies, but species '%s' has no 'energy'", reaction->equation, net->species[i].name));
+    reaction->energy_change += nu[i] * net->species[i].energy.value;
+    reaction->degeneracy_ratio *= pow(net->species[i].degeneracy, (double)nu[i]);
+  }
+  if (sum_nu && !standard.given && !SoretInputIsReduced(in)) {
+    PetscCall(SoretInputError(in, node, "'%s' changes the number of molecules: `balance: energies` then needs the top-level key 'standard_concentration' (for example 1 mol/L)", reaction->equation));
+  } else reaction->degeneracy_ratio *= pow(net->standard_concentration, (double)sum_nu);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadRate(SoretInput in, const SoretNode *node, const char *unit, SoretLaw *law)
+{
+  const SoretLawUse use = {.unit = unit, .allowed = SORET_VAR_ALL, .positive = PETSC_TRUE};
+
+  PetscFunctionBegin;
+  PetscCall(SoretLawRead(in, node, &use, law));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, SoretNetwork *net, SoretReaction *reaction)
+{
+  PetscFunctionBegin;
+  if (!reversible) PetscCall(SoretInputError(in, node, "`law: barrier` needs a reversible reaction ('<=>')"));
+  if (!spec->prefactor.given || !spec->barrier.given) PetscCall(SoretInputError(in, node, "`law: barrier` needs the keys 'prefactor' and 'barrier'"));
+  if (spec->forward || spec->backward || spec->equilibrium) PetscCall(SoretInputError(in, node, "`law: barrier` sets both directions: leave out 'forward', 'backward' and 'equilibrium'"));
+  reaction->kind        = SORET_BACKWARD_ENERGIES;
+  reaction->has_barrier = PETSC_TRUE;
+  reaction->prefactor   = spec->prefactor.value;
+  reaction->barrier     = spec->barrier.value;
+  for (PetscInt i = 0; i < reaction->reactants.num; i++) reaction->energy_reactants += net->species[reaction->reactants.species[i]].energy.value;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadConstants(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, SoretReaction *reaction)
+{
+  const PetscInt ways = (spec->backward != NULL) + (spec->equilibrium != NULL) + (spec->balance != 0);
+  char           unit[64];
+
+  PetscFunctionBegin;
+  if (spec->prefactor.given || spec->barrier.given) PetscCall(SoretInputError(in, node, "'prefactor' and 'barrier' belong to `law: barrier`"));
+  if (!spec->forward) {
+    PetscCall(SoretInputError(in, node, "reaction '%s' needs the key 'forward'", reaction->equation));
+  } else {
+    PetscCall(RateUnit(reaction->reactants.num, sizeof(unit), unit));
+    PetscCall(ReadRate(in, spec->forward, unit, &reaction->forward));
+  }
+  if (!reversible) {
+    if (ways) PetscCall(SoretInputError(in, node, "'%s' is irreversible ('=>'): it takes 'forward' alone", reaction->equation));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (ways != 1) {
+    PetscCall(SoretInputError(in, node, "reversible reaction '%s' needs exactly one of 'backward', 'equilibrium' or `balance: energies`", reaction->equation));
+  } else if (spec->backward) {
+    reaction->kind = SORET_BACKWARD_LAW;
+    PetscCall(RateUnit(reaction->products.num, sizeof(unit), unit));
+    PetscCall(ReadRate(in, spec->backward, unit, &reaction->backward));
+  } else if (spec->equilibrium) {
+    reaction->kind = SORET_BACKWARD_EQUILIBRIUM;
+    PetscCall(EquilibriumUnit(reaction->products.num - reaction->reactants.num, sizeof(unit), unit));
+    PetscCall(ReadRate(in, spec->equilibrium, unit, &reaction->equilibrium));
+  } else reaction->kind = SORET_BACKWARD_ENERGIES;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReadReaction(SoretInput in, const SoretNode *node, SoretOptional standard, SoretNetwork *net, PetscInt r)
+{
+  SoretReaction *reaction   = &net->reaction[r];
+  PetscInt      *nu         = &net->stoichiometry[r * net->num_species];
+  PetscBool      reversible = PETSC_TRUE, ok = PETSC_FALSE;
+  SoretKey       keys[sizeof(reaction_keys) / sizeof(reaction_keys[0])];
+  ReactionSpec   spec;
+  char           unit[64] = "1/s";
+  const SoretNode *equation = SoretNodeFind(node, "equation");
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&spec, sizeof(spec)));
+  reaction->node = node;
+  PetscCall(PetscStrallocpy(equation && equation->kind == SORET_NODE_SCALAR ? equation->text : "?", &reaction->equation));
+  if (equation && equation->kind != SORET_NODE_SCALAR) PetscCall(SoretInputError(in, equation, "expected an equation such as '2 A <=> A2'"));
+  else if (equation) PetscCall(ReadEquation(in, equation, net, reaction, nu, &reversible, &ok));
+  if (ok) PetscCall(RateUnit(reaction->reactants.num, sizeof(unit), unit));
+  PetscCall(PetscMemcpy(keys, reaction_keys, sizeof(keys)));
+  for (SoretKey *k = keys; k->key; k++) {
+    if (!strcmp(k->key, "prefactor")) k->unit = unit;
+  }
+  PetscCall(SoretInputReadMap(in, node, node, "a reaction", keys, &spec));
+  PetscCall(RefuseFeatures(in, &spec));
+  if (!ok) PetscFunctionReturn(PETSC_SUCCESS);
+  if (spec.law) PetscCall(ReadBarrier(in, node, &spec, reversible, net, reaction));
+  else PetscCall(ReadConstants(in, node, &spec, reversible, reaction));
+  if (reaction->kind == SORET_BACKWARD_ENERGIES) PetscCall(SetEnergies(in, node, net, nu, standard, reaction));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNetworkRead(SoretInput in, const SoretNode *list, PetscInt num_species, const SoretNetworkSpecies species[], SoretOptional standard, SoretNetwork *net)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(net, sizeof(*net)));
+  net->num_species            = num_species;
+  net->species                = species;
+  net->gas                    = SoretInputIsReduced(in) ? 1.0 : SORET_GAS_CONSTANT;
+  net->standard_concentration = standard.given ? standard.value : 1.0;
+  if (!list || SoretNodeIsNull(list) || num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (list->kind != SORET_NODE_LIST) {
+    PetscCall(SoretInputError(in, list, "'reactions' must be a list of maps with the key 'equation'"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (list->size > SORET_MAX_REACTIONS) {
+    PetscCall(SoretInputError(in, list, "%" PetscInt_FMT " reactions are more than the %d that this build holds", list->size, SORET_MAX_REACTIONS));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(PetscCalloc2(list->size, &net->reaction, list->size * num_species, &net->stoichiometry));
+  net->num_reactions = list->size;
+  for (PetscInt r = 0; r < list->size; r++) PetscCall(ReadReaction(in, list->item[r], standard, net, r));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNetworkDestroy(SoretNetwork *net)
+{
+  PetscFunctionBegin;
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    SoretReaction *reaction = &net->reaction[r];
+
+    PetscCall(PetscFree(reaction->equation));
+    PetscCall(PetscFree(reaction->reactants.species));
+    PetscCall(PetscFree(reaction->products.species));
+    PetscCall(SoretLawDestroy(&reaction->forward));
+    PetscCall(SoretLawDestroy(&reaction->backward));
+    PetscCall(SoretLawDestroy(&reaction->equilibrium));
+  }
+  PetscCall(PetscFree2(net->reaction, net->stoichiometry));
+  PetscCall(PetscMemzero(net, sizeof(*net)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- rate constants ---- */
+
+void SoretNetworkConstants(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *kf, PetscReal *kb)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  const PetscReal      RT       = net->gas * point->T;
+
+  if (reaction->has_barrier) *kf = reaction->prefactor * exp(-(reaction->barrier - reaction->energy_reactants) / RT);
+  else *kf = SoretLawEvaluate(reaction->forward, point);
+  switch (reaction->kind) {
+  case SORET_BACKWARD_NONE:
+    *kb = 0.0;
+    break;
+  case SORET_BACKWARD_LAW:
+    *kb = SoretLawEvaluate(reaction->backward, point);
+    break;
+  case SORET_BACKWARD_EQUILIBRIUM:
+    *kb = *kf / SoretLawEvaluate(reaction->equilibrium, point);
+    break;
+  case SORET_BACKWARD_ENERGIES:
+    *kb = *kf / (reaction->degeneracy_ratio * exp(-reaction->energy_change / RT));
+    break;
+  }
+}
+
+unsigned SoretNetworkUses(const SoretNetwork *net, PetscInt r)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  unsigned             uses     = SoretLawUses(reaction->forward) | SoretLawUses(reaction->backward) | SoretLawUses(reaction->equilibrium);
+
+  if (reaction->has_barrier || reaction->kind == SORET_BACKWARD_ENERGIES) uses |= SORET_VAR_TEMPERATURE;
+  return uses;
+}
+
+PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  PetscReal            kf, kb;
+
+  if (reaction->has_barrier) return reaction->prefactor == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  if (!SoretLawIsConstant(reaction->forward, &kf) || kf != 0.0) return PETSC_FALSE;
+  if (reaction->kind != SORET_BACKWARD_LAW) return PETSC_TRUE; /* backward is forward/K */
+  return SoretLawIsConstant(reaction->backward, &kb) && kb == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* ---- mass action ---- */
+
+static inline PetscReal Product(const SoretFactors *side, const PetscReal c[])
+{
+  PetscReal product = 1.0;
+
+  for (PetscInt i = 0; i < side->num; i++) product *= c[side->species[i]];
+  return product;
+}
+
+void SoretNetworkRates(const SoretNetwork *net, PetscInt r, const PetscReal k[], const PetscReal c[], PetscReal *forward, PetscReal *backward)
+{
+  *forward  = k[2 * r] * Product(&net->reaction[r].reactants, c);
+  *backward = k[2 * r + 1] == 0.0 ? 0.0 : k[2 * r + 1] * Product(&net->reaction[r].products, c);
+}
+
+void SoretNetworkAddSource(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal s[])
+{
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretFactors *reactants = &net->reaction[r].reactants, *products = &net->reaction[r].products;
+    PetscReal           forward, backward;
+
+    SoretNetworkRates(net, r, k, c, &forward, &backward);
+    for (PetscInt i = 0; i < reactants->num; i++) s[reactants->species[i]] -= forward - backward;
+    for (PetscInt i = 0; i < products->num; i++) s[products->species[i]] += forward - backward;
+  }
+}
+
+/* Adds the derivative of k prod(side) to the rows of the species that the reaction makes (+) and uses (-). */
+static void AddSide(const SoretNetwork *net, const SoretReaction *reaction, const SoretFactors *side, PetscReal k, const PetscReal c[], PetscReal block[])
+{
+  if (k == 0.0) return;
+  for (PetscInt a = 0; a < side->num; a++) { /* product rule: leave out factor a */
+    const PetscInt j        = side->species[a];
+    PetscReal      gradient = k;
+
+    for (PetscInt b = 0; b < side->num; b++) gradient *= b == a ? 1.0 : c[side->species[b]];
+    for (PetscInt i = 0; i < reaction->reactants.num; i++) block[reaction->reactants.species[i] * net->num_species + j] -= gradient;
+    for (PetscInt i = 0; i < reaction->products.num; i++) block[reaction->products.species[i] * net->num_species + j] += gradient;
+  }
+}
+
+void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal scale, PetscReal block[])
+{
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretReaction *reaction = &net->reaction[r];
+
+    AddSide(net, reaction, &reaction->reactants, scale * k[2 * r], c, block);
+    AddSide(net, reaction, &reaction->products, -scale * k[2 * r + 1], c, block);
+  }
+}
+
+/* ---- conserved sums ---- */
+
+enum { MAX_RAYS = 1000 };
+
+/* a x + b y; PETSC_FALSE where 64 bits do not hold it. */
+static PetscBool Combine(PetscInt64 a, PetscInt64 x, PetscInt64 b, PetscInt64 y, PetscInt64 *sum)
+{
+  PetscInt64 ax, by;
+
+  return __builtin_mul_overflow(a, x, &ax) || __builtin_mul_overflow(b, y, &by) || __builtin_add_overflow(ax, by, sum) || *sum == INT64_MIN ? PETSC_FALSE : PETSC_TRUE;
+}
+
+static PetscInt64 Gcd(PetscInt64 a, PetscInt64 b)
+{
+  a = a < 0 ? -a : a;
+  b = b < 0 ? -b : b;
+  while (b) {
+    const PetscInt64 rest = a % b;
+
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+static void DivideByGcd(PetscInt n, PetscInt64 v[])
+{
+  PetscInt64 g = 0;
+
+  for (PetscInt i = 0; i < n; i++) g = Gcd(g, v[i]);
+  if (g > 1) {
+    for (PetscInt i = 0; i < n; i++) v[i] /= g;
+  }
+}
+
+static PetscInt Support(PetscInt n, const PetscInt64 v[])
+{
+  PetscInt count = 0;
+
+  for (PetscInt i = 0; i < n; i++) count += v[i] != 0;
+  return count;
+}
+
+/* Farkas' algorithm: each ray carries [matrix w | w] in `width` entries; row by row of the matrix, rays of opposite sign are
+   combined so that the entry vanishes, and those that do not vanish are dropped. Gives up (num = 0) when there are too many,
+   or their numbers too long. */
+static PetscErrorCode NonnegativeRays(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscInt64 **rays)
+{
+  const PetscInt width = rows + cols;
+  PetscInt       n     = cols;
+  PetscInt64    *a;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((size_t)MAX_RAYS * width, &a));
+  for (PetscInt i = 0; i < cols; i++) {
+    for (PetscInt r = 0; r < rows; r++) a[i * width + r] = matrix[r * cols + i];
+    a[i * width + rows + i] = 1;
+  }
+  for (PetscInt r = 0; r < rows; r++) {
+    const PetscInt before = n;
+    PetscInt       kept   = 0;
+
+    for (PetscInt i = 0; i < before && n >= 0; i++) {
+      for (PetscInt j = i + 1; j < before && n >= 0; j++) {
+        const PetscInt64 p = a[i * width + r], q = a[j * width + r];
+        PetscInt64      *v;
+        PetscBool        minimal = PETSC_TRUE, fits = n < MAX_RAYS ? PETSC_TRUE : PETSC_FALSE;
+
+        if ((p > 0) == (q > 0) || !p || !q) continue;
+        v = a + (size_t)n * width;
+        for (PetscInt k = 0; k < width && fits; k++) fits = Combine(p < 0 ? -p : p, a[j * width + k], q < 0 ? -q : q, a[i * width + k], &v[k]);
+        if (!fits) {
+          n = -1;
+          break;
+        }
+        DivideByGcd(width, v);
+        /* keep only rays whose support contains no other ray's */
+        for (PetscInt l = 0; l < n && minimal; l++) {
+          PetscBool inside = PETSC_TRUE;
+
+          if ((l < before && a[l * width + r]) || l == i || l == j) continue;
+          for (PetscInt k = rows; k < width && inside; k++) inside = (!a[l * width + k] || v[k]) ? PETSC_TRUE : PETSC_FALSE;
+          if (inside) minimal = PETSC_FALSE;
+        }
+        if (minimal) n++;
+      }
+    }
+    if (n < 0) break;
+    for (PetscInt i = 0; i < n; i++) {
+      if (a[i * width + r]) continue;
+      if (kept != i) PetscCall(PetscArraycpy(a + (size_t)kept * width, a + (size_t)i * width, width));
+      kept++;
+    }
+    n = kept;
+  }
+  *num = PetscMax(n, 0);
+  PetscCall(PetscMalloc1((size_t)PetscMax(*num, 1) * cols, rays));
+  for (PetscInt i = 0; i < *num; i++) PetscCall(PetscArraycpy(*rays + i * cols, a + (size_t)i * width + rows, cols));
+  PetscCall(PetscFree(a));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Is v independent of the rows that are in the echelon basis? Adds it if so. basis - [][cols], pivot - [] column of each. */
+static PetscBool AddIndependent(PetscInt cols, PetscReal basis[], PetscInt pivot[], PetscInt *n, const PetscReal v[])
+{
+  PetscReal *row = basis + *n * cols, largest = 0.0, scale = 0.0;
+
+  for (PetscInt i = 0; i < cols; i++) {
+    row[i] = v[i];
+    scale  = PetscMax(scale, PetscAbsReal(v[i]));
+  }
+  for (PetscInt b = 0; b < *n; b++) {
+    const PetscReal factor = row[pivot[b]] / basis[b * cols + pivot[b]];
+
+    for (PetscInt i = 0; i < cols; i++) row[i] -= factor * basis[b * cols + i];
+  }
+  for (PetscInt i = 0; i < cols; i++) {
+    if (PetscAbsReal(row[i]) > largest) {
+      largest   = PetscAbsReal(row[i]);
+      pivot[*n] = i;
+    }
+  }
+  if (largest <= 1.0e-9 * scale) return PETSC_FALSE;
+  (*n)++;
+  return PETSC_TRUE;
+}
+
+/* A matrix after the elimination of the columns of its pivots. */
+typedef struct {
+  PetscReal *m;            /* [rows][cols] */
+  PetscInt   rank;
+  PetscInt  *pivot_of_row; /* [rank]       */
+  PetscBool *is_pivot;     /* [cols]       */
+} Reduced;
+
+static void SwapRows(size_t size, char *a, char *b)
+{
+  for (size_t i = 0; i < size && a != b; i++) {
+    const char swap = a[i];
+
+    a[i] = b[i];
+    b[i] = swap;
+  }
+}
+
+/* Exact elimination of m[rows][cols]; PETSC_FALSE where the numbers become too long. */
+static PetscBool ReduceExactly(PetscInt rows, PetscInt cols, PetscInt64 m[], Reduced *reduced)
+{
+  reduced->rank = 0;
+  for (PetscInt c = 0; c < cols && reduced->rank < rows; c++) {
+    PetscInt64 *const top = m + reduced->rank * cols;
+    PetscInt          p   = reduced->rank;
+
+    while (p < rows && !m[p * cols + c]) p++;
+    if (p == rows) continue;
+    SwapRows((size_t)cols * sizeof(*m), (char *)(m + p * cols), (char *)top);
+    for (PetscInt r = 0; r < rows; r++) {
+      const PetscInt64 b = m[r * cols + c];
+
+      if (r == reduced->rank || !b) continue;
+      for (PetscInt k = 0; k < cols; k++) {
+        if (!Combine(top[c], m[r * cols + k], -b, top[k], &m[r * cols + k])) return PETSC_FALSE;
+      }
+      DivideByGcd(cols, m + r * cols);
+    }
+    reduced->is_pivot[c]                   = PETSC_TRUE;
+    reduced->pivot_of_row[reduced->rank++] = c;
+  }
+  for (PetscInt i = 0; i < rows * cols; i++) reduced->m[i] = (PetscReal)m[i];
+  return PETSC_TRUE;
+}
+
+/* The same of reduced->m in floating point, with the largest entry of a column as its pivot. */
+static void ReduceNumerically(PetscInt rows, PetscInt cols, Reduced *reduced)
+{
+  PetscReal *const m = reduced->m;
+
+  reduced->rank = 0;
+  for (PetscInt c = 0; c < cols && reduced->rank < rows; c++) {
+    PetscReal *const top = m + reduced->rank * cols;
+    PetscInt         p   = reduced->rank;
+
+    for (PetscInt r = p + 1; r < rows; r++) {
+      if (PetscAbsReal(m[r * cols + c]) > PetscAbsReal(m[p * cols + c])) p = r;
+    }
+    if (PetscAbsReal(m[p * cols + c]) < 1.0e-10) {
+      for (PetscInt r = reduced->rank; r < rows; r++) m[r * cols + c] = 0.0;
+      continue;
+    }
+    SwapRows((size_t)cols * sizeof(*m), (char *)(m + p * cols), (char *)top);
+    for (PetscInt r = 0; r < rows; r++) {
+      const PetscReal factor = m[r * cols + c] / top[c];
+
+      if (r == reduced->rank || factor == 0.0) continue;
+      for (PetscInt k = 0; k < cols; k++) m[r * cols + k] -= factor * top[k];
+      m[r * cols + c] = 0.0;
+    }
+    reduced->is_pivot[c]                   = PETSC_TRUE;
+    reduced->pivot_of_row[reduced->rank++] = c;
+  }
+}
+
+/* A basis of the null space by elimination: one vector for each column without pivot. */
+static PetscErrorCode EliminationBasis(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscReal **w)
+{
+  PetscInt64 *exact;
+  Reduced     reduced;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc4((size_t)rows * cols + 1, &exact, (size_t)rows * cols + 1, &reduced.m, rows + 1, &reduced.pivot_of_row, cols, &reduced.is_pivot));
+  PetscCall(PetscArrayzero(reduced.is_pivot, cols));
+  for (PetscInt i = 0; i < rows * cols; i++) exact[i] = matrix[i];
+  if (!ReduceExactly(rows, cols, exact, &reduced)) {
+    PetscCall(PetscArrayzero(reduced.is_pivot, cols));
+    for (PetscInt i = 0; i < rows * cols; i++) reduced.m[i] = (PetscReal)matrix[i];
+    ReduceNumerically(rows, cols, &reduced);
+  }
+  *num = cols - reduced.rank;
+  PetscCall(PetscCalloc1((size_t)PetscMax(*num, 1) * cols, w));
+  for (PetscInt c = 0, n = 0; c < cols; c++) {
+    PetscReal *v = *w + n * cols;
+
+    if (reduced.is_pivot[c]) continue;
+    v[c] = 1.0;
+    for (PetscInt r = 0; r < reduced.rank; r++) {
+      const PetscReal weight = -reduced.m[r * cols + c] / reduced.m[r * cols + reduced.pivot_of_row[r]];
+
+      v[reduced.pivot_of_row[r]] = PetscAbsReal(weight) < 1.0e-12 ? 0.0 : weight; /* rounding */
+    }
+    n++;
+  }
+  PetscCall(PetscFree4(exact, reduced.m, reduced.pivot_of_row, reduced.is_pivot));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNullVectors(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscReal *w[])
+{
+  PetscInt    num_rays = 0, found = 0, dimension = 0, *pivot;
+  PetscInt64 *rays;
+  PetscReal  *eliminated, *basis, *v;
+
+  PetscFunctionBegin;
+  PetscCall(NonnegativeRays(rows, cols, matrix, &num_rays, &rays));
+  PetscCall(EliminationBasis(rows, cols, matrix, &dimension, &eliminated));
+  PetscCall(PetscMalloc3((size_t)(cols + 1) * cols, &basis, cols + 1, &pivot, cols, &v));
+  PetscCall(PetscCalloc1((size_t)PetscMax(dimension, 1) * cols, w));
+  for (PetscInt support = 1; support <= cols; support++) {
+    for (PetscInt i = 0; i < num_rays; i++) {
+      if (Support(cols, rays + i * cols) != support) continue;
+      for (PetscInt k = 0; k < cols; k++) v[k] = (PetscReal)rays[i * cols + k];
+      if (found < dimension && AddIndependent(cols, basis, pivot, &found, v)) PetscCall(PetscArraycpy(*w + (found - 1) * cols, v, cols));
+    }
+  }
+  for (PetscInt i = 0; i < dimension; i++) {
+    if (found < dimension && AddIndependent(cols, basis, pivot, &found, eliminated + i * cols)) PetscCall(PetscArraycpy(*w + (found - 1) * cols, eliminated + i * cols, cols));
+  }
+  *num = found;
+  PetscCall(PetscFree3(basis, pivot, v));
+  PetscCall(PetscFree(rays));
+  PetscCall(PetscFree(eliminated));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretNetworkReference(FILE *out)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretKeysPrint(out, "`reactions[]`", reaction_keys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <petscsnes.h>
+
+#include <math.h>
+#include <stddef.h>
+
+#include "solve_private.h"
+
+/* ---- the section `solve` ---- */
+
+static PetscErrorCode ReadUntilSteady(SoretInput in, const SoretNode *node, const SoretKey *key, void *dest)
+{
+  static const SoretKey number = {"until_steady", SORET_REAL, "1", SORET_OPTIONAL, SORET_POSITIVE, 0, ""};
+  SoretOptional        *until  = (SoretOptional *)dest;
+  PetscBool             ok;
+
+  PetscFunctionBegin;
+  if (node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "true")) {
+    until->given = PETSC_TRUE;
+    until->value = 1.0e-8;
+  } else if (!(node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "false"))) {
+    PetscCall(SoretInputReadValue(in, node, &number, &until->value, &ok));
+    until->given = ok;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+#define AT(field) offsetof(SoretSolveSpec, field)
+static const SoretKey solve_keys[] = {
+  {"mode", SORET_CHOICE, NULL, "steady", SORET_ANY, AT(mode), "steady state, or integration in time from 0 to `end`", .choices = "steady|transient"},
+  {"tolerance", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-15, 1.0), AT(tolerance), "steady (default 1e-8): residual relative to the gross rates; transient (default 1e-5): local error of a step relative to the concentrations"},
+  {"absolute", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, AT(absolute), "transient: local error that is always allowed (default: 1e-2 tolerance times the amount there is, species by species)"},
+  {"end", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(end), "transient: final time"},
+  {"first_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(first_step), "transient: first step to try (default: from the initial rates)"},
+  {"max_steps", SORET_INT, NULL, "100000", SORET_BETWEEN(1, 1.0e9), AT(max_steps), "steps, or Newton iterations, after which the run ends as not converged"},
+  {"until_steady", SORET_CUSTOM, "1", SORET_OPTIONAL, SORET_ANY, AT(until_steady), "transient: stop once the state is steady to this tolerance (`true`: 1e-8), by the measure of steady runs or because nothing changes by more per diffusion time; not reached by `end`: status 3", .parse = ReadUntilSteady, .syntax = "`true` or number"},
+  {.key = NULL}};
+
+PetscErrorCode SoretSolveReference(FILE *out)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretKeysPrint(out, "`solve`", solve_keys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
+{
+  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "solve");
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(spec, sizeof(*spec)));
+  PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'solve'", solve_keys, spec));
+  if (spec->mode == SORET_TRANSIENT && !spec->end.given) PetscCall(SoretInputError(in, node, "a transient run needs the key 'end' in section 'solve'"));
+  if (spec->mode == SORET_STEADY) {
+    const char *const only[] = {"end", "first_step", "absolute", "until_steady"};
+
+    for (size_t k = 0; k < sizeof(only) / sizeof(only[0]); k++) {
+      if (SoretNodeFind(node, only[k])) PetscCall(SoretInputError(in, SoretNodeFind(node, only[k]), "'%s' belongs to `mode: transient`", only[k]));
+    }
+  }
+  if (!spec->tolerance.given) spec->tolerance.value = spec->mode == SORET_STEADY ? 1.0e-8 : 1.0e-5;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- how far from steady ---- */
+
+typedef struct {
+  const SoretSums *sums;
+  /* sums of squares over cells: for each species, then for each global and open sum */
+  PetscReal residual[4 * SORET_MAX_SPECIES], gross[4 * SORET_MAX_SPECIES], floor[4 * SORET_MAX_SPECIES];
+  PetscReal amount[4 * SORET_MAX_SPECIES]; /* of sum_i |w_i| u_i times volume; sums only */
+} Measure;
+
+/* Adds the squares of one cell: species by species, then sum by sum (reactions cancel in those). */
+static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  Measure         *m    = (Measure *)context;
+  const SoretSums *sums = m->sums;
+  const PetscInt   ns   = op->num_species;
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+    PetscReal net[SORET_MAX_SPECIES], transport[SORET_MAX_SPECIES], rounding[SORET_MAX_SPECIES], reaction[SORET_MAX_SPECIES] = {0}, source[SORET_MAX_SPECIES] = {0};
+    PetscReal k[2 * SORET_MAX_REACTIONS];
+    const PetscReal volume = SoretOperatorVolume(op, row, i);
+
+    for (PetscInt s = 0; s < ns; s++) {
+      PetscReal flux[6], oneway[6];
+
+      SoretOperatorFaceFluxes(op, row, i, s, flux, oneway);
+      net[s] = transport[s] = rounding[s] = 0.0;
+      for (int face = 0; face < 6; face++) {
+        net[s] += face % 2 ? flux[face] : -flux[face];
+        transport[s] += PetscAbsReal(flux[face]);
+        rounding[s] += oneway[face];
+      }
+    }
+    SoretOperatorConstants(op, row->first + i, k);
+    SoretNetworkAddSource(&op->model->network, k, row->c + i * ns, source);
+    for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+      PetscReal forward, backward;
+
+      SoretNetworkRates(&op->model->network, r, k, row->c + i * ns, &forward, &backward);
+      for (PetscInt s = 0; s < ns; s++) reaction[s] += volume * PetscAbsInt(op->model->network.stoichiometry[r * ns + s]) * (PetscAbsReal(forward) + PetscAbsReal(backward));
+    }
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscReal f = net[s] - volume * source[s], gross = transport[s] + reaction[s], scale = rounding[s] + reaction[s];
+
+      m->residual[s] += f * f;
+      m->gross[s] += gross * gross;
+      m->floor[s] += scale * scale;
+    }
+    for (PetscInt l = 0; l < sums->num; l++) {
+      const PetscReal *w = sums->w + l * ns;
+      PetscReal        f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0;
+
+      for (PetscInt s = 0; s < ns; s++) {
+        f += w[s] * net[s];
+        gross += PetscAbsReal(w[s]) * transport[s];
+        scale += PetscAbsReal(w[s]) * rounding[s];
+        amount += PetscAbsReal(w[s] * row->u[0][2][i * ns + s]) * volume;
+      }
+      m->residual[ns + l] += f * f;
+      m->gross[ns + l] += gross * gross;
+      m->floor[ns + l] += scale * scale;
+      m->amount[ns + l] += amount * amount;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor)
+{
+  const PetscInt ns = op->num_species, n = ns + sums->num;
+  Measure        m;
+  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&m, sizeof(m)));
+  m.sums = sums;
+  PetscCall(SoretOperatorForEachRow(op, c, MeasureRow, &m));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.residual, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.amount, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, m.floor[i]);
+  for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, m.floor[i]);
+  for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  *ratio    = 0.0;
+  *at_floor = PETSC_TRUE;
+  for (PetscInt i = 0; i < n; i++) {
+    /* rounding of the two terms of each flux; a species or sum of which there is next to nothing is judged on the scale of the others */
+    const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(m.floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(m.residual[i]);
+
+    if (!(residual <= floor)) *at_floor = PETSC_FALSE;
+    if (residual <= floor) continue;
+    *ratio = PetscMax(*ratio, m.gross[i] > 0.0 ? residual / sqrt(m.gross[i]) : PETSC_MAX_REAL);
+    /* a smooth error hides behind gross fluxes that grow with the number of cells: for sums, whose equation is Laplace's, it is known,
+       L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
+    if (i >= ns && op->uniform && m.amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(m.amount[i]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSmallest(const SoretOperator *op, Vec x, PetscReal *value, PetscInt *species, PetscReal at[3])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+  struct {
+    double value;
+    int    rank;
+  } mine = {PETSC_MAX_REAL, 0}, all;
+  PetscMPIInt      rank;
+  PetscReal        place[4] = {0};
+  PetscInt         where    = 0;
+  const PetscReal *c;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
+  mine.rank = rank;
+  PetscCall(VecGetArrayRead(x, &c));
+  for (PetscInt q = 0; q < grid->num_cells * ns; q++) {
+    if (!(c[q] < mine.value)) continue;
+    mine.value = c[q];
+    where      = q;
+  }
+  PetscCall(VecRestoreArrayRead(x, &c));
+  PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE_INT, MPI_MINLOC, grid->comm));
+  if (all.rank == rank) {
+    const PetscInt p = where / ns;
+
+    place[0] = grid->center[0][grid->start[0] + p % grid->count[0]];
+    if (grid->dim > 1) place[1] = grid->center[1][grid->start[1] + p / grid->count[0] % grid->count[1]];
+    if (grid->dim > 2) place[2] = grid->center[2][grid->start[2] + p / grid->count[0] / grid->count[1]];
+    place[3] = (PetscReal)(where % ns);
+  }
+  PetscCallMPI(MPI_Bcast(place, 4, MPIU_REAL, all.rank, grid->comm));
+  *value   = all.value;
+  *species = (PetscInt)place[3];
+  for (int axis = 0; axis < 3; axis++) at[axis] = place[axis];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- SNES ---- */
+
+typedef struct {
+  SoretSystem     *sys;
+  PetscReal        tolerance;
+  SoretStepMonitor monitor;
+  void            *context;
+  PetscReal        ratio;
+  PetscReal        eight_ago; /* norm of the residual eight iterations ago */
+  PetscReal        measured; /* norm of the residual when the ratio was measured */
+  PetscReal        totals_off; /* largest distance of a mean from what it should be, relative to its members */
+  PetscBool        at_floor;
+  PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
+  PetscInt         iterations; /* of all solves so far, for the monitor */
+} Steady;
+
+static PetscErrorCode FormResidual(SNES snes, Vec c, Vec f, void *context)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretSystemResidual(((Steady *)context)->sys, c, f));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FormJacobian(SNES snes, Vec c, Mat A, Mat P, void *context)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretSystemJacobian(((Steady *)context)->sys, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Largest distance of the mean of a global sum from what is asked, relative to what there is of its members. */
+static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *off)
+{
+  PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest = 0.0;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSumsMeasure(sys->sums, sys->op->grid, c, mean, scale));
+  *off = 0.0;
+  for (PetscInt k = 0; k < sys->sums->num; k++) largest = PetscMax(largest, scale[k]);
+  for (PetscInt k = 0; k < sys->sums->num_global; k++) {
+    const PetscReal size = PetscMax(PetscMax(scale[k], PetscAbsReal(sys->sums->mean[k])), 1.0e-3 * largest), distance = PetscAbsReal(mean[k] - sys->sums->mean[k]);
+
+    if (distance > 0.0) *off = PetscMax(*off, distance / size);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Converged on the residual without the terms of the sums, and on the totals by themselves (docs/numerics.md). The measure costs a few
+   residuals: while the norm says that it cannot be good yet it is not taken again. */
+static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
+{
+  Steady *steady = (Steady *)context;
+  Vec     c;
+
+  PetscFunctionBegin;
+  *reason = SNES_CONVERGED_ITERATING;
+  if (PetscIsInfOrNanReal(fnorm)) {
+    *reason = SNES_DIVERGED_FNORM_NAN;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (it % 8 == 0) { /* multigrid that does not gain a digit in eight cycles will not do so later */
+    if (it > 0 && steady->closes && fnorm > 0.1 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
+    steady->eight_ago = fnorm;
+  }
+  PetscCall(SNESGetSolution(snes, &c));
+  if (it == 0 || it % 8 == 0 || steady->ratio * fnorm <= 10.0 * steady->tolerance * steady->measured) {
+    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
+    PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
+    steady->measured = fnorm;
+    if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes ? 1.0e-7 : 1.0e-12)) *reason = SNES_CONVERGED_FNORM_RELATIVE;
+  }
+  if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, steady->ratio * (steady->measured > 0.0 ? fnorm / steady->measured : 1.0), c, PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], SNES *snes)
+{
+  SNESLineSearch search;
+  KSP            ksp;
+  Vec            f;
+
+  PetscFunctionBegin;
+  PetscCall(SNESCreate(steady->sys->op->grid->comm, snes));
+  PetscCall(MatCreateVecs(steady->sys->P, &f, NULL));
+  PetscCall(SNESSetFunction(*snes, f, FormResidual, steady));
+  PetscCall(VecDestroy(&f));
+  PetscCall(SNESSetJacobian(*snes, steady->sys->A, steady->sys->P, FormJacobian, steady));
+  PetscCall(SNESSetConvergenceTest(*snes, TestSteady, steady, NULL));
+  PetscCall(SNESSetTolerances(*snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
+  PetscCall(SNESGetLineSearch(*snes, &search));
+  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SoretSystemSetPositive(steady->sys, search));
+  PetscCall(SNESGetKSP(*snes, &ksp));
+  PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));
+  PetscCall(SNESSetFromOptions(*snes));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the solve ---- */
+
+/* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at
+   least a thousandth of the amount there is. The sums are fixed by their means, not by the start. */
+static PetscErrorCode LiftGuess(const SoretOperator *op, Vec x)
+{
+  const PetscInt ns = op->num_species, cells = op->grid->num_cells;
+  PetscReal      largest = 0.0, part = 0.0, *c;
+  PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE};
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < ns; s++) {
+    changes[s] = !SoretModelIsImmobile(op->model, s);
+    for (PetscInt r = 0; r < op->model->network.num_reactions; r++) changes[s] = changes[s] || op->model->network.stoichiometry[r * ns + s] ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt q = 0; q < cells * ns; q++) part = PetscMax(part, c[q]);
+  PetscCallMPI(MPI_Allreduce(&part, &largest, 1, MPIU_REAL, MPI_MAX, op->grid->comm));
+  if (largest <= 0.0) largest = 1.0;
+  for (PetscInt q = 0; q < cells * ns; q++) {
+    if (changes[q % ns]) c[q] = PetscMax(c[q], 1.0e-3 * largest);
+  }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
+{
+  PetscInt its, linear;
+
+  PetscFunctionBegin;
+  PetscCall(SNESSolve(snes, NULL, c));
+  PetscCall(SNESGetConvergedReason(snes, reason));
+  PetscCall(SNESGetIterationNumber(snes, &its));
+  PetscCall(SNESGetLinearSolveIterations(snes, &linear));
+  outcome->newton_iterations += its;
+  outcome->linear_iterations += linear;
+  steady->iterations += its;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Pseudo-transient continuation: implicit Euler steps in time, longer as the residual falls, then Newton again. The sums keep their
+   term in the residual, so that no drift can pass as convergence. */
+static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
+{
+  SoretSystem *sys = steady->sys;
+  Vec          f;
+  PetscReal    cnorm, fnorm, before;
+
+  PetscFunctionBegin;
+  if (steady->monitor) PetscCall(SoretSay(sys->op->grid->comm, "Newton's method did not converge; trying pseudo-transient continuation\n"));
+  PetscCall(VecCopy(guess, c));
+  PetscCall(VecDuplicate(c, &f));
+  if (!sys->old) PetscCall(VecDuplicate(c, &sys->old));
+  sys->shift = 0.0;
+  PetscCall(SoretSystemResidual(sys, c, f));
+  PetscCall(SoretOperatorPerVolume(sys->op, 1.0, f));
+  PetscCall(VecNorm(c, NORM_2, &cnorm));
+  PetscCall(VecNorm(f, NORM_2, &fnorm));
+  sys->shift = cnorm > 0.0 ? 10.0 * fnorm / cnorm : 1.0;
+  for (PetscInt step = 0; step < 200; step++) {
+    PetscReal shift = sys->shift;
+
+    PetscCall(VecCopy(c, sys->old));
+    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 3, PETSC_MAX_INT));
+    PetscCall(RunSNES(steady, snes, c, outcome, reason));
+    before     = fnorm;
+    sys->shift = 0.0;
+    PetscCall(SoretSystemResidual(sys, c, f));
+    PetscCall(SoretOperatorPerVolume(sys->op, 1.0, f));
+    PetscCall(VecNorm(f, NORM_2, &fnorm));
+    if (PetscIsInfOrNanReal(fnorm) || fnorm > 100.0 * before) { /* too bold: back, with shorter steps */
+      PetscCall(VecCopy(sys->old, c));
+      fnorm      = before;
+      sys->shift = 10.0 * shift;
+      continue;
+    }
+    sys->shift = shift * PetscMax(0.2, PetscMin(0.7, fnorm / before));
+    if (fnorm <= 1.0e-6 * sys->shift * cnorm || step % 20 == 19) {
+      const PetscReal keep = sys->shift;
+
+      PetscCall(VecCopy(c, sys->old));
+      sys->shift = 0.0;
+      PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
+      PetscCall(RunSNES(steady, snes, c, outcome, reason));
+      if (*reason > 0) break;
+      PetscCall(VecCopy(sys->old, c));
+      sys->shift = keep;
+    }
+  }
+  sys->shift = 0.0;
+  PetscCall(VecDestroy(&f));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Species and place of the largest residual, for the message of a failure. */
+static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outcome)
+{
+  Vec       f;
+  PetscReal value, x[3];
+  PetscInt  s;
+
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(SoretSystemResidual(steady->sys, c, f));
+  PetscCall(VecAbs(f));
+  PetscCall(VecScale(f, -1.0));
+  PetscCall(SoretSmallest(steady->sys->op, f, &value, &s, x));
+  PetscCall(VecDestroy(&f));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " Newton iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). Try -snes_monitor, a better `initial`, or `mode: transient` with `until_steady`", outcome->newton_iterations, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Is the state free of negative concentrations, but for rounding of those that vanish? */
+static PetscErrorCode CheckPositive(const SoretOperator *op, Vec c, PetscBool *positive, SoretOutcome *outcome)
+{
+  PetscReal value, x[3], largest;
+  PetscInt  s;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSmallest(op, c, &value, &s, x));
+  PetscCall(VecNorm(c, NORM_INFINITY, &largest));
+  *positive = value >= -1.0e-14 * largest ? PETSC_TRUE : PETSC_FALSE;
+  if (!*positive) (void)snprintf(outcome->reason, sizeof(outcome->reason), "the steady state found has a negative concentration, %.3g of species '%s' at (%g, %g, %g): it is not the physical one. Try a better `initial`, or `mode: transient` with `until_steady`", (double)value, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Newton's method with an assembled Jacobian, then pseudo-transient continuation. */
+static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
+{
+  SNES                snes;
+  SNESConvergedReason reason;
+  Vec                 guess;
+
+  PetscFunctionBegin;
+  *solved = PETSC_FALSE;
+  PetscCall(SoretSystemCreateMatrices(steady->sys));
+  PetscCall(CreateSNES(steady, sizeof(outcome->method), outcome->method, &snes));
+  PetscCall(VecDuplicate(c, &guess));
+  PetscCall(VecCopy(c, guess));
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(50, max_steps), PETSC_MAX_INT));
+  PetscCall(RunSNES(steady, snes, c, outcome, &reason));
+  if (reason > 0) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+  if (!*solved && max_steps > 50) {
+    PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));
+    if (reason > 0) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+  }
+  if (reason <= 0) PetscCall(LargestResidual(steady, c, outcome));
+  PetscCall(VecDestroy(&guess));
+  PetscCall(SNESDestroy(&snes));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Sets the last digits of the means, which the cycles leave to the size of the tolerance; the state must stay as good as it was. */
+static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
+{
+  PetscBool all[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
+  PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
+  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
+  PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
+  *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The coarsest level of the full multigrid start, with everything that a small problem gets: a poor guess is overcome where it costs
+   nothing. What cannot be solved there is left to the finer levels. */
+static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
+{
+  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance};
+  SoretOutcome outcome;
+  PetscBool    solved;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&outcome, sizeof(outcome)));
+  PetscCall(SolveNewton(&steady, 1000, c, &solved, &outcome));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Nonlinear multigrid with a full multigrid start. On failure c is what it was. */
+static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec c, PetscBool *solved, SoretOutcome *outcome)
+{
+  SNESConvergedReason reason;
+  PetscInt            cycles;
+  SoretFAS            fas;
+  SNES                snes;
+  Vec                 guess;
+
+  PetscFunctionBegin;
+  *solved = PETSC_FALSE;
+  PetscCall(VecDuplicate(c, &guess));
+  PetscCall(VecCopy(c, guess));
+  PetscCall(SoretFASCreate(steady->sys, c_0, &fas));
+  snes = SoretFASGetSNES(fas);
+  PetscCall(SNESSetConvergenceTest(snes, TestSteady, steady, NULL));
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(40, max_steps), PETSC_MAX_INT));
+  PetscCall(SNESSetNormSchedule(snes, SNES_NORM_ALWAYS));
+  PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c));
+  steady->closes = PETSC_TRUE;
+  for (int attempt = 0; attempt < 3 && !*solved; attempt++) {
+    PetscCall(SNESSolve(snes, NULL, c));
+    PetscCall(SNESGetConvergedReason(snes, &reason));
+    PetscCall(SNESGetIterationNumber(snes, &cycles));
+    outcome->cycles += cycles;
+    steady->iterations += cycles;
+    if (reason <= 0) break;
+    PetscCall(CloseTotals(steady, c, solved));
+  }
+  steady->closes = PETSC_FALSE;
+  if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+  (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(fas), (int)outcome->cycles);
+  if (!*solved) {
+    PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
+    PetscCall(VecCopy(guess, c));
+  }
+  PetscCall(SoretFASDestroy(&fas));
+  PetscCall(VecDestroy(&guess));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Nonlinear multigrid for large problems, unless the options ask for another method. Ballistic transport has no smoother. */
+static PetscErrorCode ChooseFAS(const SoretOperator *op, PetscBool *use)
+{
+  const PetscReal unknowns = (PetscReal)op->grid->n[0] * (PetscReal)op->grid->n[1] * (PetscReal)op->grid->n[2] * (PetscReal)op->num_species;
+  char            type[64];
+  PetscBool       given;
+
+  PetscFunctionBegin;
+  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
+  if (given) PetscCall(PetscStrcmp(type, SNESFAS, use));
+  else *use = SoretIsSmall(op->grid->dim, unknowns) ? PETSC_FALSE : PETSC_TRUE;
+  if (op->width > 1) *use = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
+{
+  SoretSystem sys;
+  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context};
+  PetscBool   solved = PETSC_FALSE, use_fas;
+  Vec         c_0;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
+  PetscCall(SoretOperatorSetTime(op, 0.0));
+  PetscCall(SoretSystemCreate(op, sums, c, PETSC_TRUE, &sys));
+  PetscCall(VecDuplicate(c, &c_0));
+  PetscCall(VecCopy(c, c_0));
+  PetscCall(LiftGuess(op, c));
+  PetscCall(ChooseFAS(op, &use_fas));
+  if (use_fas) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
+  if (!solved) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
+  outcome->converged = solved;
+  outcome->residual  = steady.ratio;
+  outcome->scaled    = sys.scaled;
+  if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.at_floor ? "converged: the residual is rounding error" : "converged");
+  PetscCall(VecDestroy(&c_0));
+  PetscCall(SoretSystemDestroy(&sys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

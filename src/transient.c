@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <petscts.h>
+
+#include <math.h>
+
+#include "solve_private.h"
+
+typedef struct {
+  const SoretSolveSpec *spec;
+  SoretSystem           sys;
+  SoretStepMonitor      monitor;
+  void                 *context;
+  PetscReal            *absolute;    /* [num_species] */
+  PetscReal             mean[3 * SORET_MAX_SPECIES]; /* of the sums at the start */
+  PetscBool             closed[SORET_MAX_SPECIES];   /* global sums without prescribed fluxes */
+  Vec                   stage_weight; /* 1/(absolute + tolerance |c|), for the stages       */
+  PetscReal             change, previous_change;
+  PetscInt              steps, rejected, newton, linear;
+  PetscReal             jacobian_step; /* step that the Jacobian was made for */
+  PetscReal             last_step, longest; /* the two steps before an output time shortened them */
+  PetscBool             steady, stalled;
+} Transient;
+
+/* ---- the equations as TS wants them: dc/dt + F(c)/V = 0 ---- */
+
+static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, void *context)
+{
+  Transient *tr = (Transient *)context;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  PetscCall(SoretSystemResidual(&tr->sys, c, f));
+  PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, f));
+  PetscCall(VecAXPY(f, 1.0, rate));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FormIJacobian(TS ts, PetscReal t, Vec c, Vec rate, PetscReal shift, Mat A, Mat P, void *context)
+{
+  Transient *tr = (Transient *)context;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  tr->sys.shift = shift;
+  PetscCall(SoretSystemJacobian(&tr->sys, c));
+  tr->sys.shift = 0.0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- stages ---- */
+
+/* Stops the Newton iteration of a stage when the error left, estimated from the last change and the measured contraction rho,
+   rho/(1 - rho) |change|, is below a tenth of the tolerance of the step. A fixed number of iterations is never trusted. */
+static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
+{
+  Transient *tr = (Transient *)context;
+  PetscReal  rho;
+  PetscInt   n;
+  Vec        y, work;
+
+  PetscFunctionBegin;
+  *reason = SNES_CONVERGED_ITERATING;
+  if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FNORM_NAN;
+  else if (fnorm == 0.0) *reason = SNES_CONVERGED_FNORM_ABS;
+  if (*reason || it == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SNESGetSolutionUpdate(snes, &y));
+  PetscCall(VecDuplicate(y, &work));
+  PetscCall(VecPointwiseMult(work, y, tr->stage_weight));
+  PetscCall(VecNorm(work, NORM_2, &tr->change));
+  PetscCall(VecGetSize(y, &n));
+  PetscCall(VecDestroy(&work));
+  tr->change /= sqrt((double)n);
+  /* after the first iteration nothing is known of the contraction; half is what a fresh Jacobian is asked for below */
+  rho = it > 1 && tr->previous_change > 0.0 ? tr->change / tr->previous_change : 0.5;
+  if (it > 1 && rho > 0.5) PetscCall(SNESSetLagJacobian(snes, -2)); /* stale: a fresh one for the next iteration */
+  if (rho < 0.95 && rho / (1.0 - rho) * tr->change <= 0.1) *reason = SNES_CONVERGED_SNORM_RELATIVE;
+  if (tr->change == 0.0) *reason = SNES_CONVERGED_SNORM_RELATIVE;
+  if (it > 2 && rho > 2.0) *reason = SNES_DIVERGED_DTOL;
+  tr->previous_change = tr->change;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* All stages of a step have the same diagonal coefficient, so one Jacobian serves them, as long as the iteration contracts: made anew
+   at the first stage of a step and whenever the step has changed. */
+static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
+{
+  Transient *tr;
+  PetscReal  step;
+  SNES       snes;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  PetscCall(TSGetTimeStep(ts, &step));
+  if (step == tr->jacobian_step) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(TSGetSNES(ts, &snes));
+  PetscCall(SNESSetLagJacobian(snes, -2));
+  tr->jacobian_step = step;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Weights for the changes of the stages of a step, from the state at its beginning. */
+static PetscErrorCode SetStageWeights(Transient *tr, Vec c)
+{
+  const PetscInt   ns = tr->sys.op->num_species, n = tr->sys.op->grid->num_cells * ns;
+  const PetscReal *x;
+  PetscReal       *w;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(c, &x));
+  PetscCall(VecGetArray(tr->stage_weight, &w));
+  for (PetscInt q = 0; q < n; q++) w[q] = 1.0 / (tr->absolute[q % ns] + tr->spec->tolerance.value * PetscAbsReal(x[q]));
+  PetscCall(VecRestoreArray(tr->stage_weight, &w));
+  PetscCall(VecRestoreArrayRead(c, &x));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A stage with a concentration below -absolute is refused: the step is repeated with a shorter one. Nothing is clipped. */
+static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, PetscBool *accept)
+{
+  Transient       *tr;
+  const PetscReal *x;
+  PetscInt         ns, n;
+  int              good = 1, all;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  ns = tr->sys.op->num_species;
+  n  = tr->sys.op->grid->num_cells * ns;
+  PetscCall(VecGetArrayRead(c, &x));
+  for (PetscInt q = 0; q < n && good; q++) good = x[q] >= -tr->absolute[q % ns];
+  PetscCall(VecRestoreArrayRead(c, &x));
+  PetscCallMPI(MPI_Allreduce(&good, &all, 1, MPI_INT, MPI_MIN, tr->sys.op->grid->comm));
+  *accept = all ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- after each step ---- */
+
+static PetscErrorCode PreStep(TS ts)
+{
+  Transient *tr;
+  Vec        c;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  PetscCall(TSGetSolution(ts, &c));
+  PetscCall(SetStageWeights(tr, c));
+  tr->jacobian_step = 0.0; /* the state has changed: a fresh Jacobian */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Change of the state per diffusion time L^2/D of the slowest species that moves, relative to what there is: the largest over species, in
+   the 2-norm. The measure of steady solves compares with gross fluxes and means nothing where those die out with the residual. */
+static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
+{
+  const SoretOperator *op = tr->sys.op;
+  PetscReal            length = 0.0, slowest = PETSC_MAX_REAL, rate, amount;
+  Vec                  f;
+
+  PetscFunctionBegin;
+  for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  for (PetscInt s = 0; s < op->num_species; s++) {
+    if (!SoretModelIsImmobile(op->model, s)) slowest = PetscMin(slowest, op->mean_D[s]);
+  }
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorPerVolume(op, 1.0, f));
+  *change = 0.0;
+  for (PetscInt s = 0; s < op->num_species; s++) {
+    PetscCall(VecStrideNorm(f, s, NORM_2, &rate));
+    PetscCall(VecStrideNorm(c, s, NORM_2, &amount));
+    if (rate > 0.0) *change = PetscMax(*change, amount > 0.0 ? rate * length * length / slowest / amount : PETSC_MAX_REAL);
+  }
+  PetscCall(VecDestroy(&f));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Conservation: the sums are exact in the discrete equations, what is missing is the error of the iterations of the stages. It is closed
+   here along the direction that reactions do not resist. */
+static PetscErrorCode PostStep(TS ts)
+{
+  Transient *tr;
+  PetscReal  t, before;
+  Vec        c;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  PetscCall(TSGetSolution(ts, &c));
+  PetscCall(TSGetTime(ts, &t));
+  PetscCall(TSGetPrevTime(ts, &before));
+  PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
+  tr->longest   = PetscMax(tr->last_step, t - before);
+  tr->last_step = t - before;
+  tr->steps++;
+  if (!(t > before)) tr->stalled = PETSC_TRUE;
+  if (tr->spec->until_steady.given) {
+    PetscReal ratio, change = PETSC_MAX_REAL;
+    PetscBool at_floor;
+
+    PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+    PetscCall(SoretSteadyMeasure(tr->sys.op, tr->sys.sums, c, &ratio, &at_floor));
+    PetscCall(RelativeChange(tr, c, &change));
+    tr->steady = at_floor || PetscMin(ratio, change) <= tr->spec->until_steady.value ? PETSC_TRUE : PETSC_FALSE;
+  }
+  if (tr->stalled || tr->steady) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
+  if (tr->monitor) PetscCall(tr->monitor(tr->context, tr->steps, t, 0.0, c, PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- tolerances and the first step ---- */
+
+/* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, that of the sums it belongs to. */
+static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
+{
+  const SoretSums *sums = tr->sys.sums;
+  const PetscInt   ns   = sums->num_species;
+  PetscReal        mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSumsMeasure(sums, tr->sys.op->grid, c, mean, scale));
+  PetscCall(VecNorm(c, NORM_INFINITY, &largest));
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal amount = 0.0;
+
+    for (PetscInt k = 0; k < sums->num; k++) {
+      if (sums->w[k * ns + s] != 0.0) amount = PetscMax(amount, scale[k] / PetscAbsReal(sums->w[k * ns + s]));
+    }
+    if (amount == 0.0) amount = largest > 0.0 ? largest : 1.0;
+    tr->absolute[s] = tr->spec->absolute.given ? tr->spec->absolute.value : 1.0e-2 * tr->spec->tolerance.value * amount;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A step that changes no concentration by more than about its tolerance times a hundred: |c|/|dc/dt| in the weighted norm. */
+static PetscErrorCode FirstStep(Transient *tr, Vec c, PetscReal *step)
+{
+  PetscReal d0, d1;
+  Vec       f;
+
+  PetscFunctionBegin;
+  if (tr->spec->first_step.given) {
+    *step = PetscMin(tr->spec->first_step.value, tr->spec->end.value);
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(SetStageWeights(tr, c));
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, f));
+  PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
+  PetscCall(VecNorm(f, NORM_INFINITY, &d1));
+  PetscCall(VecPointwiseMult(f, c, tr->stage_weight));
+  PetscCall(VecNorm(f, NORM_INFINITY, &d0));
+  PetscCall(VecDestroy(&f));
+  *step = d1 > 0.0 && d0 > 0.0 ? 1.0e-2 * d0 / d1 : 1.0e-3 * tr->spec->end.value;
+  *step = PetscMin(*step, 1.0e-2 * tr->spec->end.value);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- TS ---- */
+
+static PetscErrorCode SetVectorTolerance(Transient *tr, TS ts, Vec c)
+{
+  const PetscInt ns = tr->sys.op->num_species;
+  PetscReal     *a;
+  Vec            absolute;
+
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(c, &absolute));
+  PetscCall(VecGetArray(absolute, &a));
+  for (PetscInt q = 0; q < tr->sys.op->grid->num_cells * ns; q++) a[q] = tr->absolute[q % ns];
+  PetscCall(VecRestoreArray(absolute, &a));
+  PetscCall(TSSetTolerances(ts, PETSC_DECIDE, absolute, tr->spec->tolerance.value, NULL));
+  PetscCall(VecDestroy(&absolute));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[], TS *ts)
+{
+  SNESLineSearch search;
+  TSAdapt        adapt;
+  SNES           snes;
+  KSP            ksp;
+  char           linear[96];
+  TSType         type;
+
+  PetscFunctionBegin;
+  PetscCall(TSCreate(tr->sys.op->grid->comm, ts));
+  PetscCall(TSSetApplicationContext(*ts, tr));
+  PetscCall(TSSetProblemType(*ts, TS_NONLINEAR));
+  PetscCall(TSSetIFunction(*ts, NULL, FormIFunction, tr));
+  PetscCall(TSSetIJacobian(*ts, tr->sys.A, tr->sys.P, FormIJacobian, tr));
+  /* ESDIRK4(3)6L[2]SA of Kennedy and Carpenter (2003): stiffly accurate, one-step */
+  PetscCall(TSSetType(*ts, TSARKIMEX));
+  PetscCall(TSARKIMEXSetType(*ts, TSARKIMEX4));
+  PetscCall(TSARKIMEXSetFullyImplicit(*ts, PETSC_TRUE));
+  PetscCall(TSSetExactFinalTime(*ts, TS_EXACTFINALTIME_MATCHSTEP));
+  PetscCall(TSSetMaxSteps(*ts, tr->spec->max_steps));
+  PetscCall(TSSetMaxStepRejections(*ts, 30));
+  PetscCall(TSSetMaxSNESFailures(*ts, -1));
+  PetscCall(SetVectorTolerance(tr, *ts, c));
+  PetscCall(TSGetAdapt(*ts, &adapt));
+  PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
+  PetscCall(TSAdaptSetCheckStage(adapt, CheckStage));
+  PetscCall(TSSetPreStep(*ts, PreStep));
+  PetscCall(TSSetPreStage(*ts, PreStage));
+  PetscCall(TSSetPostStep(*ts, PostStep));
+  PetscCall(TSGetSNES(*ts, &snes));
+  PetscCall(SNESSetConvergenceTest(snes, TestStage, tr, NULL));
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
+  PetscCall(SNESGetLineSearch(snes, &search));
+  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESGetKSP(snes, &ksp));
+  PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, sizeof(linear), linear));
+  PetscCall(TSSetFromOptions(*ts));
+  PetscCall(TSGetType(*ts, &type));
+  PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, linear));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- failures ---- */
+
+/* Names what keeps the step small: the species and cell of the fastest change in the weighted norm, and the fastest reaction there. */
+static PetscErrorCode Diagnose(Transient *tr, PetscReal t, const char *what, Vec c, SoretOutcome *outcome)
+{
+  const SoretOperator *op = tr->sys.op;
+  PetscReal            value, x[3];
+  PetscInt             s;
+  Vec                  f;
+
+  PetscFunctionBegin;
+  PetscCall(SetStageWeights(tr, c));
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorPerVolume(op, 1.0, f));
+  PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
+  PetscCall(VecAbs(f));
+  PetscCall(VecScale(f, -1.0));
+  PetscCall(SoretSmallest(op, f, &value, &s, x));
+  PetscCall(VecDestroy(&f));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "%s at t = %g after %" PetscInt_FMT " steps (last step %g): species '%s' at (%g, %g, %g) changes fastest%s", what, (double)t, tr->steps, (double)tr->last_step, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], "");
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+    if (!op->model->network.stoichiometry[r * op->num_species + s]) continue;
+    PetscCall(PetscStrlcat(outcome->reason, r ? ", " : ", in '", sizeof(outcome->reason)));
+    PetscCall(PetscStrlcat(outcome->reason, op->model->network.reaction[r].equation, sizeof(outcome->reason)));
+    PetscCall(PetscStrlcat(outcome->reason, "'", sizeof(outcome->reason)));
+    break;
+  }
+  PetscCall(PetscStrlcat(outcome->reason, ". Try a smaller first_step, a larger tolerance or absolute, or -ts_monitor -ts_adapt_monitor", sizeof(outcome->reason)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the run ---- */
+
+/* Integrates up to one output time. */
+static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
+{
+  TSConvergedReason reason;
+  PetscReal         t;
+  PetscInt          rejections, newton, linear;
+
+  PetscFunctionBegin;
+  PetscCall(TSSetMaxTime(ts, target));
+  PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
+  PetscCall(TSSolve(ts, c));
+  PetscCall(TSGetConvergedReason(ts, &reason));
+  PetscCall(TSGetTime(ts, &t));
+  PetscCall(TSGetStepRejections(ts, &rejections));
+  PetscCall(TSGetSNESIterations(ts, &newton));
+  PetscCall(TSGetKSPIterations(ts, &linear));
+  tr->rejected = rejections;
+  tr->newton   = newton;
+  tr->linear   = linear;
+  *arrived     = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
+  if (*arrived) PetscFunctionReturn(PETSC_SUCCESS);
+  if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
+  else PetscCall(Diagnose(tr, t, tr->stalled ? "the clock stands still: the step is below rounding" : "the step size collapsed", c, outcome));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
+{
+  Transient tr = {.spec = spec, .monitor = monitor, .context = context};
+  PetscReal net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now = 0.0;
+  PetscBool arrived = PETSC_TRUE;
+  TS        ts;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
+  op->limited = PETSC_TRUE;
+  PetscCall(SoretOperatorSetTime(op, 0.0));
+  PetscCall(SoretSystemCreate(op, sums, c, PETSC_FALSE, &tr.sys));
+  PetscCall(SoretSystemCreateMatrices(&tr.sys));
+  tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
+  PetscCall(VecDuplicate(c, &tr.stage_weight));
+  PetscCall(VecDuplicate(c, &tr.sys.inverse_volume));
+  PetscCall(VecSet(tr.sys.inverse_volume, 1.0));
+  PetscCall(SoretOperatorPerVolume(op, 1.0, tr.sys.inverse_volume));
+  PetscCall(PetscMalloc1(op->num_species, &tr.absolute));
+  PetscCall(SetAbsolute(&tr, c));
+  PetscCall(SoretSumsMeasure(sums, op->grid, c, tr.mean, NULL));
+  PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    tr.closed[k] = gross[k] == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+    for (PetscInt s = 0; s < op->num_species && op->boundary->varies; s++) { /* a flux that is zero now may not stay so */
+      for (int face = 0; face < 6 && sums->w[k * op->num_species + s] != 0.0; face++) {
+        if (SoretBoundaryCondition(op->boundary->spec, face, s)->kind == SORET_FLUX) tr.closed[k] = PETSC_FALSE;
+      }
+    }
+  }
+  PetscCall(CreateTS(&tr, c, sizeof(outcome->method), outcome->method, &ts));
+  PetscCall(FirstStep(&tr, c, &step));
+  PetscCall(TSSetTimeStep(ts, step));
+  PetscCall(monitor(context, 0, 0.0, 0.0, c, PETSC_TRUE));
+  for (PetscInt i = 0; i <= num_times && arrived && !tr.steady; i++) {
+    const PetscReal target = i < num_times ? PetscMin(times[i], spec->end.value) : spec->end.value;
+
+    if (target <= now) continue;
+    PetscCall(RunTo(&tr, ts, target, c, &arrived, outcome));
+    PetscCall(TSGetTime(ts, &now));
+    /* the step that hit the output time may have been cut short; go on with the one before */
+    PetscCall(TSGetTimeStep(ts, &step));
+    PetscCall(TSSetTimeStep(ts, PetscMax(step, tr.longest)));
+    PetscCall(monitor(context, tr.steps, now, 0.0, c, PETSC_TRUE));
+  }
+  outcome->steps             = tr.steps;
+  outcome->rejected          = tr.rejected;
+  outcome->newton_iterations = tr.newton;
+  outcome->linear_iterations = tr.linear;
+  outcome->converged         = arrived && (tr.steady || !spec->until_steady.given) ? PETSC_TRUE : PETSC_FALSE;
+  if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
+  else if (arrived) (void)snprintf(outcome->reason, sizeof(outcome->reason), "not steady to %.2g by t = %g; choose a later `end`", (double)spec->until_steady.value, (double)now);
+  PetscCall(TSDestroy(&ts));
+  PetscCall(VecDestroy(&tr.stage_weight));
+  PetscCall(PetscFree(tr.absolute));
+  PetscCall(SoretSystemDestroy(&tr.sys));
+  op->limited = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "xdmf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "soret/output.h"
+
+/* Text of an XML attribute: species names may hold no character that matters, file names may. */
+static void PutEscaped(FILE *f, const char *text)
+{
+  for (; *text; text++) {
+    if (*text == '&') (void)fputs("&amp;", f);
+    else if (*text == '<') (void)fputs("&lt;", f);
+    else if (*text == '>') (void)fputs("&gt;", f);
+    else if (*text == '"') (void)fputs("&quot;", f);
+    else (void)fputc(*text, f);
+  }
+}
+
+/* Three-dimensional extent, slowest first: axes that the problem lacks have one cell. */
+static void PutExtent(FILE *f, const SoretXDMF *x, PetscInt add)
+{
+  (void)fprintf(f, "%" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT, x->n[2] + add, x->n[1] + add, x->n[0] + add);
+}
+
+static void PutItem(FILE *f, const SoretXDMF *x, const char *h5, const char *dataset, PetscInt components, PetscBool coordinates, int axis)
+{
+  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"", x->single && !coordinates ? 4 : 8);
+  if (coordinates) (void)fprintf(f, "%" PetscInt_FMT, x->n[axis] + 1);
+  else {
+    PutExtent(f, x, 0);
+    if (components > 1) (void)fprintf(f, " %" PetscInt_FMT, components);
+  }
+  (void)fputs("\">", f);
+  PutEscaped(f, h5);
+  (void)fprintf(f, ":%s</DataItem>\n", dataset);
+}
+
+static void PutAttribute(FILE *f, const SoretXDMF *x, const char *h5, const char *name, const char *dataset)
+{
+  (void)fprintf(f, "        <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">", name);
+  PutItem(f, x, h5, dataset, 1, PETSC_FALSE, 0);
+  (void)fputs("        </Attribute>\n", f);
+}
+
+/* A vector of dim components; missing ones are zero in the reader's eyes only if there are three, so it is joined from columns. */
+static void PutVector(FILE *f, const SoretXDMF *x, const char *h5, const char *name, const char *dataset)
+{
+  if (x->dim == 3) {
+    (void)fprintf(f, "        <Attribute Name=\"%s\" AttributeType=\"Vector\" Center=\"Cell\">", name);
+    PutItem(f, x, h5, dataset, 3, PETSC_FALSE, 0);
+    (void)fputs("        </Attribute>\n", f);
+  }
+}
+
+static void PutGeometry(FILE *f, const SoretXDMF *x, const char *h5)
+{
+  (void)fputs("        <Topology TopologyType=\"3DRectMesh\" Dimensions=\"", f);
+  PutExtent(f, x, 1);
+  (void)fputs("\"/>\n        <Geometry GeometryType=\"VXVYVZ\">\n", f);
+  for (int axis = 0; axis < 3; axis++) {
+    char dataset[32];
+
+    (void)fputs("          ", f);
+    (void)snprintf(dataset, sizeof(dataset), "/grid/%c_edges", SORET_AXIS_NAMES[axis]);
+    if (axis < x->dim) PutItem(f, x, h5, dataset, 1, PETSC_TRUE, axis);
+    else (void)fputs("<DataItem NumberType=\"Float\" Precision=\"8\" Format=\"XML\" Dimensions=\"2\">0 1</DataItem>\n", f);
+  }
+  (void)fputs("        </Geometry>\n", f);
+}
+
+static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame)
+{
+  char dataset[192], name[96];
+
+  (void)fprintf(f, "      <Grid Name=\"frame %" PetscInt_FMT "\" GridType=\"Uniform\">\n        <Time Value=\"%.17g\"/>\n", frame, (double)x->time[frame]);
+  PutGeometry(f, x, h5);
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/temperature", (int)frame);
+  PutAttribute(f, x, h5, "temperature", x->varying_temperature ? dataset : "/temperature");
+  for (PetscInt s = 0; s < x->num_species; s++) {
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", (int)frame, x->species[s]);
+    PutAttribute(f, x, h5, x->species[s], dataset);
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/flux/%s", (int)frame, x->species[s]);
+    (void)snprintf(name, sizeof(name), "flux %s", x->species[s]);
+    if (x->fields & SORET_FIELD_FLUX) PutVector(f, x, h5, name, dataset);
+  }
+  for (PetscInt r = 0; r < x->num_reactions && (x->fields & SORET_FIELD_RATE); r++) {
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/rate/%d", (int)frame, (int)r);
+    (void)snprintf(name, sizeof(name), "rate %d", (int)r);
+    PutAttribute(f, x, h5, name, dataset);
+  }
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/soret", (int)frame);
+  if ((x->fields & SORET_FIELD_SORET) && x->has_soret) PutAttribute(f, x, h5, "soret", dataset);
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/entropy_production", (int)frame);
+  if (x->fields & SORET_FIELD_ENTROPY) PutAttribute(f, x, h5, "entropy_production", dataset);
+  (void)fputs("      </Grid>\n", f);
+}
+
+PetscErrorCode SoretXDMFWrite(const SoretXDMF *x, const char *path, const char *h5_path, int *status)
+{
+  char        temporary[PETSC_MAX_PATH_LEN];
+  const char *slash = strrchr(h5_path, '/'), *h5 = slash ? slash + 1 : h5_path; /* the two files move together */
+  FILE       *f;
+
+  PetscFunctionBegin;
+  *status = 0;
+  PetscCall(PetscSNPrintf(temporary, sizeof(temporary), "%s.tmp", path));
+  f = fopen(temporary, "w");
+  if (f) {
+    (void)fputs("<?xml version=\"1.0\" ?>\n<Xdmf Version=\"2.0\">\n  <Domain>\n    <Grid Name=\"soret\" GridType=\"Collection\" CollectionType=\"Temporal\">\n", f);
+    for (PetscInt frame = 0; frame < x->num_frames; frame++) PutFrame(f, x, h5, frame);
+    (void)fputs("    </Grid>\n  </Domain>\n</Xdmf>\n", f);
+  }
+  if (!f || fflush(f) || fsync(fileno(f)) || ferror(f) || fclose(f) || rename(temporary, path)) {
+    (void)fprintf(stderr, "soret: cannot write '%s': %s\n", path, strerror(errno));
+    *status = SORET_ERR_IO;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   XDMF, version 2 of the format, the subset that ParaView's own reader and VisIt read: one rectilinear grid per frame, values on cells. */
+#pragma once
+
+#include "soret/base.h"
+
+typedef struct {
+  int                dim;
+  PetscInt           n[3];
+  PetscBool          single;
+  PetscInt           num_frames;
+  const PetscReal   *time;       /* [num_frames] */
+  PetscInt           num_species;
+  const char *const *species;    /* [num_species] */
+  PetscInt           num_reactions;
+  unsigned           fields;     /* of output.h */
+  PetscBool          varying_temperature, has_soret;
+} SoretXDMF;
+
+/* Writes to a new file and renames it into place. *status is 0 or SORET_ERR_IO (said on stderr). Not collective. */
+PetscErrorCode SoretXDMFWrite(const SoretXDMF *xdmf, const char *path, const char *h5_path, int *status);

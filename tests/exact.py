@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Solutions found without soret: closed forms, and boundary value problems in one dimension by spectral collocation (Trefethen 2000)."""
+import numpy as np
+from scipy.optimize import brentq
+
+
+def chebyshev(n, length=1.0):
+    """Points on [0, length] and the matrix of the first derivative."""
+    s = np.cos(np.pi * np.arange(n + 1) / n)
+    w = np.r_[2, np.ones(n - 1), 2] * (-1) ** np.arange(n + 1)
+    difference = s[:, None] - s
+    D = np.outer(w, 1 / w) / (difference + np.eye(n + 1))
+    D -= np.diag(D.sum(axis=1))
+    return 0.5 * length * (1 - s), -2 / length * D
+
+
+def interpolate(points, values, x):
+    """Barycentric interpolation from Chebyshev points."""
+    w = (-1.0) ** np.arange(len(points))
+    w[[0, -1]] *= 0.5
+    d = np.asarray(x, float)[..., None] - points
+    exactly = np.isclose(d, 0, rtol=0, atol=1e-15)
+    d[exactly] = 1
+    result = (w * values / d).sum(-1) / (w / d).sum(-1)
+    hit = exactly.any(-1)
+    result[hit] = values[exactly.argmax(-1)[hit]]
+    return result
+
+
+def clenshaw_curtis(n, length=1.0):
+    k = np.arange(n + 1)
+    moments = np.where(k % 2, 0, 2 / (1 - np.where(k % 2, 0, k) ** 2.0))
+    T = np.cos(np.pi * np.outer(k, k) / n)
+    return 0.5 * length * np.linalg.solve(T, moments)
+
+
+def network_1d(x, D, source, jacobian, w, totals, guess, n=96, length=1.0, value=None):
+    """Steady (D_i c_i)'' + S_i(c) = 0 on [0, length] with closed ends, sum_i w_ki c_i of mean totals_k: c [species, len(x)], by Newton's method.
+
+    D - [function of the points], one for each species; source(c, points), jacobian(c, points) - [i][points], [i][j][points]
+    """
+    points, d = chebyshev(n, length)
+    ns, m = len(D), n + 1
+    diffusivity = np.array([np.broadcast_to(f(points), points.shape) for f in D])
+    weights = clenshaw_curtis(n, length) / length
+    w = np.atleast_2d(np.asarray(w, float))
+    c = np.array([np.broadcast_to(g, points.shape) for g in guess], float)
+
+    def system(c):
+        F, J = np.zeros((ns, m)), np.zeros((ns, m, ns, m))
+        S, dS = source(c, points), jacobian(c, points)
+        for i in range(ns):
+            flux = d * diffusivity[i]
+            F[i] = d @ (flux @ c[i]) + S[i]
+            J[i, :, i] = d @ flux
+            for j in range(ns):
+                J[i, :, j] += np.diag(np.broadcast_to(dS[i][j], points.shape))
+            for end in (0, n):
+                F[i, end], J[i, end] = flux[end] @ c[i], 0
+                J[i, end, i] = flux[end]
+        for k in range(len(w)):  # Phi_k' = 0 at one end follows from the rest: the total takes its place
+            i = np.flatnonzero(w[k])[-1] if len(w) == 1 else k_species[k]
+            F[i, n] = w[k] @ c @ weights - totals[k]
+            J[i, n] = w[k][:, None] * weights
+        return F.ravel(), J.reshape(ns * m, ns * m)
+
+    k_species = [next(i for i in range(ns) if w[k, i] and not any(w[l, i] for l in range(len(w)) if l != k)) for k in range(len(w))]
+    for _ in range(60):
+        F, J = system(c)
+        step = np.linalg.solve(J, -F).reshape(ns, m)
+        down = step < 0
+        scale = min(1.0, 0.9 * np.min(c[down] / -step[down])) if down.any() else 1.0
+        c = c + scale * step
+        if np.max(np.abs(step)) < 1e-13 * np.max(np.abs(c)):
+            break
+    return np.array([interpolate(points, ci, np.asarray(x)) for ci in c])
+
+
+def two_state(x, D_A, D_B, kf, kr, total, n=96, length=1.0):
+    """A <=> B: u'' = kappa^2 (u - u_eq) for u = D_A c_A, u' = 0 at the ends (docs/theory.md); c_A and c_B of this mean total."""
+    points, d = chebyshev(n, length)
+    a, b = kf(points) / D_A(points), kr(points) / D_B(points)
+    matrix, right = d @ d - np.diag(a + b), -b
+    matrix[[0, n]], right[[0, n]] = d[[0, n]], 0
+    u = np.linalg.solve(matrix, right)  # for Phi = 1
+    cA, cB = u / D_A(points), (1 - u) / D_B(points)
+    phi = total * length / (clenshaw_curtis(n, length) @ (cA + cB))
+    return phi * interpolate(points, cA, x), phi * interpolate(points, cB, x)
+
+
+def dimer_fast(D1, D2, K, phi):
+    """c1 of 2 A <=> A2 in local equilibrium c2 = K c1^2 with D1 c1 + 2 D2 c2 = phi."""
+    return (-D1 + np.sqrt(D1**2 + 8 * D2 * K * phi)) / (4 * D2 * K)
+
+
+def dimer_fast_total(D1, D2, K, total, volume):
+    """The same for a mean total c1 + 2 c2."""
+    amount = lambda phi: np.sum(volume * (dimer_fast(D1, D2, K, phi) + 2 * K * dimer_fast(D1, D2, K, phi) ** 2)) / np.sum(volume) - total
+    return dimer_fast(D1, D2, K, brentq(amount, 1e-12, 1e6, xtol=1e-15, rtol=1e-15))
+
+
+def two_state_entropy(T, D_A, D_B, kf, kr, energy, total, n=96, length=1.0):
+    """Entropy produced by A <=> B of energies 0 and `energy`, in units of R: by reaction, by diffusion, and both by the balance
+    int H (1/T)' - sum_i int J_i (ln D_i)' with H = sum_i E_i J_i. The rates must fulfil kf/kr ~ exp(-energy/T)."""
+    points, d = chebyshev(n, length)
+    weight = clenshaw_curtis(n, length)
+    cA, cB = two_state(points, D_A, D_B, kf, kr, total, n, length)
+    JA, JB = -d @ (D_A(points) * cA), -d @ (D_B(points) * cB)
+    f, b = kf(points) * cA, kr(points) * cB
+    reaction = weight @ ((f - b) * np.log(f / b))
+    diffusion = weight @ (JA**2 / (D_A(points) * cA) + JB**2 / (D_B(points) * cB))
+    balance = weight @ (energy * JB * (d @ (1 / T(points))) - JA * (d @ np.log(D_A(points) + 0 * points)) - JB * (d @ np.log(D_B(points))))
+    return np.array([reaction, diffusion, balance])

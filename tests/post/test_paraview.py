@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""ParaView's own XDMF reader opens results in 1D, 2D and 3D, with time: same numbers as h5py, right box, a picture with content.
+
+usage: test_paraview.py SORET    (needs python3-paraview and Xvfb)
+Exit status 77: not run, because something is not installed."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+CASE = """
+soret: 1
+units: reduced
+domain: {{size: {size}, cells: {cells}, origin: {origin}, grading: {{x: {{ratio: 3}}}}}}
+temperature: 1 + 0.3*x + 0.1*t
+species:
+  - {{name: A, diffusivity: 1, initial: 1 + x}}
+  - {{name: B+, diffusivity: 0.5, initial: 2 - x}}
+reactions: [{{equation: A <=> B+, forward: 1, backward: 2}}]
+solve: {{mode: transient, end: 0.2}}
+output: {{file: pv.h5, times: [0.1], fields: [flux, rate, soret, entropy_production], precision: {precision}}}
+"""
+SIZE, CELLS, ORIGIN = (1.0, 2.0, 3.0), (5, 3, 4), (0.5, -1.0, 0.0)
+
+
+def run(soret, dim, precision, directory):
+    case = CASE.format(size=list(SIZE[:dim]), cells=list(CELLS[:dim]), origin=list(ORIGIN[:dim]), precision=precision)
+    with open(os.path.join(directory, "pv.yaml"), "w") as file:
+        file.write(case)
+    subprocess.run([soret, "pv.yaml"], cwd=directory, check=True, stdout=subprocess.DEVNULL)
+
+
+def check_values(reader, directory, dim):
+    """Every array of every time step against the file itself."""
+    import h5py
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    with h5py.File(os.path.join(directory, "pv.h5")) as file:
+        frames = file["frames"]
+        times = [frames[name].attrs["time"] for name in frames]
+        assert np.array_equal(times, reader.TimestepValues), (times, reader.TimestepValues)
+        for name, t in zip(frames, times):
+            reader.UpdatePipeline(t)
+            bounds = reader.GetDataInformation().GetBounds()
+            expected = [v for a in range(dim) for v in (ORIGIN[a], ORIGIN[a] + SIZE[a])] + [0.0, 1.0] * (3 - dim)
+            assert np.allclose(bounds, expected), (bounds, expected)
+            data = reader.GetClientSideObject().GetOutputDataObject(0)  # servermanager.Fetch() loses the ends of small arrays
+            arrays = {data.GetCellData().GetArrayName(i): vtk_to_numpy(data.GetCellData().GetArray(i)) for i in range(data.GetCellData().GetNumberOfArrays())}
+            wanted = {"A": "A", "B+": "B+", "temperature": "temperature", "rate 0": "rate/0", "soret": "soret", "entropy_production": "entropy_production"}
+            if dim == 3:
+                wanted.update({"flux A": "flux/A", "flux B+": "flux/B+"})
+            assert set(wanted) <= set(arrays), (set(wanted), set(arrays))
+            for shown, dataset in wanted.items():
+                stored = frames[name][dataset][()].ravel()
+                assert np.array_equal(arrays[shown].ravel(), stored, equal_nan=True), (shown, t)
+
+
+def check_picture(reader, directory):
+    from matplotlib import image
+    from paraview import simple
+
+    view = simple.CreateView("RenderView")
+    view.ViewSize = [200, 200]
+    shown = simple.Show(reader, view)
+    simple.ColorBy(shown, ("CELLS", "A"))
+    shown.SetRepresentationType("Surface")
+    shown.RescaleTransferFunctionToDataRange(True, False)
+    simple.ResetCamera(view)
+    simple.Render(view)
+    path = os.path.join(directory, "pv.png")
+    simple.SaveScreenshot(path, view)
+    colours = np.unique((image.imread(path)[..., :3].reshape(-1, 3) * 255).astype(int), axis=0)
+    assert len(colours) >= 5, "the picture shows fewer colours than there are values of A along x"
+    simple.Delete(view)
+
+
+def start_display():
+    """A display of our own; Xvfb tells its number once it is ready, which xvfb-run only guesses."""
+    read, write = os.pipe()
+    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"], pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        os.environ["DISPLAY"] = ":" + pipe.readline().strip()
+    return server
+
+
+def main(soret):
+    if not shutil.which("Xvfb"):
+        print("Xvfb is not installed")
+        return 77
+    server = start_display()
+    try:
+        return check_all(soret)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def check_all(soret):
+    try:
+        from paraview import simple
+    except ImportError:
+        print("python3-paraview is not installed")
+        return 77
+    for dim, precision in ((1, "double"), (2, "single"), (3, "double")):
+        with tempfile.TemporaryDirectory() as directory:
+            run(soret, dim, precision, directory)
+            reader = simple.XDMFReader(FileNames=[os.path.join(directory, "pv.xdmf")])
+            reader.UpdatePipelineInformation()
+            check_values(reader, directory, dim)
+            check_picture(reader, directory)
+            simple.Delete(reader)
+            print(f"{dim}D, {precision}: good")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.path.abspath(sys.argv[1])))

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line of soret: commands, overrides, exit status, what is written and what is left alone. Each test has a directory of its
+own with a small case; run with names of tests to try some of them. The program is $SORET, the launcher $MPIEXEC."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SORET = shutil.which(os.environ.get("SORET", "soret"))
+MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
+ROOT = Path(__file__).parent.parent
+
+CASE = """soret: 1
+title: two states
+units: reduced
+domain: {size: [1], cells: [16]}
+temperature: 1 + x
+species:
+  - {name: A, diffusivity: 1, initial: 1}
+  - {name: B, diffusivity: 2}
+reactions:
+  - {equation: A <=> B, forward: 1, backward: 2}
+output: {file: result.h5}
+"""
+TRANSIENT = ["solve.mode=transient", "solve.end=0.1"]
+
+
+class Soret:
+    """Runs the program in a directory."""
+
+    def __init__(self, directory):
+        self.directory = Path(directory)
+        self.write("case.yaml", CASE)
+
+    def __call__(self, *args, status=0, ranks=1):
+        launch = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
+        done = subprocess.run([*launch, SORET, *args], cwd=self.directory, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
+        return done
+
+    def write(self, name, text):
+        (self.directory / name).write_text(text)
+
+    def files(self):
+        return sorted(p.name for p in self.directory.iterdir())
+
+    def open(self, name="result.h5"):
+        return h5py.File(self.directory / name)
+
+
+def attribute(group, name):
+    value = group.attrs[name]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def contains(text, *parts):
+    for part in parts:
+        assert part in text, f"'{part}' is not in\n{text}"
+
+
+# ---- commands ----
+
+
+def test_help(soret):
+    text = soret("--help").stdout
+    lines = text.splitlines()
+    assert len(lines) <= 30 and max(map(len, lines)) <= 100, "the help does not fit on a screen"
+    contains(text, "check", "reference", "info", "compare", "--version", "key.path=value", "Exit status: 0 done, 1 internal error, 2 the input is wrong")
+    assert soret("-h").stdout == text and soret("check", "--help").stdout == text
+
+
+def test_version(soret):
+    assert re.fullmatch(r"soret \d+\.\d+\.\d+\n", soret("--version").stdout)
+
+
+def test_no_arguments(soret):
+    done = soret(status=2)
+    assert not done.stdout
+    contains(done.stderr, "Exit status")
+
+
+def test_wrong_arguments(soret):
+    for args, message in {
+        ("chek", "case.yaml"): "soret: unknown command 'chek'; did you mean 'check'? See soret --help\n",
+        ("case.yaml", "--overwite"): "soret: unknown argument '--overwite'; see soret --help\n",
+        ("case.yaml", "case.yaml"): "soret: unexpected argument 'case.yaml' (overrides are written key.path=value); see soret --help\n",
+        ("check",): "soret: 'check' needs 1 file name; see soret --help\n",
+        ("compare", "a.h5"): "soret: 'compare' needs 2 file names; see soret --help\n",
+        ("compare", "a.h5", "b.h5", "--rtol", "small"): "soret: unknown argument 'small'; see soret --help\n",
+        ("nowhere.yaml",): "soret: cannot read 'nowhere.yaml': No such file or directory\n",
+        ("check", "."): "soret: cannot read '.': Is a directory\n",
+    }.items():
+        assert soret(*args, status=2).stderr == message
+    assert soret.files() == ["case.yaml"]
+
+
+def test_reference(soret):
+    document = (ROOT / "docs" / "case-reference.md").read_text()
+    lines = [line for line in document.splitlines() if not line.startswith("<!--")]
+    assert soret("reference").stdout.splitlines() == lines, "docs/case-reference.md is not what `soret reference` prints"
+
+
+def test_check(soret):
+    done = soret("check", "case.yaml", "totals=[{of: A + B, mean: 3}]", "boundaries={x-: {A: {flux: 0}}}", "output.fields=[flux]")
+    assert not done.stderr
+    contains(done.stdout, "case.yaml: two states", "steady, 1D, 16 x 1 x 1 cells, 2 species, 1 reactions: 32 unknowns", "A + B = 3 (mean, prescribed)", "x-: A flux 0, B zero total flux",
+             "x+: A zero total flux, B zero total flux", "A <=> B: Damkoehler number", "memory: about", "result file 'result.h5': about")
+    assert soret.files() == ["case.yaml"], "check writes nothing"
+
+
+# ---- overrides ----
+
+
+def test_overrides(soret):
+    soret("case.yaml", "species.A.initial=2", "species.1.initial=1", "domain.cells=[8]", "reactions.0.backward=1", "title='by hand'")
+    with soret.open() as f:
+        assert f["frames/000000/A"].shape == (8,) and attribute(f, "title") == "by hand"
+        np.testing.assert_allclose(f["series/total/0"][0], 3.0, rtol=1e-12)
+
+
+def test_overrides_of_numbers(soret):
+    first = soret("check", "case.yaml", "domain.cells=[2^5]", "parameters={k: 3}", "reactions.0.forward=k*T").stdout
+    contains(first, "32 x 1 x 1 cells", "Damkoehler number 2.25 forward")
+
+
+# ---- results ----
+
+
+def test_result(soret):
+    soret("case.yaml")
+    assert soret.files() == ["case.yaml", "result.h5", "result.xdmf"]
+    with soret.open() as f:
+        assert attribute(f, "format") == "soret" and attribute(f, "format_version") == 1
+        assert attribute(f, "case") == CASE and attribute(f, "command").endswith("case.yaml") and attribute(f, "ranks") == 1
+        for name in ("version", "commit", "petsc_version", "mpi_version", "hdf5_version", "libyaml_version"):
+            assert attribute(f, name), f"no {name}"
+        assert soret("--version").stdout.split()[1] == attribute(f, "version")
+        assert f["summary"].attrs["converged"] == 1 and f["summary"].attrs["reason"]
+    contains(soret("info", "result.h5").stdout, "two states", "x 0 .. 1 in 16 cells", "in the last one: A B", "converged", "temperature: 1 + x")
+
+
+def test_default_name(soret):
+    soret.write("other.yaml", CASE[: CASE.index("output:")])
+    soret("other.yaml")
+    assert soret.files() == ["case.yaml", "other.h5", "other.xdmf", "other.yaml"]
+
+
+def test_existing_result_is_kept(soret):
+    soret("case.yaml")
+    before = (soret.directory / "result.h5").read_bytes()
+    done = soret("case.yaml", "species.A.initial=2", status=2)
+    contains(done.stderr, "the result file 'result.h5' exists; nothing was run", "output.overwrite=true")
+    assert (soret.directory / "result.h5").read_bytes() == before and soret.files() == ["case.yaml", "result.h5", "result.xdmf"]
+
+
+def test_overwrite(soret):
+    soret("case.yaml")
+    soret("case.yaml", "species.A.initial=2", "output.overwrite=true")
+    with soret.open() as f:
+        np.testing.assert_allclose(f["series/total/0"][0], 2.0, rtol=1e-12)
+    soret("case.yaml", "species.A.initial=3", "--overwrite")
+    with soret.open() as f:
+        np.testing.assert_allclose(f["series/total/0"][0], 3.0, rtol=1e-12)
+    assert soret.files() == ["case.yaml", "result.h5", "result.xdmf"]
+
+
+def test_not_converged(soret):
+    for attempt in (1, 2):
+        done = soret("case.yaml", *TRANSIENT, "solve.max_steps=1", status=3)
+        contains(done.stdout, "max_steps reached", f"result in result.h5.{attempt}")
+    assert soret.files() == ["case.yaml", "result.h5.1", "result.h5.1.xdmf", "result.h5.2", "result.h5.2.xdmf"]
+    with soret.open("result.h5.1") as f:
+        assert f["summary"].attrs["converged"] == 0
+    soret("case.yaml", *TRANSIENT)
+    assert "result.h5" in soret.files()
+
+
+def test_failed_run_keeps_the_old_result(soret):
+    soret("case.yaml")
+    before = (soret.directory / "result.h5").read_bytes()
+    soret("case.yaml", *TRANSIENT, "solve.max_steps=1", "output.overwrite=true", status=3)
+    assert (soret.directory / "result.h5").read_bytes() == before
+
+
+def test_directory(soret):
+    for name in ("nowhere/result.h5", "case.yaml/result.h5"):
+        contains(soret("case.yaml", f"output.file={name}", status=4).stderr, f"soret: cannot write the result file '{name}'")
+    if os.geteuid():  # root may write anywhere
+        (soret.directory / "closed").mkdir(mode=0o500)
+        contains(soret("case.yaml", "output.file=closed/result.h5", status=4).stderr, "soret: cannot write the result file 'closed/result.h5'")
+    (soret.directory / "runs").mkdir()
+    soret("case.yaml", "output.file=runs/result.h5")
+    assert sorted(p.name for p in (soret.directory / "runs").iterdir()) == ["result.h5", "result.xdmf"]
+
+
+def test_compare(soret):
+    for name, total in {"a": 1, "b": 1, "c": 1.001}.items():
+        soret("case.yaml", f"species.A.initial={total}", f"output.file={name}.h5")
+    contains(soret("compare", "a.h5", "b.h5").stdout, "equal")
+    contains(soret("compare", "a.h5", "c.h5", status=3).stdout, "different", "/frames/000000/A")
+    soret("compare", "a.h5", "c.h5", "--rtol", "1e-4", status=3)
+    soret("compare", "a.h5", "nowhere.h5", status=4)
+    soret("compare", "a.h5", "case.yaml", status=4)
+    soret("info", "nowhere.h5", status=4)
+
+
+def test_compare_with_tolerance(soret):
+    # entropy production vanishes here but for rounding, and has no relative tolerance
+    soret("case.yaml", "output.file=a.h5")
+    soret("case.yaml", "species.A.initial=1.001", "output.file=b.h5")
+    contains(soret("compare", "a.h5", "b.h5", "--rtol", "1e-2", "--atol", "1e-12").stdout, "equal")
+    soret("compare", "a.h5", "b.h5", "--atol", "1e-9", status=3)
+
+
+# ---- PETSc options ----
+
+
+def tolerance(soret, *args):
+    text = soret("case.yaml", "output.overwrite=true", "petsc.snes_view=true", *args).stdout
+    return re.findall(r"^ {4}tolerances: +relative=([^,]*)", text, re.M)[-1]
+
+
+def test_petsc_options(soret):
+    assert tolerance(soret, "petsc.ksp_rtol=1e-3") == "0.001"
+    assert tolerance(soret, "petsc.ksp_rtol=1e-3", "-ksp_rtol", "1e-4") == "0.0001", "the command line wins"
+    assert tolerance(soret, "petsc.-ksp_rtol=1e-3") == "0.001", "the sign may stand"
+    contains(soret("case.yaml", "output.overwrite=true", "-snes_monitor").stdout, "SNES Function norm")
+    contains(soret("case.yaml", "output.overwrite=true", "petsc.snes_montor=true").stdout, "the option -snes_montor was not used")
+
+
+# ---- ranks ----
+
+
+def test_ranks(soret):
+    for ranks in (2, 3):
+        soret("case.yaml", "output.overwrite=true", ranks=ranks)
+        with soret.open() as f:
+            assert f.attrs["ranks"] == ranks
+        soret("case.yaml", "output.file=one.h5", "output.overwrite=true")
+        soret("compare", "result.h5", "one.h5", "--rtol", "1e-9", "--atol", "1e-12")
+
+
+def mistakes_are_told_once(soret, ranks):
+    mistakes = {
+        ("case.yaml", "solve.tolerence=1"): "unknown key 'tolerence'",
+        ("check", "case.yaml", "temperature=0"): "'temperature' must be positive",
+        ("nowhere.yaml",): "cannot read 'nowhere.yaml'",
+        ("case.yaml", "--what"): "unknown argument '--what'",
+        ("case.yaml", "boundaries={x-: {A: {value: 0.5 - T}}}"): "the boundary condition of species 'A' at x- is not usable",
+        ("case.yaml", "boundaries={x-: {A: {flux: 1}}}"): "there is no steady state",
+        ("case.yaml", "domain.cells=[1]"): "cannot be cut into boxes for",
+    }
+    for args, message in mistakes.items():
+        done = soret(*args, status=2, ranks=ranks)
+        assert (done.stdout + done.stderr).count(message) == 1, f"on {ranks} ranks, {args}:\n{done.stdout}{done.stderr}"
+    assert soret.files() == ["case.yaml"]
+
+
+def test_mistakes_on_two_ranks(soret):
+    mistakes_are_told_once(soret, 2)
+
+
+def test_mistakes_on_three_ranks(soret):
+    mistakes_are_told_once(soret, 3)
+
+
+def run(test):
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            test(Soret(Path(directory).resolve()))
+        except Exception:
+            return traceback.format_exc(limit=-2)
+    return None
+
+
+def main(names):
+    tests = [value for name, value in globals().items() if name.startswith("test_") and (not names or name in names)]
+    with ThreadPoolExecutor(6) as pool:  # starting MPI is mostly waiting
+        results = list(pool.map(run, tests[::-1]))[::-1]  # the slow ones stand last
+    for test, result in zip(tests, results):
+        if result:
+            print(f"{test.__name__}: {result}")
+    print(f"{len(tests)} tests, {sum(map(bool, results))} failed")
+    return 1 if any(results) or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The Jacobian against differences of the residual, term by term, and the face fluxes against the residual. */
+#include "test.h"
+
+#include <string.h>
+
+#include "../../src/solve_private.h"
+#include "soret/case.h"
+
+static SoretCase    the_case;
+static SoretProblem problem;
+
+static PetscErrorCode Build(const char *yaml)
+{
+  PetscFunctionBeginUser;
+  PetscCall(SoretCaseParse("test.yaml", yaml, strlen(yaml), 0, NULL, &the_case));
+  PetscCall(SoretInputCheck(the_case.in, PETSC_COMM_WORLD));
+  PetscCall(SoretProblemCreate(PETSC_COMM_WORLD, &the_case, &problem));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TearDown(void)
+{
+  PetscFunctionBeginUser;
+  PetscCall(SoretProblemDestroy(&problem));
+  PetscCall(SoretCaseDestroy(&the_case));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Reproducible numbers in [lo, hi], the same in each cell on any number of ranks. */
+static PetscErrorCode Fill(Vec x, PetscReal seed, PetscReal lo, PetscReal hi)
+{
+  const SoretGrid *g  = &problem.grid;
+  const PetscInt   ns = the_case.model.num_species;
+  PetscReal       *a;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecGetArray(x, &a));
+  for (PetscInt q = 0; q < g->num_cells * ns; q++) {
+    const PetscInt  p = q / ns, i = g->start[0] + p % g->count[0], j = g->start[1] + p / g->count[0] % g->count[1], k = g->start[2] + p / g->count[0] / g->count[1];
+    const PetscReal s = 43758.5453 * sin(12.9898 * i + 78.233 * j + 37.719 * k + 4.581 * (q % ns) + seed);
+
+    a[q] = lo + (hi - lo) * (s - floor(s));
+  }
+  PetscCall(VecRestoreArray(x, &a));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* |J v - (F(c + h v) - F(c - h v))/2h| relative to |J v|, in random directions; A is what the Krylov method sees. */
+static PetscErrorCode CheckDirections(PetscErrorCode (*residual)(void *, Vec, Vec), void *context, Mat A, Vec c)
+{
+  const PetscReal h = 1.0e-4;
+  Vec             v, w, f, Jv;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecDuplicate(c, &v));
+  PetscCall(VecDuplicate(c, &w));
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(VecDuplicate(c, &Jv));
+  for (int seed = 0; seed < 4; seed++) {
+    PetscReal error, size;
+
+    PetscCall(Fill(v, 1.7 + seed, -1.0, 1.0));
+    PetscCall(MatMult(A, v, Jv));
+    PetscCall(VecWAXPY(w, h, v, c));
+    PetscCall(residual(context, w, f));
+    PetscCall(VecAXPY(Jv, -0.5 / h, f));
+    PetscCall(VecWAXPY(w, -h, v, c));
+    PetscCall(residual(context, w, f));
+    PetscCall(VecAXPY(Jv, 0.5 / h, f));
+    PetscCall(VecNorm(Jv, NORM_INFINITY, &error));
+    PetscCall(MatMult(A, v, Jv));
+    PetscCall(VecNorm(Jv, NORM_INFINITY, &size));
+    CheckClose(error / size, 0.0, 2.0e-8); /* h^2 = 1e-8 times third derivatives of order 4 rates, rounding 1e-16/h */
+  }
+  PetscCall(VecDestroy(&v));
+  PetscCall(VecDestroy(&w));
+  PetscCall(VecDestroy(&f));
+  PetscCall(VecDestroy(&Jv));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode OperatorResidual(void *op, Vec c, Vec f)
+{
+  return SoretOperatorResidual((SoretOperator *)op, c, f);
+}
+
+static PetscErrorCode SystemResidual(void *sys, Vec c, Vec f)
+{
+  return SoretSystemResidual((SoretSystem *)sys, c, f);
+}
+
+/* Sum of the face fluxes minus the source, against the residual. */
+typedef struct {
+  const PetscReal *f;
+  PetscReal        worst, size;
+} FluxSum;
+
+static PetscErrorCode VisitFluxSum(SoretOperator *op, const SoretRow *row, void *context)
+{
+  FluxSum       *sum = (FluxSum *)context;
+  const PetscInt ns  = op->num_species;
+
+  PetscFunctionBeginUser;
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+    PetscReal source[SORET_MAX_SPECIES] = {0}, k[2 * SORET_MAX_REACTIONS];
+
+    SoretOperatorConstants(op, row->first + i, k);
+    SoretNetworkAddSource(&op->model->network, k, row->c + i * ns, source);
+    for (PetscInt s = 0; s < ns; s++) {
+      PetscReal flux[6], net = 0.0;
+
+      SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
+      for (int face = 0; face < 6; face++) {
+        net += face % 2 ? flux[face] : -flux[face];
+        sum->size = PetscMax(sum->size, PetscAbsReal(flux[face]));
+      }
+      net -= SoretOperatorVolume(op, row, i) * source[s];
+      sum->worst = PetscMax(sum->worst, PetscAbsReal(net - sum->f[(row->first + i) * ns + s]));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CheckFluxes(Vec c)
+{
+  FluxSum          sum = {NULL, 0.0, 0.0};
+  const PetscReal *array;
+  Vec              f;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(SoretOperatorResidual(&problem.op, c, f));
+  PetscCall(VecGetArrayRead(f, &array));
+  sum.f = array;
+  PetscCall(SoretOperatorForEachRow(&problem.op, c, VisitFluxSum, &sum));
+  PetscCall(VecRestoreArrayRead(f, &array));
+  PetscCall(VecDestroy(&f));
+  CheckClose(sum.worst, 0.0, 1.0e-13 * sum.size);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Where c solves the equations for a right side, a sweep of the smoother leaves it alone. */
+static PetscErrorCode CheckSmoother(SoretSystem *sys, Vec c)
+{
+  PetscReal error;
+  Vec       f, w;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(VecDuplicate(c, &w));
+  PetscCall(SoretSystemResidual(sys, c, f));
+  PetscCall(VecCopy(c, w));
+  PetscCall(SoretSystemSmooth(sys, f, w));
+  PetscCall(VecAXPY(w, -1.0, c));
+  PetscCall(VecNorm(w, NORM_INFINITY, &error));
+  CheckClose(error, 0.0, 1.0e-12);
+  PetscCall(VecDestroy(&f));
+  PetscCall(VecDestroy(&w));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Everything that must hold for one case. */
+static PetscErrorCode CheckAll(const char *yaml)
+{
+  const int failures = test_failures;
+  Mat       J;
+  Vec       c;
+
+  PetscFunctionBeginUser;
+  PetscCall(Build(yaml));
+  PetscCall(VecDuplicate(problem.c, &c));
+  PetscCall(Fill(c, 0.3, 0.5, 1.5));
+  PetscCall(SoretOperatorSetTime(&problem.op, 0.4));
+  PetscCall(SoretOperatorCreateMatrix(&problem.op, NULL, &J));
+  PetscCall(SoretOperatorJacobian(&problem.op, c, 0.0, NULL, J));
+  PetscCall(CheckDirections(OperatorResidual, &problem.op, J, c));
+  PetscCall(CheckFluxes(c));
+  PetscCall(MatDestroy(&J));
+  for (int augmented = 0; augmented < 2; augmented++) {
+    SoretSystem sys;
+
+    PetscCall(SoretSystemCreate(&problem.op, &the_case.sums, c, (PetscBool)augmented, &sys));
+    PetscCall(SoretSystemCreateMatrices(&sys));
+    PetscCall(SoretSystemJacobian(&sys, c));
+    PetscCall(CheckDirections(SystemResidual, &sys, sys.A, c));
+    if (augmented && problem.op.width == 1) PetscCall(CheckSmoother(&sys, c)); /* it has no ballistic transport */
+    PetscCall(SoretSystemDestroy(&sys));
+  }
+  PetscCall(VecDestroy(&c));
+  PetscCall(TearDown());
+  if (test_failures != failures) fprintf(stderr, "... in the case\n%s", yaml);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+#define HEAD "soret: 1\nunits: reduced\n"
+#define BOX1 "domain: {size: [1.0], cells: [9], grading: {x: {ratio: 3}}}\ntemperature: \"1 + x^2 + 0.1*t\"\n"
+#define BOX2 "domain: {size: [1.0, 0.7], cells: [7, 5], grading: {y: {tanh: 1.2}}}\ntemperature: \"1 + x^2 + 0.5*x*y + 0.1*t\"\n"
+#define BOX3 "domain: {size: [1.0, 0.7, 0.9], cells: [5, 4, 6], grading: {z: {ratio: 2}}}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n"
+static const char *const boxes[] = {HEAD BOX1, HEAD BOX2, HEAD BOX3};
+
+static PetscErrorCode CheckBoxes(const char *rest)
+{
+  char text[4096];
+
+  PetscFunctionBeginUser;
+  for (int dim = 0; dim < 3; dim++) {
+    PetscCall(PetscSNPrintf(text, sizeof(text), "%s%s", boxes[dim], rest));
+    PetscCall(CheckAll(text));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestConventions(void)
+{
+  PetscFunctionBeginUser;
+  /* constant a: the kernel of products */
+  PetscCall(CheckBoxes("species:\n  - {name: A, diffusivity: {law: einstein, mobility: 0.7}}\n  - {name: B, diffusivity: \"0.2*T^2 + 0.1*x\"}\n  - {name: C, diffusivity: 0}\n"));
+  /* face by face */
+  PetscCall(CheckBoxes("species:\n"
+                       "  - {name: A, diffusivity: \"0.2*T^2\"}\n"
+                       "  - {name: B, diffusivity: \"0.2*T^2\", convention: stratonovich}\n"
+                       "  - {name: C, diffusivity: {law: arrhenius, prefactor: 2, activation: 1.5}, convention: fick}\n"
+                       "  - {name: D, diffusivity: 0.4, soret: \"2 - 3/T\"}\n"
+                       "  - {name: E, diffusivity: T, soret: 1.5, convention: fick}\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestReactions(void)
+{
+  PetscFunctionBeginUser;
+  PetscCall(CheckBoxes("species:\n"
+                       "  - {name: A, diffusivity: T}\n  - {name: B, diffusivity: 0.3}\n  - {name: C, diffusivity: 0.1}\n  - {name: D, diffusivity: 0.2}\n"
+                       "reactions:\n"
+                       "  - {equation: A <=> B, forward: \"2*T\", backward: 1}\n"
+                       "  - {equation: 2 A + B <=> C, forward: 3, equilibrium: \"exp(1/T)\"}\n"
+                       "  - {equation: 4 D => A, forward: \"0.5 + x\"}\n"
+                       "  - {equation: 3 A + D <=> 2 B + 2 C, forward: 0.7, backward: \"0.2*T\"}\n"
+                       "  - {equation: A + B => 2 B, forward: \"1 + t\"}\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestBoundaries(void)
+{
+  static const char *const sides[] = {"x-", "x+", "y-", "y+", "z-", "z+"};
+  char                     text[4096];
+
+  PetscFunctionBeginUser;
+  for (int dim = 1; dim <= 3; dim++) {
+    for (int face = 0; face < 2 * dim; face++) {
+      const char *velocity = dim == 1 ? "[0.8]" : dim == 2 ? "[0.8, -1.3]" : "[0.8, -1.3, 0.4]";
+
+      PetscCall(PetscSNPrintf(text, sizeof(text),
+                              "%sspecies:\n"
+                              "  - {name: A, diffusivity: T}\n  - {name: B, diffusivity: T, convention: fick, soret: 1}\n  - {name: C, diffusivity: 0.3}\n"
+                              "  - {name: D, diffusivity: T, velocity: %s}\n  - {name: E, diffusivity: 0.1, velocity: %s}\n  - {name: F, diffusivity: T, velocity: %s, soret: 2, convention: stratonovich}\n"
+                              "boundaries:\n  %s: {A: {value: \"1 + t\"}, B: {transfer: \"2 + x\", outside: T}, C: {flux: -0.3}, D: {value: 2}, E: {outflow: true}, F: {transfer: 1, outside: 2}}\n",
+                              boxes[dim - 1], velocity, velocity, velocity, sides[face]));
+      PetscCall(CheckAll(text));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+#define PERIODIC_SPECIES \
+  "species:\n" \
+  "  - {name: A, diffusivity: T}\n  - {name: B, diffusivity: \"0.3 + 0.1*T\", convention: stratonovich}\n" \
+  "reactions: [{equation: A <=> B, forward: T, backward: 2}]\n"
+static PetscErrorCode TestPeriodic(void)
+{
+  static const char *const domains[] = {
+    "domain: {size: [1.0], cells: [7], periodic: [x]}\n",
+    "domain: {size: [1.0], cells: [2], periodic: [x]}\n",
+    "domain: {size: [1.0], cells: [3], periodic: [x]}\n",
+    "domain: {size: [1.0, 1.0], cells: [6, 5], periodic: [x, y], grading: {x: {ratio: 2}}}\n",
+    "domain: {size: [1.0, 1.0], cells: [5, 2], periodic: [y]}\n",
+    "domain: {size: [1.0, 1.0, 1.0], cells: [4, 3, 5], periodic: [z]}\n",
+    "domain: {size: [1.0, 1.0, 1.0], cells: [3, 4, 2], periodic: [x, y, z]}\n"};
+  char text[4096];
+
+  PetscFunctionBeginUser;
+  for (size_t k = 0; k < sizeof(domains) / sizeof(domains[0]); k++) {
+    PetscCall(PetscSNPrintf(text, sizeof(text), HEAD "%stemperature: \"1 + 0.3*cos(2*pi*x)*cos(2*pi*y) + 0.1*cos(2*pi*z)\"\n" PERIODIC_SPECIES, domains[k]));
+    PetscCall(CheckAll(text));
+  }
+  PetscCall(CheckAll(HEAD "domain: {size: [1.0, 1.0], cells: [6, 5], periodic: [x]}\ntemperature: \"1 + 0.3*cos(2*pi*x) + y\"\n"
+                          "species: [{name: A, diffusivity: T, velocity: [1.5, -0.5]}, {name: B, diffusivity: 0, velocity: [-1, 0.5]}, {name: C, diffusivity: 0, velocity: [1, 0]}]\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestBallistic(void)
+{
+  PetscFunctionBeginUser;
+  PetscCall(CheckAll(HEAD BOX1 "species:\n"
+                               "  - {name: L, diffusivity: 0, velocity: [-1.5], mirror: R}\n  - {name: R, diffusivity: 0, velocity: [1.5], mirror: L}\n  - {name: O, diffusivity: 0}\n  - {name: A, diffusivity: T}\n"
+                               "reactions: [{equation: L <=> O, forward: 2, backward: T}, {equation: R + A <=> O + A, forward: 2, backward: T}]\n"));
+  PetscCall(CheckAll(HEAD BOX1 "species: [{name: L, diffusivity: 0, velocity: [-1.5]}, {name: R, diffusivity: 0, velocity: [1.5]}, {name: S, diffusivity: 0, velocity: [0.5]}, {name: U, diffusivity: 0, velocity: [0.5]}]\n"
+                               "boundaries:\n  x-: {L: {outflow: true}, R: {value: 2}, S: {flux: 0.3}, U: {transfer: 0.4, outside: 2}}\n  x+: {L: {value: \"1 + t\"}, R: {outflow: true}, S: {value: 0}, U: {transfer: 0.6, outside: 1}}\n"));
+  PetscCall(CheckAll(HEAD BOX2 "species:\n"
+                               "  - {name: A, diffusivity: 0, velocity: [1, 0.5], mirror: {x: B, y: D}}\n  - {name: B, diffusivity: 0, velocity: [-1, 0.5], mirror: {x: A, y: C}}\n"
+                               "  - {name: C, diffusivity: 0, velocity: [-1, -0.5], mirror: {x: D, y: B}}\n  - {name: D, diffusivity: 0, velocity: [1, -0.5], mirror: {x: C, y: A}}\n"
+                               "reactions: [{equation: A <=> C, forward: 1, backward: T}, {equation: B + D <=> 2 A, forward: T, backward: 1}]\n"));
+  PetscCall(CheckAll(HEAD BOX3 "species: [{name: A, diffusivity: 0, velocity: [1, 0.5, -0.3]}, {name: B, diffusivity: T}]\n"
+                               "boundaries:\n  x-: {A: {value: 1}}\n  x+: {A: {outflow: true}, B: {value: 1}}\n  z-: {A: {outflow: true}}\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Binding sites: the local sums enter the augmented system. */
+static PetscErrorCode TestLocalSums(void)
+{
+  PetscFunctionBeginUser;
+  PetscCall(CheckBoxes("species: [{name: L, diffusivity: T}, {name: S, diffusivity: 0}, {name: LS, diffusivity: 0}, {name: Q, diffusivity: 0}]\n"
+                       "reactions: [{equation: L + S <=> LS, forward: 3, backward: T}, {equation: 2 L + LS <=> Q, forward: 1, backward: 2}]\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* shift adds volume * shift to the diagonal, extra a block. */
+static PetscErrorCode TestShift(void)
+{
+  const PetscReal extra[] = {1.0, 2.0, 0.0, 3.0};
+  PetscReal       error;
+  Mat             J[2];
+  Vec             v, w[2], c;
+
+  PetscFunctionBeginUser;
+  PetscCall(Build(HEAD BOX2 "species: [{name: A, diffusivity: T}, {name: B, diffusivity: 1}]\n"));
+  PetscCall(VecDuplicate(problem.c, &v));
+  PetscCall(VecDuplicate(v, &c));
+  PetscCall(Fill(v, 0.1, -1.0, 1.0));
+  PetscCall(Fill(c, 0.2, 0.5, 1.0));
+  for (int k = 0; k < 2; k++) {
+    PetscCall(VecDuplicate(v, &w[k]));
+    PetscCall(SoretOperatorCreateMatrix(&problem.op, k ? extra : NULL, &J[k]));
+    PetscCall(SoretOperatorJacobian(&problem.op, c, k ? 5.0 : 0.0, k ? extra : NULL, J[k]));
+    PetscCall(MatMult(J[k], v, w[k]));
+    PetscCall(SoretOperatorPerVolume(&problem.op, 1.0, w[k]));
+  }
+  {
+    const PetscReal *a;
+    PetscReal       *b;
+
+    PetscCall(VecGetArrayRead(v, &a));
+    PetscCall(VecGetArray(w[0], &b));
+    for (PetscInt p = 0; p < problem.grid.num_cells; p++) {
+      b[2 * p] += (5.0 + extra[0]) * a[2 * p] + extra[1] * a[2 * p + 1];
+      b[2 * p + 1] += (5.0 + extra[3]) * a[2 * p + 1] + extra[2] * a[2 * p];
+    }
+    PetscCall(VecRestoreArray(w[0], &b));
+    PetscCall(VecRestoreArrayRead(v, &a));
+  }
+  PetscCall(VecAXPY(w[0], -1.0, w[1]));
+  PetscCall(VecNorm(w[0], NORM_INFINITY, &error));
+  CheckClose(error, 0.0, 1.0e-11); /* rows of 1e3 */
+  for (int k = 0; k < 2; k++) {
+    PetscCall(MatDestroy(&J[k]));
+    PetscCall(VecDestroy(&w[k]));
+  }
+  PetscCall(VecDestroy(&v));
+  PetscCall(VecDestroy(&c));
+  PetscCall(TearDown());
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* b c = const is stationary to rounding whatever the law, convention and grid; and the residual of a closed box sums to 0. */
+static PetscErrorCode TestZeroFlux(void)
+{
+  PetscReal  norm, total[2], *c;
+  const PetscReal *f;
+  Vec        r;
+
+  PetscFunctionBeginUser;
+  PetscCall(Build(HEAD BOX3 "species: [{name: A, diffusivity: \"0.2*T^2\", convention: stratonovich, soret: \"1/T\"}, {name: B, diffusivity: \"T*(1 + x)\"}]\n"));
+  PetscCall(VecGetArray(problem.c, &c));
+  for (PetscInt q = 0; q < 2 * problem.grid.num_cells; q++) c[q] = 1.0 / problem.op.b[q];
+  PetscCall(VecRestoreArray(problem.c, &c));
+  PetscCall(VecDuplicate(problem.c, &r));
+  PetscCall(SoretOperatorResidual(&problem.op, problem.c, r));
+  PetscCall(VecNorm(r, NORM_INFINITY, &norm));
+  CheckClose(norm, 0.0, 1.0e-14);
+  PetscCall(Fill(problem.c, 0.9, 0.0, 1.0));
+  PetscCall(SoretOperatorResidual(&problem.op, problem.c, r));
+  PetscCall(VecGetArrayRead(r, &f));
+  total[0] = total[1] = 0.0;
+  for (PetscInt q = 0; q < 2 * problem.grid.num_cells; q++) total[q % 2] += f[q];
+  PetscCall(VecRestoreArrayRead(r, &f));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, total, 2, MPIU_REAL, MPI_SUM, PETSC_COMM_WORLD));
+  PetscCall(VecNorm(r, NORM_1, &norm));
+  CheckClose(total[0], 0.0, 1.0e-14 * norm);
+  CheckClose(total[1], 0.0, 1.0e-14 * norm);
+  PetscCall(VecDestroy(&r));
+  PetscCall(TearDown());
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+TestMain(TestConventions, TestReactions, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux)
