@@ -163,7 +163,7 @@ static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
     if (!SoretModelIsImmobile(op->model, s)) slowest = PetscMin(slowest, op->mean_D[s]);
   }
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(op, 1.0, f));
   *change = 0.0;
   for (PetscInt s = 0; s < op->num_species; s++) {
@@ -244,7 +244,7 @@ static PetscErrorCode FirstStep(Transient *tr, Vec c, PetscReal *step)
   }
   PetscCall(SetStageWeights(tr, c));
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, f));
   PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
   PetscCall(VecNorm(f, NORM_INFINITY, &d1));
@@ -331,7 +331,7 @@ static PetscErrorCode Diagnose(Transient *tr, PetscReal t, const char *what, Vec
   PetscCall(SetStageWeights(tr, c));
   PetscCall(VecDuplicate(c, &f));
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(op, 1.0, f));
   PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
   PetscCall(VecAbs(f));
