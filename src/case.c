@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "samples.h"
+
 /* ---- the top level ---- */
 
 typedef struct {
@@ -96,19 +98,12 @@ static PetscErrorCode DefineLengths(SoretInput in, const SoretGridSpec *grid)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscBool IsFormula(SoretField field)
-{
-  const SoretNode *node = SoretFieldNode(field);
-
-  return field && (!node || node->kind == SORET_NODE_SCALAR) ? PETSC_TRUE : PETSC_FALSE;
-}
-
 /* A field that is one number can be judged without the grid. */
 static PetscBool IsNumber(SoretField field, PetscReal *value)
 {
   static const SoretPoint origin = {.T = 1.0};
 
-  if (!IsFormula(field) || SoretFieldUses(field)) return PETSC_FALSE;
+  if (!field || SoretFieldUses(field)) return PETSC_FALSE;
   *value = SoretFieldEvaluate(field, &origin);
   return PETSC_TRUE;
 }
@@ -124,114 +119,6 @@ static PetscErrorCode ReadInitial(SoretCase *c)
     if (!c->model.species[s].initial) PetscCall(SoretFieldCreateConstant(0.0, &c->initial[s]));
     else PetscCall(SoretFieldRead(c->in, c->model.species[s].initial, "mol/m^3", SORET_VAR_SPACE | SORET_VAR_TEMPERATURE, &c->initial[s]));
     if (IsNumber(c->initial[s], &value) && value < 0.0) PetscCall(SoretInputError(c->in, c->model.species[s].initial, "'initial' must be at least 0, found %g", (double)value));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Corners, faces and middle of the box (and more), where formulas are tried before the run: most mistakes of sign show there. */
-enum { SAMPLES = 9 };
-
-static PetscReal SampleCoordinate(const SoretGridSpec *grid, int axis, PetscInt i)
-{
-  const PetscReal h = 0.5 / (PetscReal)grid->n[axis]; /* centres of the outermost cells */
-
-  return axis < grid->dim ? grid->origin[axis] + grid->size[axis] * (h + (1.0 - 2.0 * h) * (PetscReal)i / (SAMPLES - 1)) : 0.0;
-}
-
-typedef PetscErrorCode (*SampleVisitor)(SoretCase *c, const SoretPoint *point, PetscBool *stop);
-
-static PetscErrorCode VisitSamples(SoretCase *c, SampleVisitor visit)
-{
-  const PetscInt num[3] = {SAMPLES, c->grid.dim > 1 ? SAMPLES : 1, c->grid.dim > 2 ? SAMPLES : 1};
-  PetscBool      stop   = PETSC_FALSE;
-
-  PetscFunctionBegin;
-  for (PetscInt p = 0; p < num[0] * num[1] * num[2] && !stop; p++) {
-    const PetscInt ijk[3] = {p % num[0], p / num[0] % num[1], p / num[0] / num[1]};
-    SoretPoint     point  = {.t = 0.0, .T = 1.0};
-
-    for (int axis = 0; axis < 3; axis++) point.x[axis] = SampleCoordinate(&c->grid, axis, ijk[axis]);
-    PetscCall(visit(c, &point, &stop));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode SampleTemperature(SoretCase *c, const SoretPoint *point, PetscBool *stop)
-{
-  const PetscReal T = SoretFieldEvaluate(c->temperature, point);
-
-  PetscFunctionBegin;
-  if (T > 0.0 && isfinite(T)) PetscFunctionReturn(PETSC_SUCCESS);
-  *stop = PETSC_TRUE;
-  PetscCall(SoretInputError(c->in, SoretFieldNode(c->temperature), "the temperature is %g at (%g, %g, %g); it must be positive everywhere", (double)(isnan(T) ? NAN : T) /* without its sign */, (double)point->x[0], (double)point->x[1], (double)point->x[2]));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode SampleLaws(SoretCase *c, const SoretPoint *at, PetscBool *stop)
-{
-  const SoretModel *model = &c->model;
-  SoretPoint        point = *at;
-
-  PetscFunctionBegin;
-  point.T = SoretFieldEvaluate(c->temperature, at);
-  for (PetscInt s = 0; s < model->num_species; s++) {
-    const SoretSpecies *species = &model->species[s];
-    PetscReal           value   = species->diffuses ? SoretLawEvaluate(species->diffusivity, &point) : 1.0;
-
-    if (!(value > 0.0) || !isfinite(value)) {
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, SoretLawNode(species->diffusivity), "the diffusivity of '%s' is %g at (%g, %g, %g), T = %g; it must be positive everywhere, or the number 0", species->name, (double)value, (double)point.x[0], (double)point.x[1], (double)point.x[2], (double)point.T));
-    }
-    if (!IsFormula(c->initial[s])) continue;
-    value = SoretFieldEvaluate(c->initial[s], &point);
-    if (!(value >= 0.0) || !isfinite(value)) {
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, (double)value, (double)point.x[0], (double)point.x[1], (double)point.x[2]));
-    }
-  }
-  for (PetscInt r = 0; r < model->network.num_reactions && !*stop; r++) {
-    PetscReal k[2];
-
-    SoretNetworkConstants(&model->network, r, &point, &k[0], &k[1]);
-    for (int d = 0; d < 2; d++) {
-      if (k[d] >= 0.0 && isfinite(k[d])) continue;
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, model->network.reaction[r].node, "the %s constant of '%s' is %g at (%g, %g, %g), T = %g; it must be finite and not negative", d ? "backward" : "forward", model->network.reaction[r].equation, (double)k[d], (double)point.x[0], (double)point.x[1], (double)point.x[2], (double)point.T));
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Temperature must be the same at both ends of a periodic axis. */
-static PetscErrorCode SamplePeriodic(SoretCase *c, const SoretPoint *point, PetscBool *stop)
-{
-  PetscFunctionBegin;
-  for (int axis = 0; axis < c->grid.dim && !*stop; axis++) {
-    SoretPoint lo = *point, hi = *point;
-    PetscReal  a, b;
-
-    if (!c->grid.periodic[axis]) continue;
-    lo.x[axis] = c->grid.origin[axis];
-    hi.x[axis] = c->grid.origin[axis] + c->grid.size[axis];
-    a          = SoretFieldEvaluate(c->temperature, &lo);
-    b          = SoretFieldEvaluate(c->temperature, &hi);
-    if (PetscAbsReal(a - b) <= 1.0e-9 * PetscAbsReal(a)) continue;
-    *stop = PETSC_TRUE;
-    PetscCall(SoretInputError(c->in, SoretFieldNode(c->temperature), "the temperature must be periodic along %c: it is %g at %c = %g and %g at %c = %g", SORET_AXIS_NAMES[axis], (double)a, SORET_AXIS_NAMES[axis], (double)lo.x[axis], (double)b, SORET_AXIS_NAMES[axis], (double)hi.x[axis]));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode CheckFormulas(SoretCase *c)
-{
-  const PetscInt errors = SoretInputCountErrors(c->in);
-
-  PetscFunctionBegin;
-  if (errors || !IsFormula(c->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(VisitSamples(c, SampleTemperature));
-  if (SoretInputCountErrors(c->in) == errors) {
-    PetscCall(VisitSamples(c, SamplePeriodic));
-    PetscCall(VisitSamples(c, SampleLaws));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -265,10 +152,13 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Where a file of frames would be more than anybody wants, a slip of the unit is likely. */
+/* Frames that no run would come to; and more of them than anybody wants, where a slip of the unit is likely. */
 static PetscErrorCode CheckFrames(const SoretCase *c)
 {
+  const SoretReals *times = &c->output.times;
+
   PetscFunctionBegin;
+  if (c->solve.mode == SORET_TRANSIENT && times->n && c->solve.end.given && times->value[times->n - 1] > c->solve.end.value) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "times"), "the run ends at %g, before the last of the times, %g", (double)c->solve.end.value, (double)times->value[times->n - 1]));
   if (c->solve.mode == SORET_TRANSIENT && c->output.every.given && c->solve.end.value / c->output.every.value > MOST_FRAMES) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "every"), "a frame every %g until %g makes %.3g frames, more than %d", (double)c->output.every.value, (double)c->solve.end.value, (double)(c->solve.end.value / c->output.every.value), MOST_FRAMES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -311,7 +201,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
-  PetscCall(CheckFormulas(c));
+  PetscCall(SoretCaseTryFormulas(c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -423,7 +313,7 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
     for (PetscInt p = 0; p < grid->num_cells; p++) {
       x[p * ns + s] = field[p];
       if (*trouble || (field[p] >= 0.0 && isfinite(field[p]))) continue;
-      (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in a cell; it must be finite and not negative\n", c->model.species[s].name, (double)field[p]);
+      (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)field[p], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
     }
   }
   PetscCall(VecRestoreArray(problem->c, &x));

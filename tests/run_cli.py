@@ -254,7 +254,8 @@ def mistakes_are_told_once(soret, ranks):
         ("check", "case.yaml", "temperature=0"): "'temperature' must be positive",
         ("nowhere.yaml",): "cannot read 'nowhere.yaml'",
         ("case.yaml", "--what"): "unknown argument '--what'",
-        ("case.yaml", "boundaries={x-: {A: {value: 0.5 - T}}}"): "the boundary condition of species 'A' at x- is not usable",
+        ("case.yaml", "boundaries={x-: {A: {value: 0.5 - T}}}"): "'value' of 'A' at x- is -0.5",
+        ("case.yaml", "domain={size: [1, 1], cells: [4, 64]}", "boundaries={x-: {A: {value: 0.5 - exp(-((y - 0.3)/0.01)^2)}}}"): "the boundary condition of species 'A' at x- is not usable",
         ("case.yaml", "boundaries={x-: {A: {flux: 1}}}"): "there is no steady state",
         ("case.yaml", "domain.cells=[1]"): "cannot be cut into boxes for",
     }
