@@ -61,6 +61,14 @@ enum {
   MOST_PARAMETERS = 10000    /* they are looked up one by one                          */
 };
 
+/* Before all other values, which need to know; a wrong one is reported with the other keys. */
+static PetscErrorCode ReadUnits(SoretInput in, const SoretNode *node)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretInputSetReduced(in, node && !strcmp(node->text, "reduced") ? PETSC_TRUE : PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
 {
   PetscFunctionBegin;
@@ -175,8 +183,9 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretInputCreate(name, text, length, &c->in));
   for (int k = 0; k < num_overrides; k++) PetscCall(SoretInputOverride(c->in, overrides[k]));
   root = SoretInputRoot(c->in);
+  PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
+  PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  PetscCall(SoretInputSetReduced(c->in, top.units == 1 ? PETSC_TRUE : PETSC_FALSE));
   for (int k = 10; k < 14; k++) {
     if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
   }
@@ -185,7 +194,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   c->petsc                  = top.section[9] && !SoretNodeIsNull(top.section[9]) ? top.section[9] : NULL;
   if (c->petsc && c->petsc->kind != SORET_NODE_MAP) PetscCall(SoretInputError(c->in, c->petsc, "'petsc' must be a map of option to value, as in {ksp_type: gmres}"));
   else PetscCall(CheckOptions(c->in, c->petsc));
-  PetscCall(ReadParameters(c->in, top.section[0]));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(DefineLengths(c->in, &c->grid));
   if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
@@ -449,6 +457,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, varies);
   PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)((frame * (PetscReal)(c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1) + 8.0 * cells) / 1048576.0), c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1, c->solve.mode == SORET_TRANSIENT ? "s" : ""));
   PetscCall(PetscFree(times));

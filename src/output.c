@@ -96,6 +96,15 @@ PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, Pets
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm)
+{
+  char why[256];
+
+  PetscFunctionBegin;
+  if (spec->fields & SORET_FIELD_ENTROPY && !SoretEntropyIsDefined(model, sizeof(why), why)) PetscCall(SoretSay(comm, "entropy_production is not defined: %s; it is written as NaN\n", why));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature)
 {
   const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];

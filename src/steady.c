@@ -12,16 +12,11 @@ static PetscErrorCode ReadUntilSteady(SoretInput in, const SoretNode *node, cons
 {
   static const SoretKey number = {"until_steady", SORET_REAL, "1", SORET_OPTIONAL, SORET_POSITIVE, 0, ""};
   SoretOptional        *until  = (SoretOptional *)dest;
-  PetscBool             ok;
+  PetscBool             asked;
 
   PetscFunctionBegin;
-  if (node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "true")) {
-    until->given = PETSC_TRUE;
-    until->value = 1.0e-8;
-  } else if (!(node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "false"))) {
-    PetscCall(SoretInputReadValue(in, node, &number, &until->value, &ok));
-    until->given = ok;
-  }
+  if (SoretNodeIsTruth(node, &asked)) *until = (SoretOptional){.value = 1.0e-8, .given = asked};
+  else PetscCall(SoretInputReadValue(in, node, &number, &until->value, &until->given));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -149,6 +149,24 @@ void SoretPrintable(const char *text, size_t length, char out[], size_t size)
   out[used] = 0;
 }
 
+static PetscBool line_is_open = PETSC_FALSE;
+
+void SoretRewrite(const char *text)
+{
+  /* to the end of the line everything is cleared; at its beginning the cursor waits, so that a message of anybody else hides the line */
+  (void)printf("\r%s\033[K\r", text);
+  (void)fflush(stdout);
+  line_is_open = PETSC_TRUE;
+}
+
+void SoretEndLine(void)
+{
+  if (!line_is_open) return;
+  (void)printf("\n");
+  (void)fflush(stdout);
+  line_is_open = PETSC_FALSE;
+}
+
 PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
 {
   PetscMPIInt rank;
@@ -158,6 +176,7 @@ PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   va_start(list, format);
   if (rank == 0) {
+    SoretEndLine();
     (void)vprintf(format, list);
     (void)fflush(stdout);
   }

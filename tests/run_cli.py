@@ -282,8 +282,9 @@ def run(test):
     return None
 
 
-def main(names):
-    tests = [value for name, value in globals().items() if name.startswith("test_") and (not names or name in names)]
+def run_tests(namespace, names):
+    """Runs the functions test_... of a module, each with a directory of its own; its exit status."""
+    tests = [value for name, value in namespace.items() if name.startswith("test_") and (not names or name in names)]
     with ThreadPoolExecutor(6) as pool:  # starting MPI is mostly waiting
         results = list(pool.map(run, tests[::-1]))[::-1]  # the slow ones stand last
     for test, result in zip(tests, results):
@@ -294,4 +295,4 @@ def main(names):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_tests(globals(), sys.argv[1:]))
