@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "samples.h"
@@ -163,11 +164,14 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
 /* Frames that no run would come to; and more of them than anybody wants, where a slip of the unit is likely. */
 static PetscErrorCode CheckFrames(const SoretCase *c)
 {
+  const SoretNode  *node  = SoretNodeFind(SoretInputRoot(c->in), "output");
   const SoretReals *times = &c->output.times;
 
   PetscFunctionBegin;
-  if (c->solve.mode == SORET_TRANSIENT && times->n && c->solve.end.given && times->value[times->n - 1] > c->solve.end.value) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "times"), "the run ends at %g, before the last of the times, %g", (double)c->solve.end.value, (double)times->value[times->n - 1]));
-  if (c->solve.mode == SORET_TRANSIENT && c->output.every.given && c->solve.end.value / c->output.every.value > MOST_FRAMES) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "every"), "a frame every %g until %g makes %.3g frames, more than %d", (double)c->output.every.value, (double)c->solve.end.value, (double)(c->solve.end.value / c->output.every.value), MOST_FRAMES));
+  if (c->solve.mode == SORET_STEADY && c->output.every.given) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "every"), "'every' belongs to `mode: transient`"));
+  if (c->solve.mode == SORET_STEADY && times->n) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "'times' belong to `mode: transient`"));
+  if (c->solve.mode == SORET_TRANSIENT && times->n && c->solve.end.given && times->value[times->n - 1] > c->solve.end.value) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "the run ends at %g, before the last of the times, %g", (double)c->solve.end.value, (double)times->value[times->n - 1]));
+  if (c->solve.mode == SORET_TRANSIENT && c->output.every.given && c->solve.end.value / c->output.every.value > MOST_FRAMES) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "every"), "a frame every %g until %g makes %.3g frames, more than %d", (double)c->output.every.value, (double)c->solve.end.value, (double)(c->solve.end.value / c->output.every.value), MOST_FRAMES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -250,6 +254,31 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscBool IsSameFile(const char *a, const char *b)
+{
+  struct stat A, B;
+
+  return !stat(a, &A) && !stat(b, &B) && A.st_dev == B.st_dev && A.st_ino == B.st_ino ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Even who may overwrite results does not mean what a case is made of. */
+static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
+{
+  const SoretNode *node = SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "file");
+  PetscMPIInt      rank;
+  int              same = 0;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  if (rank == 0) {
+    same = IsSameFile(c->output.file, c->path) || (SoretFieldPath(c->temperature) && IsSameFile(c->output.file, SoretFieldPath(c->temperature)));
+    for (PetscInt s = 0; s < c->model.num_species; s++) same = same || (SoretFieldPath(c->initial[s]) && IsSameFile(c->output.file, SoretFieldPath(c->initial[s])));
+  }
+  PetscCallMPI(MPI_Bcast(&same, 1, MPI_INT, 0, comm));
+  if (same) PetscCall(SoretInputError(c->in, node ? node : SoretInputRoot(c->in), "the result file '%s' is a file that this case is read from", c->output.file));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c)
 {
   char  *text;
@@ -262,6 +291,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides,
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     for (PetscInt s = 0; s < c->model.num_species; s++) PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->initial[s]));
+    PetscCall(CheckOutputIsNoInput(comm, c));
     PetscCall(CheckSize(comm, c));
   }
   PetscCall(SoretInputCheck(c->in, comm));

@@ -331,6 +331,10 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
 static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
 {
   if (code >= SORET_ERR_INPUT && code <= SORET_ERR_STOPPED) return code;
+  if (code == PETSC_ERR_ARG_UNKNOWN_TYPE) { /* of an option: the defaults are known */
+    if (type == PETSC_ERROR_INITIAL) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
+    return code;
+  }
   return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);
 }
 
@@ -340,6 +344,7 @@ static SoretExit ExitStatus(PetscErrorCode code)
   case PETSC_SUCCESS:
     return SORET_EXIT_DONE;
   case SORET_ERR_INPUT:
+  case PETSC_ERR_ARG_UNKNOWN_TYPE:
     return SORET_EXIT_INPUT;
   case SORET_ERR_NOT_CONVERGED:
     return SORET_EXIT_NOT_CONVERGED;

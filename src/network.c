@@ -328,7 +328,7 @@ static PetscErrorCode ReadRate(SoretInput in, const SoretNode *node, const char 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, SoretNetwork *net, SoretReaction *reaction)
+static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, const PetscInt nu[], const SoretNetwork *net, SoretReaction *reaction)
 {
   PetscFunctionBegin;
   if (!reversible) PetscCall(SoretInputError(in, node, "`law: barrier` needs a reversible reaction ('<=>')"));
@@ -338,7 +338,14 @@ static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const Re
   reaction->has_barrier = PETSC_TRUE;
   reaction->prefactor   = spec->prefactor.value;
   reaction->barrier     = spec->barrier.value;
-  for (PetscInt i = 0; i < reaction->reactants.num; i++) reaction->energy_reactants += net->species[reaction->reactants.species[i]].energy.value;
+  for (PetscInt i = 0; i < reaction->reactants.num; i++) {
+    const PetscInt             s       = reaction->reactants.species[i];
+    const SoretNetworkSpecies *species = &net->species[s];
+
+    /* of the others SetEnergies() tells */
+    if (!species->energy.given && !nu[s] && (i == 0 || reaction->reactants.species[i - 1] != s)) PetscCall(SoretInputError(in, node, "'%s' has a barrier, but species '%s' has no 'energy'", reaction->equation, species->name));
+    reaction->energy_reactants += species->energy.value;
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -397,7 +404,7 @@ static PetscErrorCode ReadReaction(SoretInput in, const SoretNode *node, SoretOp
   PetscCall(SoretInputReadMap(in, node, node, "a reaction", keys, &spec));
   PetscCall(RefuseFeatures(in, &spec));
   if (!ok) PetscFunctionReturn(PETSC_SUCCESS);
-  if (spec.law) PetscCall(ReadBarrier(in, node, &spec, reversible, net, reaction));
+  if (spec.law) PetscCall(ReadBarrier(in, node, &spec, reversible, nu, net, reaction));
   else PetscCall(ReadConstants(in, node, &spec, reversible, reaction));
   if (reaction->kind == SORET_BACKWARD_ENERGIES) PetscCall(SetEnergies(in, node, net, nu, standard, reaction));
   PetscFunctionReturn(PETSC_SUCCESS);

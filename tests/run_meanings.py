@@ -238,6 +238,14 @@ def test_initial_is_a_guess_where_totals_are_given(soret):
     np.testing.assert_allclose(frame(soret, "A"), first, rtol=1e-11)
 
 
+def test_empty_box(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T}, {name: B, diffusivity: 1}]\nreactions: [{equation: 2 A <=> B, forward: 1, backward: T}]\n" + END
+    contains(solve(soret, text).stdout, "there is nothing in the box")
+    assert np.all(frame(soret, "A") == 0)
+    solve(soret, text, "boundaries={x-: {A: {value: 0.5}}}")  # which is filled from the wall
+    np.testing.assert_allclose(frame(soret, "A")[0], 0.5, rtol=0.1)
+
+
 def test_steps_that_run_out(soret):
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 100, backward: T}]\n" + END
     done = solve(soret, text, "solve.max_steps=1", status=3)
