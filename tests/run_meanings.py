@@ -206,7 +206,7 @@ def test_fields_in_time(soret):
     soret.write("cases/case.yaml", "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [8]}\ntemperature: {file: fields.h5, dataset: T, time: times}\nspecies: [{name: A, diffusivity: T, initial: 1 + x}]\n"
                 "solve: {mode: transient, end: 0.6}\noutput: {file: result.h5, times: [0.05, 0.1, 0.25, 0.3, 0.35, 0.4, 0.5]}\n")
     for ranks in (1, 2):
-        soret("cases/case.yaml", "output.overwrite=true", ranks=ranks)
+        soret("cases/case.yaml", "output.overwrite=true", "solve.tolerance=0.1", ranks=ranks)
         with soret.open() as f:
             found = {round(g.attrs["time"], 12): g["temperature"][()] for g in f["frames"].values()}
         for t, T in {0: 1, 0.05: 1, 0.1: 1, 0.25: 1.75, 0.3: 2, 0.35: 1.75, 0.4: 1.5, 0.5: 1.5, 0.6: 1.5}.items():
@@ -282,8 +282,8 @@ def test_step_that_collapses(soret):
 
 
 def test_value_that_turns_bad_in_time(soret):
-    # a dip between the times at which formulas are tried before the run
-    text = BOX1 + "temperature: 1 + x - 3*exp(-((t - 0.555)/0.02)^2)\nspecies: [{name: A, diffusivity: T, initial: 1}]\nsolve: {mode: transient, end: 1}\n" + END
+    # a dip between the times at which formulas are tried before the run, wide enough for a stage to meet it
+    text = BOX1 + "temperature: 1 + x - 3*exp(-((t - 0.555)/0.02)^2)\nspecies: [{name: A, diffusivity: T, initial: 1}]\nsolve: {mode: transient, end: 1, tolerance: 1e-3}\n" + END
     for ranks in (1, 2):
         done = solve(soret, text, status=3, ranks=ranks)
         contains(done.stderr, "soret: temperature is -")
