@@ -340,7 +340,6 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
   const PetscInt   ns   = c->model.num_species;
   PetscReal       *x, *field;
   char             trouble[256] = "";
-  PetscMPIInt      rank, bad, first;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(grid->num_cells, &field));
@@ -356,11 +355,8 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
   }
   PetscCall(VecRestoreArray(problem->c, &x));
   PetscCall(PetscFree(field));
-  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
-  bad = *trouble ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, grid->comm));
-  if (first == rank) (void)fputs(trouble, stderr);
-  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : SORET_ERR_INPUT);
+  PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem)

@@ -183,3 +183,15 @@ PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
   va_end(list);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+PetscErrorCode SoretFailTogether(MPI_Comm comm, const char *trouble)
+{
+  PetscMPIInt rank, mine, first;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  mine = *trouble ? rank : PETSC_MPI_INT_MAX;
+  PetscCallMPI(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, comm));
+  if (first == rank) (void)fputs(trouble, stderr);
+  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : (PetscErrorCode)SORET_ERR_INPUT);
+}
