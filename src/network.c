@@ -83,68 +83,92 @@ static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Reads "2 A + B" from *position up to an arrow or the end; calls for each term store into weights by species index. */
-static PetscErrorCode ReadTerms(SoretInput in, const SoretNode *node, PetscInt *position, PetscInt n, const SoretNetworkSpecies species[], PetscBool integers, PetscReal weight[], Word *stop, PetscBool *ok)
+/* Where the reader of a sum such as "2 A + B" stands. */
+typedef struct {
+  SoretInput                 in;
+  const SoretNode           *node;
+  PetscInt                   n;
+  const SoretNetworkSpecies *species;
+  PetscBool                  integers;    /* side of an equation: whole coefficients, no minus */
+  PetscReal                 *weight;      /* [n] added to                                      */
+  PetscReal                  sign, factor; /* of the next species                              */
+  PetscBool                  want_term, have_factor;
+} SumReader;
+
+static PetscBool IsThirdBody(const Word *word)
 {
-  Word      word;
-  PetscReal sign = 1.0, factor = 1.0;
-  PetscBool want_term = PETSC_TRUE, have_factor = PETSC_FALSE;
+  return WordIs(word, "M") || WordIs(word, "(+M)") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode RefuseThirdBody(const SumReader *r, const Word *word)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "third bodies ('%.*s') are not a feature of soret: write the collision partner as a species", (int)word->length, word->begin));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A word where a term is wanted: a coefficient, a sign or a species. */
+static PetscErrorCode ReadTerm(SumReader *r, const Word *word, PetscBool *ok)
+{
+  const PetscInt i = FindSpecies(word, r->n, r->species);
 
   PetscFunctionBegin;
-  *ok          = PETSC_FALSE;
+  *ok = PETSC_TRUE;
+  if (!r->have_factor && WordNumber(word, &r->factor)) {
+    r->have_factor = PETSC_TRUE;
+    if (!r->integers || (r->factor == PetscFloorReal(r->factor) && r->factor >= 1.0 && r->factor <= MAX_FACTORS)) PetscFunctionReturn(PETSC_SUCCESS);
+    *ok = PETSC_FALSE;
+    PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "a stoichiometric coefficient must be a whole number from 1 to %d", MAX_FACTORS));
+  } else if (!r->integers && !r->have_factor && WordIs(word, "-")) {
+    r->sign = -r->sign;
+  } else if (i >= 0) {
+    r->weight[i] += r->sign * r->factor;
+    r->factor      = 1.0;
+    r->sign        = 1.0;
+    r->have_factor = r->want_term = PETSC_FALSE;
+  } else {
+    *ok = PETSC_FALSE;
+    if (IsThirdBody(word)) PetscCall(RefuseThirdBody(r, word));
+    else if (SoretScanSignedNumber(word->begin) == (size_t)word->length) PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, r->have_factor ? "two coefficients before one species" : "'%.*s' is not a coefficient", (int)word->length, word->begin));
+    else PetscCall(UnknownSpecies(r->in, r->node, word, r->n, r->species));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A word behind a species: what joins it to the next. */
+static PetscErrorCode ReadJoint(SumReader *r, const Word *word, PetscBool *ok)
+{
+  PetscFunctionBegin;
+  *ok = WordIs(word, "+") || (!r->integers && WordIs(word, "-")) ? PETSC_TRUE : PETSC_FALSE;
+  if (*ok) {
+    r->want_term = PETSC_TRUE;
+    r->sign      = WordIs(word, "-") ? -1.0 : 1.0;
+  } else if (WordIs(word, "(+M)")) PetscCall(RefuseThirdBody(r, word));
+  else PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "expected '+'%s in '%s'; terms are separated by blanks, as in '2 A + B <=> C'", r->integers ? ", '<=>' or '=>'" : "", r->node->text));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Reads "2 A + B" from *position up to an arrow or the end, adding the terms to weight by species index. */
+static PetscErrorCode ReadTerms(SoretInput in, const SoretNode *node, PetscInt *position, PetscInt n, const SoretNetworkSpecies species[], PetscBool integers, PetscReal weight[], Word *stop, PetscBool *ok)
+{
+  SumReader r = {.in = in, .node = node, .n = n, .species = species, .integers = integers, .weight = weight, .sign = 1.0, .factor = 1.0, .want_term = PETSC_TRUE};
+  Word      word;
+
+  PetscFunctionBegin;
+  *ok          = PETSC_TRUE;
   stop->length = 0;
-  while (NextWord(node->text, position, &word)) {
+  while (*ok && NextWord(node->text, position, &word)) {
     if (WordIs(&word, "<=>") || WordIs(&word, "=") || WordIs(&word, "=>")) {
       *stop = word;
       break;
     }
-    if (want_term && !have_factor && WordNumber(&word, &factor)) {
-      if (integers && (factor != PetscFloorReal(factor) || factor < 1.0 || factor > MAX_FACTORS)) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, "a stoichiometric coefficient must be a whole number from 1 to %d", MAX_FACTORS));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      have_factor = PETSC_TRUE;
-    } else if (want_term) {
-      const PetscInt i = FindSpecies(&word, n, species);
-
-      if (!integers && !have_factor && WordIs(&word, "-")) {
-        sign = -sign;
-        continue;
-      }
-      if (i < 0 && (WordIs(&word, "M") || WordIs(&word, "(+M)"))) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('M') are not a feature of soret: write the collision partner as a species"));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      if (i < 0 && SoretScanSignedNumber(word.begin) == (size_t)word.length) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, have_factor ? "two coefficients before one species" : "'%.*s' is not a coefficient", (int)word.length, word.begin));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      if (i < 0) {
-        PetscCall(UnknownSpecies(in, node, &word, n, species));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      weight[i] += sign * factor;
-      factor      = 1.0;
-      sign        = 1.0;
-      have_factor = want_term = PETSC_FALSE;
-    } else if (WordIs(&word, "+")) {
-      want_term = PETSC_TRUE;
-    } else if (!integers && WordIs(&word, "-")) {
-      want_term = PETSC_TRUE;
-      sign      = -1.0;
-    } else if (WordIs(&word, "(+M)")) {
-      PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('(+M)') are not a feature of soret: write the collision partner as a species"));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    } else {
-      PetscCall(SoretInputErrorAt(in, node, word.offset, "expected '+'%s in '%s'; terms are separated by blanks, as in '2 A + B <=> C'", integers ? ", '<=>' or '=>'" : "", node->text));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
+    if (r.want_term) PetscCall(ReadTerm(&r, &word, ok));
+    else PetscCall(ReadJoint(&r, &word, ok));
   }
-  if (want_term) {
+  if (*ok && r.want_term) {
+    *ok = PETSC_FALSE;
     PetscCall(SoretInputErrorAt(in, node, stop->length ? stop->offset : 0, "'%s' lacks a species %s", node->text, stop->length ? "before the arrow" : "at its end"));
-    PetscFunctionReturn(PETSC_SUCCESS);
   }
-  *ok = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -295,6 +295,23 @@ def test_value_that_turns_bad_in_time(soret):
         np.testing.assert_allclose(last["temperature"][()], 1 + centers(16) - 3 * np.exp(-(((t - 0.555) / 0.02) ** 2)), rtol=1e-12)
 
 
+def test_first_step_that_is_far_too_long(soret):
+    # a step that leaves a concentration below -absolute is rejected and shortened: nothing negative is accepted, nothing clipped
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 2*x}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 1e4, backward: T}]\nsolve: {mode: transient, end: 20, first_step: 10, absolute: 1e-9}\n" + END
+    solve(soret, text)
+    with soret.open() as f:
+        assert f["summary"].attrs["rejected_steps"] > 0
+        assert np.min([f["series/min/A"][()], f["series/min/A2"][()]]) >= -1e-9
+        np.testing.assert_allclose(f["series/total/0"][()], 1, rtol=1e-12)
+
+
+def test_negative_steady_state_is_refused(soret):
+    # the only solution of the equations has a negative concentration
+    done = solve(soret, HARD, status=3)
+    contains(done.stdout, "the steady state found has a negative concentration, -0.", "of species 'A' at (0.9", "it is not the physical one. Try ")
+    assert "result.h5" not in soret.files() and "result.h5.1" in soret.files()
+
+
 # ---- progress ----
 
 SLOW = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A => B, forward: 1e-6}, {equation: 2 A => 3 A, forward: 5}]\nsolve: {mode: transient, end: 0.19, tolerance: 1e-9}\n" + END
