@@ -27,19 +27,23 @@ static PetscReal SampleCoordinate(const SoretGridSpec *grid, int axis, PetscInt 
   return grid->origin[axis] + grid->size[axis] * (h + (1.0 - 2.0 * h) * (PetscReal)i / (SAMPLES - 1));
 }
 
-/* The first sample at which the quantity does not fit; PETSC_FALSE if there is none. */
-static PetscBool FindBad(const SoretCase *c, Quantity quantity, PetscInt i, Range range, SoretPoint *point, PetscReal *value)
-{
-  const PetscInt num_times = c->solve.mode == SORET_TRANSIENT ? SAMPLES : 1;
-  PetscInt       num       = num_times;
+/* The first sample at which the quantity does not fit; PETSC_FALSE if there is none.
 
-  for (int axis = 0; axis < c->grid.dim; axis++) num *= SAMPLES;
-  for (PetscInt p = 0; p < num; p++) {
+   uses - variables of its formulas: along the others one sample will do */
+static PetscBool FindBad(const SoretCase *c, Quantity quantity, PetscInt i, unsigned uses, Range range, SoretPoint *point, PetscReal *value)
+{
+  PetscInt num[4], total = 1;
+
+  if (uses & SORET_VAR_TEMPERATURE) uses |= SoretFieldUses(c->temperature);
+  for (int axis = 0; axis < 3; axis++) num[axis] = axis < c->grid.dim && uses & SORET_VAR_X << axis ? SAMPLES : 1;
+  num[3] = c->solve.mode == SORET_TRANSIENT && uses & SORET_VAR_TIME ? SAMPLES : 1;
+  for (int k = 0; k < 4; k++) total *= num[k];
+  for (PetscInt p = 0; p < total; p++) {
     PetscInt rest = p;
 
     *point = (SoretPoint){.T = 1.0};
-    for (int axis = 0; axis < c->grid.dim; axis++, rest /= SAMPLES) point->x[axis] = SampleCoordinate(&c->grid, axis, rest % SAMPLES);
-    if (num_times > 1) point->t = c->solve.end.value * (PetscReal)rest / (SAMPLES - 1);
+    for (int axis = 0; axis < c->grid.dim; rest /= num[axis++]) point->x[axis] = SampleCoordinate(&c->grid, axis, rest % num[axis]);
+    if (num[3] > 1) point->t = c->solve.end.value * (PetscReal)rest / (SAMPLES - 1);
     *value = quantity(c, i, point);
     if (!Fits(*value, range)) return PETSC_TRUE;
   }
@@ -96,7 +100,7 @@ static PetscErrorCode TryTemperature(SoretCase *c)
   char             place[160];
 
   PetscFunctionBegin;
-  if (FindBad(c, Temperature, 0, POSITIVE, &point, &value)) {
+  if (FindBad(c, Temperature, 0, SORET_VAR_TEMPERATURE, POSITIVE, &point, &value)) {
     PetscCall(SoretInputError(c->in, node, "the temperature is %g at %s; it must be positive everywhere", WithoutSign(value), Place(c, &point, PETSC_FALSE, sizeof(place), place)));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
@@ -104,7 +108,7 @@ static PetscErrorCode TryTemperature(SoretCase *c)
     const char name = SORET_AXIS_NAMES[axis];
     SoretPoint end;
 
-    if (!c->grid.periodic[axis] || !FindBad(c, Misfit, axis, NONNEGATIVE, &point, &value)) continue;
+    if (!c->grid.periodic[axis] || !FindBad(c, Misfit, axis, SORET_VAR_TEMPERATURE, NONNEGATIVE, &point, &value)) continue;
     end         = point;
     end.x[axis] = c->grid.origin[axis] + c->grid.size[axis];
     PetscCall(SoretInputError(c->in, node, "the temperature must be periodic along %c: it is %g at %s and %g at %c = %g", name, (double)point.T, Place(c, &point, PETSC_FALSE, sizeof(place), place), (double)Temperature(c, 0, &end), name, (double)end.x[axis]));
@@ -141,9 +145,9 @@ static PetscErrorCode TrySpecies(SoretCase *c, PetscInt s)
   char                place[160];
 
   PetscFunctionBegin;
-  if (species->diffuses && FindBad(c, Diffusivity, s, POSITIVE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->diffusivity), "the diffusivity of '%s' is %g at %s; it must be positive everywhere, or the number 0", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
-  if (species->soret && FindBad(c, IntrinsicSoret, s, FINITE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->soret), "the intrinsic Soret coefficient of '%s' is %g at %s; it must be finite", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
-  if (IsFormula(c->initial[s]) && FindBad(c, Initial, s, NONNEGATIVE, &point, &value)) PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, WithoutSign(value), (double)point.x[0], (double)point.x[1], (double)point.x[2]));
+  if (species->diffuses && FindBad(c, Diffusivity, s, SoretLawUses(species->diffusivity), POSITIVE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->diffusivity), "the diffusivity of '%s' is %g at %s; it must be positive everywhere, or the number 0", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
+  if (species->soret && FindBad(c, IntrinsicSoret, s, SoretLawUses(species->soret), FINITE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->soret), "the intrinsic Soret coefficient of '%s' is %g at %s; it must be finite", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
+  if (IsFormula(c->initial[s]) && FindBad(c, Initial, s, SoretFieldUses(c->initial[s]), NONNEGATIVE, &point, &value)) PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, WithoutSign(value), (double)point.x[0], (double)point.x[1], (double)point.x[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -168,7 +172,7 @@ static PetscErrorCode TryReaction(SoretCase *c, PetscInt r)
 
   PetscFunctionBegin;
   for (int backward = 0; backward < 2; backward++) {
-    if (!FindBad(c, RateConstant, 2 * r + backward, NONNEGATIVE, &point, &value)) continue;
+    if (!FindBad(c, RateConstant, 2 * r + backward, SoretNetworkUses(&c->model.network, r), NONNEGATIVE, &point, &value)) continue;
     PetscCall(SoretInputError(c->in, reaction->node, "the %s constant of '%s' is %g at %s; it must be finite and not negative", backward ? "backward" : "forward", reaction->equation, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
     break; /* the other one may follow from it */
   }
@@ -199,7 +203,9 @@ static PetscErrorCode TryCondition(SoretCase *c, int face, PetscInt s)
 
   PetscFunctionBegin;
   for (int outside = 0; outside < 2; outside++) {
-    if (!(outside ? condition->outside : condition->value) || !FindBad(c, Condition, 2 * i + outside, range, &point, &value)) continue;
+    const SoretExpr formula = outside ? condition->outside : condition->value;
+
+    if (!formula || !FindBad(c, Condition, 2 * i + outside, SoretExprUses(formula), range, &point, &value)) continue;
     PetscCall(SoretInputError(c->in, condition->node, "'%s' of '%s' at %s is %g at %s; it must be finite%s", outside ? "outside" : SoretConditionName(condition->kind), c->model.species[s].name, SoretFaceName(face), WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place), range == FINITE ? "" : " and not negative"));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
