@@ -615,62 +615,92 @@ static PetscInt Support(PetscInt n, const PetscInt64 v[])
   return count;
 }
 
-/* Farkas' algorithm: each ray carries [matrix w | w] in `width` entries; row by row of the matrix, rays of opposite sign are
-   combined so that the entry vanishes, and those that do not vanish are dropped. Gives up (num = 0) when there are too many,
-   or their numbers too long. */
-static PetscErrorCode NonnegativeRays(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscInt64 **rays)
+/* Rays of Farkas' algorithm: each carries [matrix w | w]. */
+typedef struct {
+  PetscInt    rows, width; /* of the matrix; rows + number of weights */
+  PetscInt    num;
+  PetscInt64 *entry;       /* [MAX_RAYS][width] */
+} Rays;
+
+static PetscInt64 *Ray(const Rays *rays, PetscInt i)
 {
-  const PetscInt width = rows + cols;
-  PetscInt       n     = cols;
-  PetscInt64    *a;
+  return rays->entry + (size_t)i * rays->width;
+}
+
+/* Is the ray behind the last one minimal: does its support contain that of no other one that vanishes in row r? Of the first `before` not
+   all do, of the others all. */
+static PetscBool IsMinimal(const Rays *rays, PetscInt r, PetscInt before)
+{
+  const PetscInt64 *v = Ray(rays, rays->num);
+
+  for (PetscInt l = 0; l < rays->num; l++) {
+    const PetscInt64 *other  = Ray(rays, l);
+    PetscBool         inside = PETSC_TRUE;
+
+    if (l < before && other[r]) continue;
+    for (PetscInt k = rays->rows; k < rays->width && inside; k++) inside = (!other[k] || v[k]) ? PETSC_TRUE : PETSC_FALSE;
+    if (inside) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
+/* Appends the combination of two rays of opposite sign in row r that vanishes there, if its support contains no other ray's. PETSC_FALSE
+   where there is no room for it, or in 64 bits none for its numbers. */
+static PetscBool AppendCombination(Rays *rays, PetscInt r, PetscInt before, PetscInt i, PetscInt j)
+{
+  const PetscInt64 *x = Ray(rays, i), *y = Ray(rays, j), p = x[r] < 0 ? -x[r] : x[r], q = y[r] < 0 ? -y[r] : y[r];
+  PetscInt64       *v = Ray(rays, rays->num);
+
+  if (rays->num == MAX_RAYS) return PETSC_FALSE;
+  for (PetscInt k = 0; k < rays->width; k++) {
+    if (!Combine(p, y[k], q, x[k], &v[k])) return PETSC_FALSE;
+  }
+  DivideByGcd(rays->width, v);
+  if (IsMinimal(rays, r, before)) rays->num++;
+  return PETSC_TRUE;
+}
+
+/* Makes all rays vanish in row r: by combining them, and dropping those that do not. */
+static PetscErrorCode Eliminate(Rays *rays, PetscInt r, PetscBool *possible)
+{
+  const PetscInt before = rays->num;
+  PetscInt       kept   = 0;
 
   PetscFunctionBegin;
-  PetscCall(PetscCalloc1((size_t)MAX_RAYS * width, &a));
+  *possible = PETSC_TRUE;
+  for (PetscInt i = 0; i < before && *possible; i++) {
+    for (PetscInt j = i + 1; j < before && *possible; j++) {
+      const PetscInt64 p = Ray(rays, i)[r], q = Ray(rays, j)[r];
+
+      if ((p < 0 && q > 0) || (p > 0 && q < 0)) *possible = AppendCombination(rays, r, before, i, j);
+    }
+  }
+  for (PetscInt i = 0; i < rays->num; i++) {
+    if (Ray(rays, i)[r]) continue;
+    if (kept != i) PetscCall(PetscArraycpy(Ray(rays, kept), Ray(rays, i), rays->width));
+    kept++;
+  }
+  rays->num = kept;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Farkas' algorithm, row by row of the matrix. Gives up (num = 0) when there are too many rays, or their numbers too long. */
+static PetscErrorCode NonnegativeRays(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscInt64 **rays)
+{
+  Rays      all      = {.rows = rows, .width = rows + cols, .num = cols};
+  PetscBool possible = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((size_t)MAX_RAYS * all.width, &all.entry));
   for (PetscInt i = 0; i < cols; i++) {
-    for (PetscInt r = 0; r < rows; r++) a[i * width + r] = matrix[r * cols + i];
-    a[i * width + rows + i] = 1;
+    for (PetscInt r = 0; r < rows; r++) Ray(&all, i)[r] = matrix[r * cols + i];
+    Ray(&all, i)[rows + i] = 1;
   }
-  for (PetscInt r = 0; r < rows; r++) {
-    const PetscInt before = n;
-    PetscInt       kept   = 0;
-
-    for (PetscInt i = 0; i < before && n >= 0; i++) {
-      for (PetscInt j = i + 1; j < before && n >= 0; j++) {
-        const PetscInt64 p = a[i * width + r], q = a[j * width + r];
-        PetscInt64      *v;
-        PetscBool        minimal = PETSC_TRUE, fits = n < MAX_RAYS ? PETSC_TRUE : PETSC_FALSE;
-
-        if ((p > 0) == (q > 0) || !p || !q) continue;
-        v = a + (size_t)n * width;
-        for (PetscInt k = 0; k < width && fits; k++) fits = Combine(p < 0 ? -p : p, a[j * width + k], q < 0 ? -q : q, a[i * width + k], &v[k]);
-        if (!fits) {
-          n = -1;
-          break;
-        }
-        DivideByGcd(width, v);
-        /* keep only rays whose support contains no other ray's */
-        for (PetscInt l = 0; l < n && minimal; l++) {
-          PetscBool inside = PETSC_TRUE;
-
-          if ((l < before && a[l * width + r]) || l == i || l == j) continue;
-          for (PetscInt k = rows; k < width && inside; k++) inside = (!a[l * width + k] || v[k]) ? PETSC_TRUE : PETSC_FALSE;
-          if (inside) minimal = PETSC_FALSE;
-        }
-        if (minimal) n++;
-      }
-    }
-    if (n < 0) break;
-    for (PetscInt i = 0; i < n; i++) {
-      if (a[i * width + r]) continue;
-      if (kept != i) PetscCall(PetscArraycpy(a + (size_t)kept * width, a + (size_t)i * width, width));
-      kept++;
-    }
-    n = kept;
-  }
-  *num = PetscMax(n, 0);
+  for (PetscInt r = 0; r < rows && possible; r++) PetscCall(Eliminate(&all, r, &possible));
+  *num = possible ? all.num : 0;
   PetscCall(PetscMalloc1((size_t)PetscMax(*num, 1) * cols, rays));
-  for (PetscInt i = 0; i < *num; i++) PetscCall(PetscArraycpy(*rays + i * cols, a + (size_t)i * width + rows, cols));
-  PetscCall(PetscFree(a));
+  for (PetscInt i = 0; i < *num; i++) PetscCall(PetscArraycpy(*rays + i * cols, Ray(&all, i) + rows, cols));
+  PetscCall(PetscFree(all.entry));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
