@@ -212,7 +212,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
   PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
   PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)seconds_setup, (double)(seconds_solve - run->seconds_output), (double)run->seconds_output, (double)(bytes / 1073741824.0)));
-  if (sums->num) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -231,6 +231,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   PetscCall(PetscTime(&ready));
   PetscCall(SoretProgressStart(comm, &run->progress));
   if (c->solve.mode == SORET_STEADY) {
@@ -330,6 +331,10 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
 static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
 {
   if (code >= SORET_ERR_INPUT && code <= SORET_ERR_STOPPED) return code;
+  if (code == PETSC_ERR_ARG_UNKNOWN_TYPE) { /* of an option: the defaults are known */
+    if (type == PETSC_ERROR_INITIAL) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
+    return code;
+  }
   return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);
 }
 
@@ -339,6 +344,7 @@ static SoretExit ExitStatus(PetscErrorCode code)
   case PETSC_SUCCESS:
     return SORET_EXIT_DONE;
   case SORET_ERR_INPUT:
+  case PETSC_ERR_ARG_UNKNOWN_TYPE:
     return SORET_EXIT_INPUT;
   case SORET_ERR_NOT_CONVERGED:
     return SORET_EXIT_NOT_CONVERGED;
@@ -371,6 +377,7 @@ int main(int argc, char **argv)
   char           command[4096];
   int            status;
 
+  SoretProgressLook();
   ParseArguments(argc, argv, &arguments);
   if (Simple(&arguments, argc, &status)) {
     FreeArguments(&arguments);

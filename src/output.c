@@ -96,6 +96,15 @@ PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, Pets
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm)
+{
+  char why[256];
+
+  PetscFunctionBegin;
+  if (spec->fields & SORET_FIELD_ENTROPY && !SoretEntropyIsDefined(model, sizeof(why), why)) PetscCall(SoretSay(comm, "entropy_production is not defined: %s; it is written as NaN\n", why));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature)
 {
   const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
@@ -109,6 +118,15 @@ PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec
 }
 
 /* ---- places ---- */
+
+/* Directories, devices, pipes, and links to them or to nothing: no result replaces those, whatever is asked for. */
+static PetscBool IsSpecial(const char *path)
+{
+  struct stat target, itself;
+
+  if (lstat(path, &itself)) return PETSC_FALSE;
+  return stat(path, &target) || !S_ISREG(target.st_mode) ? PETSC_TRUE : PETSC_FALSE;
+}
 
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm)
 {
@@ -127,6 +145,9 @@ PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm)
     else PetscCall(PetscStrncpy(directory, ".", sizeof(directory)));
     if (!spec->overwrite && access(spec->file, F_OK) == 0) {
       (void)fprintf(stderr, "soret: the result file '%s' exists; nothing was run. Choose another with output.file=NAME, or replace it, once the new one is complete, with output.overwrite=true\n", spec->file);
+      status = SORET_ERR_INPUT;
+    } else if (IsSpecial(spec->file)) {
+      (void)fprintf(stderr, "soret: '%s' is there and no regular file; nothing was run. Choose another with output.file=NAME\n", spec->file);
       status = SORET_ERR_INPUT;
     } else if (access(directory, W_OK | X_OK) != 0) {
       (void)fprintf(stderr, "soret: cannot write the result file '%s': directory '%s': %s\n", spec->file, directory, strerror(errno));
@@ -640,7 +661,10 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   if (rank == 0) {
-    if (o->spec.overwrite) status = rename(o->path, o->spec.file);
+    if (IsSpecial(o->spec.file)) { /* it was not there before the run */
+      errno  = EEXIST;
+      status = -1;
+    } else if (o->spec.overwrite) status = rename(o->path, o->spec.file);
     else {
       status = link(o->path, o->spec.file);
       if (status == 0) (void)unlink(o->path);

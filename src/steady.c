@@ -12,16 +12,11 @@ static PetscErrorCode ReadUntilSteady(SoretInput in, const SoretNode *node, cons
 {
   static const SoretKey number = {"until_steady", SORET_REAL, "1", SORET_OPTIONAL, SORET_POSITIVE, 0, ""};
   SoretOptional        *until  = (SoretOptional *)dest;
-  PetscBool             ok;
+  PetscBool             asked;
 
   PetscFunctionBegin;
-  if (node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "true")) {
-    until->given = PETSC_TRUE;
-    until->value = 1.0e-8;
-  } else if (!(node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "false"))) {
-    PetscCall(SoretInputReadValue(in, node, &number, &until->value, &ok));
-    until->given = ok;
-  }
+  if (SoretNodeIsTruth(node, &asked)) *until = (SoretOptional){.value = 1.0e-8, .given = asked};
+  else PetscCall(SoretInputReadValue(in, node, &number, &until->value, &until->given));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -544,6 +539,22 @@ static PetscErrorCode ChooseFAS(const SoretOperator *op, PetscBool *use)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is the box empty, and does nothing come in? Then that is the steady state, and there is no scale that a solver could measure by. */
+static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
+{
+  PetscReal amount, residual;
+  Vec       f;
+
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(VecNorm(c, NORM_INFINITY, &amount));
+  PetscCall(SoretSystemResidual(sys, c, f)); /* with the totals asked for */
+  PetscCall(VecNorm(f, NORM_INFINITY, &residual));
+  PetscCall(VecDestroy(&f));
+  *empty = amount == 0.0 && residual == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretSystem sys;
@@ -557,9 +568,11 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretSystemCreate(op, sums, c, PETSC_TRUE, &sys));
   PetscCall(VecDuplicate(c, &c_0));
   PetscCall(VecCopy(c, c_0));
-  PetscCall(LiftGuess(op, c));
+  PetscCall(IsEmpty(&sys, c, &solved));
+  if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
+  if (!solved) PetscCall(LiftGuess(op, c));
   PetscCall(ChooseFAS(op, &use_fas));
-  if (use_fas) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
+  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
   if (!solved && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   outcome->converged = solved;
   outcome->residual  = steady.ratio;
