@@ -2,6 +2,7 @@
 #include "soret/launch.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Variables that launchers give to each process. A launcher that is started inside a job of Slurm leaves the variables of Slurm as its
    own daemons see them, so its own come first. */
@@ -41,6 +42,7 @@ PetscErrorCode SoretLaunchCheck(MPI_Comm comm)
     if (!getenv(launcher->size)) continue;
     if (Variable(launcher->size) <= 1) PetscFunctionReturn(PETSC_SUCCESS);
     if (Variable(launcher->rank) == 0) (void)fprintf(stderr, "soret: %s is %ld, but MPI has one rank: these are %ld separate runs of the same case, not one parallel run. Nothing was run: %s; SORET_ANY_SIZE=1 switches this check off\n", launcher->size, Variable(launcher->size), Variable(launcher->size), launcher->remedy);
+    else (void)sleep(5); /* the launcher may end all as soon as one has ended: let the first one speak */
     PetscFunctionReturn(SORET_ERR_INPUT);
   }
   if (!WithoutLauncher()) PetscFunctionReturn(PETSC_SUCCESS);

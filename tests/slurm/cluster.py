@@ -11,6 +11,7 @@
 Everything lies in a temporary directory and is gone afterwards. Root or not, but the nodes need name spaces of their own (host name, processes);
 where munge, Slurm or name spaces cannot be had, Missing is raised, and status 77 ends the program."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -236,11 +237,11 @@ class Cluster:
         return found
 
     def explain(self, error):
-        """What the daemons said, for the log of a test that failed."""
+        """What the daemons complained of, for the log of a test that failed."""
         if isinstance(error, SystemExit):
             return
         for path in sorted((self.root / "log").glob("*")):
-            lines = path.read_text(errors="replace").splitlines()[-15:]
+            lines = [line for line in path.read_text(errors="replace").splitlines() if re.search("error|fatal|NODE|Killed", line) and "state" not in line][-8:]
             if lines:
                 print(f"---- {path.name}", *lines, sep="\n", file=sys.stderr)
 
