@@ -171,7 +171,7 @@ static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscRe
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
-  const PetscReal  setup = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
+  const PetscReal  setup    = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
   const PetscReal  solve    = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
   PetscReal        contrast = NAN, soret = NAN, bytes, smallest, largest;
 
@@ -219,12 +219,12 @@ static PetscErrorCode RecordName(const char *result, size_t length, char name[])
 /* The performance record (docs/result-file.md). */
 static PetscErrorCode WriteRecord(const Run *run, const SoretOutcome *outcome, const char *command, const char *result)
 {
-  const SoretCase     *c     = run->c;
-  const PetscReal      cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
-  const char          *job   = getenv("SLURM_JOB_ID");
-  const MPI_Comm       comm  = run->problem.grid.comm;
-  PetscMPIInt          nodes, most;
-  char                 hash[17], petsc[256], path[PETSC_MAX_PATH_LEN];
+  const SoretCase *c     = run->c;
+  const PetscReal  cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
+  const char      *job   = getenv("SLURM_JOB_ID");
+  const MPI_Comm   comm  = run->problem.grid.comm;
+  PetscMPIInt      nodes, most;
+  char             hash[17], petsc[256], path[PETSC_MAX_PATH_LEN];
 
   PetscFunctionBegin;
   if (!c->output.record) PetscFunctionReturn(PETSC_SUCCESS);

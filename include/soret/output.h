@@ -29,7 +29,7 @@ typedef struct {
   int             precision;  /* 0 double, 1 single */
   PetscInt        compression;
   PetscBool       xdmf, overwrite, record;
-  const SoretNode *hints;     /* map of hint to value, for MPI-IO */
+  const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec);

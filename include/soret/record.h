@@ -12,10 +12,10 @@ typedef enum {
   SORET_PHASE_START,    /* MPI, PETSc, the case file                         */
   SORET_PHASE_SETUP,    /* grid, temperature, operator, the first state      */
   SORET_PHASE_SOLVE,    /* of the solution what no other phase names: linear solves, vectors, norms */
-  SORET_PHASE_RESIDUAL, /* residuals, all grids                              */
+  SORET_PHASE_RESIDUAL, /* residuals, restricted or not, all grids           */
   SORET_PHASE_SMOOTHER, /* Gauss-Seidel sweeps, all grids                    */
-  SORET_PHASE_TRANSFER, /* between grids                                     */
-  SORET_PHASE_COARSE,   /* linear solves on the coarsest grid of nonlinear multigrid */
+  SORET_PHASE_TRANSFER, /* interpolation between grids                       */
+  SORET_PHASE_COARSE,   /* the coarsest grid of nonlinear multigrid         */
   SORET_PHASE_JACOBIAN, /* assembled matrices                                */
   SORET_PHASE_HALO,     /* values of neighbouring ranks: packing and waiting */
   SORET_PHASE_OUTPUT,   /* frames, series, diagnostics                       */
@@ -26,7 +26,7 @@ typedef enum {
 /* Starts the clock, in SORET_PHASE_START. First thing in main(), before MPI. */
 void SoretRecordStart(void);
 
-/* Begin and end of a phase; ends those that errors left open inside it. About 50 ns. Not collective. */
+/* Begin and end of a phase; ends those that errors left open inside it. Each reads the clock once. Not collective. */
 void SoretRecordBegin(SoretPhase phase);
 void SoretRecordEnd(SoretPhase phase);
 

@@ -12,7 +12,7 @@ import time
 import traceback
 from pathlib import Path
 
-from cluster import SKIP, Cluster, Missing
+from cluster import SKIP, Cluster, Missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = ROOT / "jobscripts"
@@ -28,6 +28,31 @@ species:
   - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1}
   - {name: A2, diffusivity: {law: einstein, mobility: 0.4}}
 reactions: [{equation: 2 A <=> A2, forward: k, backward: "k*exp(2 - 2/T)"}]
+"""
+
+
+# of the same length on a machine of any speed: a frame is synced to a disk that takes its time
+TRANSIENT = """soret: 1
+title: Relaxation
+units: reduced
+domain: {size: [1, 1], cells: [24, 20]}
+temperature: 1 + 0.3*x
+species:
+  - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1 + x}
+  - {name: B, diffusivity: {law: einstein, mobility: 0.3}, initial: 1}
+reactions: [{equation: A <=> B, forward: 10, backward: 20*exp(-1/T)}]
+solve: {mode: transient, end: 0.2, tolerance: 1e-3}
+output: {file: long.h5, every: 0.005}
+checkpoint: {every: 3 s}
+"""
+SLOW_DISK = """#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+int fsync(int file)
+{
+  (void)usleep(900000);
+  return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file);
+}
 """
 
 
@@ -184,13 +209,82 @@ def test_doctor(place):
     assert not list(place.directory.glob(".doctor*"))
 
 
+def slow_disk(place):
+    """Settings of the environment with which every fsync takes 0.9 s, so that the 40 frames of TRANSIENT take longer than 36 s."""
+    place.write("slow.c", SLOW_DISK)
+    place.run("cc", "-shared", "-fPIC", "-o", "slow.so", "slow.c", "-ldl")
+    return {"LD_PRELOAD": place.directory / "slow.so"}
+
+
+def checkpoints(place):
+    """Where the checkpoints are, "step 12 t 0.01 written ...", by the name of their manifest."""
+    return {p.name: p.read_text().splitlines()[1] for p in sorted(place.directory.glob("long.ckpt-*.manifest"))}
+
+
+def begin_chain(place):
+    """A chain of two ranks on two nodes; the same run without interruption meanwhile, on the other two."""
+    place.write("long.yaml", TRANSIENT)
+    chain = place.submit("chain.sh", "-N", 2, "-n", 2, "-t", 1, "long.yaml", **slow_disk(place))
+    place.write("reference.yaml", TRANSIENT)
+    whole = place.submit("single.sh", "-N", 2, "-n", 2, "reference.yaml", "output.file=reference.h5", "checkpoint.prefix=reference")
+    return chain, whole
+
+
+def end_chain(place, chain, whole):
+    """The chain is done, and has the same bytes as the run without interruption. Returns its log."""
+    place.finish(whole, limit=500)
+    log = place.finish(chain, limit=500)
+    place.compare("long.h5")
+    assert "chain: ended with status 0" in log and not (place.directory / "long.chain").exists()
+    return log
+
+
+def test_chain(place):
+    """Time limit, signal, checkpoint, back into the queue, until it is done. The limit is a minute, the signal comes within half a minute of the
+    start, the run takes longer than that: at least one restart."""
+    chain, whole = begin_chain(place)
+    log = end_chain(place, chain, whole)
+    starts = re.findall(r"chain: start (\d+) of job \d+, at (.*)", log)
+    assert len(starts) >= 2 and starts[0] == ("1", "the beginning"), log
+    assert [int(n) for n, _ in starts] == list(range(1, len(starts) + 1))
+    steps = [int(re.match(r"step (\d+)", at).group(1)) for _, at in starts[1:]]
+    assert steps == sorted(set(steps)), f"no progress between restarts: {starts}"
+    assert int(place.cluster.job(chain)["Restarts"]) == len(starts) - 1
+    print(f"{len(starts)} starts, at {', '.join(at for _, at in starts)}")
+
+
+def test_node(place):
+    """A node dies in the middle of a run: the job goes on elsewhere, from its last checkpoint."""
+    chain, whole = begin_chain(place)
+    wait_until(lambda: any(int(at.split()[1]) > 0 for at in checkpoints(place).values()), "the first checkpoint", 120)
+    lost = place.cluster.job(chain)["BatchHost"]
+    place.cluster.kill_node(int(lost[4:]))
+    place.cluster.wait_for_job(chain, ("PENDING", "RUNNING"), 60, lambda job: int(job["Restarts"]) == 1)
+    place.finish(whole, limit=500)  # frees its nodes
+    log = end_chain(place, chain, whole)
+    starts = re.findall(r"chain: start \d+ of job \d+, at step (\d+)", log)
+    assert starts and int(starts[0]) > 0 and "going on from long.ckpt-" in log, log
+
+
+def test_no_progress(place):
+    """A chain of followers that gets nowhere ends after as many restarts as were allowed. The program is one that is always told to stop at once."""
+    place.write("soret", "#!/bin/sh\n[ \"$1\" != --version ] || exit 0\nexit 75\n")
+    (place.directory / "soret").chmod(0o755)
+    place.site(soret=place.directory / "soret", chain="dependent")
+    first = place.submit("chain.sh", "-n", 1, "-t", 5, "--restarts", 2, "case.yaml")
+    wait_until(lambda: "restarts in a row" in "".join(p.read_text() for p in place.directory.glob("*.log")), "the end of the chain", 120)
+    logs = sorted(place.directory.glob("soret-chain-*.log"))
+    assert len(logs) == 4 and "start 1 of job" in logs[0].read_text() and "2 restarts in a row got no further than the start: the chain ends" in logs[3].read_text()
+    assert place.finish(first + 3, "FAILED") and not place.run("squeue", "-h").strip()
+
+
 def main(names):
     known = {name[5:]: value for name, value in globals().items() if name.startswith("test_")}
     failed = []
     try:
         for name in names or known:
             begin = time.monotonic()
-            with Cluster() as cluster, tempfile.TemporaryDirectory() as directory:
+            with tempfile.TemporaryDirectory() as directory, Cluster() as cluster:
                 try:
                     known[name](Place(cluster, os.path.realpath(directory)))
                 except (AssertionError, TimeoutError, OSError, KeyError, subprocess.TimeoutExpired) as error:
