@@ -33,6 +33,12 @@ test_needs=(
   "python3-paraview|Python with paraview|find_python paraview.simple"
   "xvfb|Xvfb|command -v Xvfb"
   "xauth|xauth|command -v xauth"
+  "shellcheck|shellcheck|shellcheck --version"
+  "munge|munge|has_daemon munged"
+  "slurmctld|the controller of Slurm|has_daemon slurmctld"
+  "slurmd|the node daemon of Slurm|has_daemon slurmd"
+  "slurm-client|the commands of Slurm|command -v sbatch"
+  "slurm-wlm-basic-plugins|the plugins of Slurm|command -v sbatch"
 )
 
 say() { printf '%s\n' "$*"; }
@@ -73,6 +79,12 @@ has_header() # FILE...
   local file
   for file in "$@"; do echo "#include <$file>" | cc -E -x c - >/dev/null 2>&1 && return 0; done
   return 1
+}
+
+# Is this program where daemons lie?
+has_daemon() # NAME
+{
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1"
 }
 
 # Those of the needs that dpkg does not know as installed; prints the packages.

@@ -6,6 +6,7 @@
 #include "transfer.h"
 
 #include "soret/multigrid.h"
+#include "soret/record.h"
 
 typedef struct {
   SoretBoundary boundary;
@@ -30,7 +31,9 @@ struct SoretFAS_s {
 static PetscErrorCode SmoothLevel(SoretFAS fas, PetscInt l, PetscInt sweeps, Vec rhs, Vec c)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_SMOOTHER);
   for (PetscInt k = 0; k < sweeps; k++) PetscCall(SoretSystemSmooth(fas->sys[l], rhs, c));
+  SoretRecordEnd(SORET_PHASE_SMOOTHER);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -52,12 +55,14 @@ static PetscErrorCode Descend(SoretFAS fas, PetscInt l, Vec rhs, Vec c, PetscRea
   PetscReal     *array, mine;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_RESIDUAL);
   PetscCall(SoretTransferDefect(&fas->level[l].to_coarser, rhs, c, next->old, next->rhs, &mine));
   PetscCall(SoretSystemTerms(&next->sys, next->old, &terms));
   PetscCall(VecGetArray(next->rhs, &array));
   PetscCall(SoretOperatorForEachResidual(&next->op, &terms, next->old, AddResidualRow, array));
   PetscCall(VecRestoreArray(next->rhs, &array));
   PetscCall(VecCopy(next->old, next->c));
+  SoretRecordEnd(SORET_PHASE_RESIDUAL);
   if (square) PetscCallMPI(MPI_Allreduce(&mine, square, 1, MPIU_REAL, MPI_SUM, fas->sys[0]->op->grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -68,11 +73,16 @@ static PetscErrorCode Ascend(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
   Level *next = &fas->level[l + 1];
 
   PetscFunctionBegin;
-  if (l + 1 == fas->hierarchy.num - 1) PetscCall(SNESSolve(fas->coarsest, next->rhs, next->c));
-  else {
+  if (l + 1 == fas->hierarchy.num - 1) {
+    SoretRecordBegin(SORET_PHASE_COARSE);
+    PetscCall(SNESSolve(fas->coarsest, next->rhs, next->c));
+    SoretRecordEnd(SORET_PHASE_COARSE);
+  } else {
     for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas, l + 1, next->rhs, next->c));
   }
+  SoretRecordBegin(SORET_PHASE_TRANSFER);
   PetscCall(SoretTransferInterpolate(&fas->level[l].to_coarser, next->c, next->old, c));
+  SoretRecordEnd(SORET_PHASE_TRANSFER);
   PetscCall(SmoothLevel(fas, l, fas->up, rhs, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

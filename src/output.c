@@ -11,6 +11,7 @@
 #include <H5public.h>
 #include <yaml.h>
 
+#include "soret/record.h"
 #include "soret_commit.h"
 #include "xdmf.h"
 
@@ -26,6 +27,8 @@ static const SoretKey output_keys[] = {
   {"compression", SORET_INT, NULL, "0", SORET_BETWEEN(0, 9), AT(compression), "deflate level of the fields"},
   {"xdmf", SORET_BOOL, NULL, "true", SORET_ANY, AT(xdmf), "write an .xdmf file for ParaView beside the result"},
   {"overwrite", SORET_BOOL, NULL, "false", SORET_ANY, AT(overwrite), "replace an existing result once the new one is complete; without it an existing file is refused before the run"},
+  {"record", SORET_BOOL, NULL, "false", SORET_ANY, AT(record), "write a performance record (JSON) beside the result: where the time went, memory, messages"},
+  {"hints", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(hints), "hints for MPI-IO, as in {striping_factor: 16, cb_nodes: 8}", .syntax = "map of hint to value"},
   {.key = NULL}};
 
 static const char *const field_names[] = {"concentration", "flux", "rate", "soret", "entropy_production"};
@@ -64,6 +67,24 @@ static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode CheckHints(SoretInput in, const SoretNode *map)
+{
+  PetscFunctionBegin;
+  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
+  if (map->kind != SORET_NODE_MAP) {
+    PetscCall(SoretInputError(in, map, "'hints' must be a map of hint to value, as in {striping_factor: 16, cb_nodes: 8}"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt k = 0; k < map->size; k++) {
+    const char *value = map->item[k]->text;
+
+    if (map->item[k]->kind != SORET_NODE_SCALAR) PetscCall(SoretInputError(in, map->item[k], "the value of the hint '%s' must be a text or a number", map->key[k]->text));
+    else if (!value[0] || strlen(value) >= MPI_MAX_INFO_VAL || strlen(map->key[k]->text) >= MPI_MAX_INFO_KEY || !SoretIsIdentifier(map->key[k]->text)) PetscCall(SoretInputError(in, map->key[k], "'%s' with the value '%s' is no hint for MPI-IO, such as cb_nodes: 8", map->key[k]->text, value));
+  }
+  if (map->size > 32) PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " hints are more than 32", map->size));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec)
 {
   const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "output");
@@ -71,7 +92,9 @@ PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec)
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'output'", output_keys, spec));
+  if (spec->hints && SoretNodeIsNull(spec->hints)) spec->hints = NULL;
   PetscCall(ReadFields(in, spec));
+  PetscCall(CheckHints(in, spec->hints));
   if (spec->every.given && spec->times.n) PetscCall(SoretInputError(in, node, "give either 'every' or 'times', not both"));
   for (PetscInt i = 1; i < spec->times.n; i++) {
     if (spec->times.value[i] > spec->times.value[i - 1]) continue;
@@ -370,6 +393,7 @@ PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec 
   PetscReal     *row;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretDiagnoseState(o->op, o->sums, c, &state));
   PetscCall(TrackDrift(o, c, &state));
   if (o->num_rows == o->room) {
@@ -394,6 +418,7 @@ PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec 
     }
   }
   *row = state.entropy_production;
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -521,6 +546,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   SoretH5 h5;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretOperatorSetTime(o->op, t));
   PetscCall(PetscSNPrintf(frame, sizeof(frame), "/frames/%06" PetscInt_FMT, o->num_frames));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &h5));
@@ -534,6 +560,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(RememberTime(o, t));
   PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
   PetscCall(WriteXDMF(o, xdmf, o->path));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -545,6 +572,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   SoretH5     h5;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(PetscNew(output));
   o       = *output;
   o->spec = *spec;
@@ -553,6 +581,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   o->comm = op->grid->comm;
   o->SI   = !provenance->reduced;
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
+  for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(NameColumns(o));
   PetscCall(ChooseAttempt(o));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_CREATE, &h5));
@@ -561,6 +590,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(SoretH5MakeGroup(h5, "/frames"));
   PetscCall(SoretH5MakeGroup(h5, "/series"));
   PetscCall(SoretH5Close(&h5));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -684,6 +714,7 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
   PetscMPIInt rank;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   PetscCall(WriteSummary(o));
   PetscCall(PetscSNPrintf(old_xdmf, sizeof(old_xdmf), "%s.xdmf", o->path));
@@ -694,5 +725,6 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
   }
   PetscCall(PetscStrncpy(path, taken ? o->spec.file : o->path, length));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(complete && !taken ? SORET_ERR_IO : PETSC_SUCCESS);
 }

@@ -5,6 +5,7 @@
 #include <petsc/private/petscimpl.h> /* PetscObjectStateGet(), which has a manual page but no public prototype */
 
 #include "soret/multigrid.h"
+#include "soret/record.h"
 
 /* Strength of the shift of the preconditioner relative to that of the operator: small, so that it moves only the null modes, which cost
    the Krylov method one iteration each. */
@@ -284,8 +285,10 @@ PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f)
   SoretCellTerms terms;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_RESIDUAL);
   PetscCall(SoretSystemTerms(sys, c, &terms));
   PetscCall(SoretOperatorResidual(sys->op, &terms, c, f));
+  SoretRecordEnd(SORET_PHASE_RESIDUAL);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -304,12 +307,14 @@ PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c)
 PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_JACOBIAN);
   PetscCall(SoretOperatorJacobian(sys->op, c, sys->shift, sys->extra, sys->P));
   if (sys->inverse_volume) PetscCall(MatDiagonalScale(sys->P, sys->inverse_volume, NULL));
   if (sys->A != sys->P) {
     PetscCall(MatAssemblyBegin(sys->A, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(sys->A, MAT_FINAL_ASSEMBLY));
   }
+  SoretRecordEnd(SORET_PHASE_JACOBIAN);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

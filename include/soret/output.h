@@ -28,7 +28,8 @@ typedef struct {
   unsigned        fields;
   int             precision;  /* 0 double, 1 single */
   PetscInt        compression;
-  PetscBool       xdmf, overwrite;
+  PetscBool       xdmf, overwrite, record;
+  const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec);

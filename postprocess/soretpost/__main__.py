@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command line: python3 -m soretpost plot FILE [-o PNG], python3 -m soretpost info FILE."""
+"""Command line: python3 -m soretpost plot FILE [-o PNG], info FILE, scaling RECORD.json ..."""
 import argparse
 import os
 import sys
 
 from . import open as open_result
-from . import plot
+from . import plot, scaling
 
 
 def draw(options):
@@ -23,7 +23,7 @@ def info(options):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="soretpost", description="Reads and plots the result files of soret.")
-    commands = parser.add_subparsers(required=True, metavar="plot | info")
+    commands = parser.add_subparsers(required=True, metavar="plot | info | scaling")
     command = commands.add_parser("plot", help="profiles, maps or slices of the last frame, and the course of time")
     command.add_argument("file", help="result file (HDF5)")
     command.add_argument("-o", "--output", help="picture, of any format matplotlib knows (default: FILE with .png)")
@@ -34,6 +34,7 @@ def parse(arguments):
     command = commands.add_parser("info", help="what the file holds")
     command.add_argument("file", help="result file (HDF5)")
     command.set_defaults(run=info)
+    scaling.add_command(commands)
     return parser.parse_args(arguments)
 
 
