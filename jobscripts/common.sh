@@ -33,6 +33,13 @@ test_needs=(
   "python3-paraview|Python with paraview|find_python paraview.simple"
   "xvfb|Xvfb|command -v Xvfb"
   "xauth|xauth|command -v xauth"
+  "python3-sphinx|Python with sphinx|find_python sphinx"
+  "python3-myst-parser|Python with myst_parser|find_python myst_parser"
+  "python3-xarray|Python with xarray|find_python xarray"
+  "octave|Octave|command -v octave-cli"
+  "ffmpeg|ffmpeg|command -v ffmpeg"
+  "groff-base|groff|command -v groff"
+  "tcl|Tcl|command -v tclsh"
 )
 
 say() { printf '%s\n' "$*"; }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two results beside each other: how far apart, as numbers and as a picture. The second may have another grid over the same box."""
+import os
+
 import matplotlib
 import numpy as np
 
@@ -155,5 +157,5 @@ def compare(first, second, frame=-1):
             shape = min(max(np.ptp(view.edges("y")) / np.ptp(view.edges("x")), 0.25), 4)
             part = ("compare", 9.0, len(shown) * (2.0 * shape + 0.9), lambda figure: draw_maps(view, other, shown, figure, labels))
         where = f"  (z = {view.centres('z')[view.where['z']]:.3g} {pretty(view.length_unit)})" if len(view.dims) == 3 else ""
-        figure = compose([part], f"{view.title}{where}\nfirst: {first.path}, second: {second.path}")
+        figure = compose([part], f"{view.title}{where}\nfirst: {os.path.basename(first.path)}, second: {os.path.basename(second.path)}")
     return table(view, other, names), figure

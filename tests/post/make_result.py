@@ -2,6 +2,7 @@
 """Writes result files with made-up but plausible numbers, laid out as soret does (docs/result-file.md).
 
     python3 make_result.py DIMENSION FILE [FRAMES]
+    python3 make_result.py large FILE N          N^3 cells, five fields, written plane by plane
 """
 import sys
 
@@ -112,5 +113,28 @@ def write_series(file, T, times):
         file[f"series/max/{name}"] = [r[name].max() for r in rows]
 
 
+def make_large(path, n):
+    """A hot spot in a box; A, A2, soret and entropy_production as simple functions of T."""
+    x = (np.arange(n) + 0.5) / n
+    functions = {"A": lambda t: 1 / t, "A2": lambda t: t**-2, "soret": lambda t: 1 - t, "entropy_production": lambda t: t * t}
+    with h5py.File(path, "w", track_order=True) as file:
+        file.attrs["case"] = CASE.format(title=TITLES[3], units="reduced")
+        for a in "xyz":
+            file[f"grid/{a}"], file[f"grid/{a}_edges"] = x, np.linspace(0, 1, n + 1)
+        T = file.create_dataset("temperature", (n, n, n), "f8")
+        frame = file.create_group("frames/000000", track_order=True)
+        frame.attrs["time"], frame.attrs["step"] = 0.0, 0
+        fields = {name: frame.create_dataset(name, (n, n, n), "f8") for name in functions}
+        mesh = np.meshgrid(x, x, indexing="ij")[::-1]
+        for k, z in enumerate(x):
+            t = temperature(3, (*mesh, z))
+            T[k] = t
+            for name, function in functions.items():
+                fields[name][k] = function(t)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "large":
+        make_large(sys.argv[2], int(sys.argv[3]))
+        sys.exit()
     make(sys.argv[2], int(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
