@@ -98,7 +98,7 @@ def main(arguments=None):
         return 1
     except (OSError, KeyError, IndexError, ValueError) as error:
         text = error.args[0] if isinstance(error, KeyError) else error
-        print(f"{options.file}: {text}", file=sys.stderr)
+        print(f"{options.file if 'file' in options else options.files[0]}: {text}", file=sys.stderr)
         return 2
     return 0
 

@@ -12,7 +12,7 @@ from .view import MOST_PANELS
 MOST_POINTS = 20_000  # in a cloud of cells
 BINS = 40  # of T
 # what a sweep tells of the solver and not of the physics
-TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order")
+TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "zero", "min", "max")
 
 
 def columns_of(count):
@@ -54,7 +54,7 @@ def time_axis(axes, time):
 
 def panels_beside(view):
     """[draw(axes)] of what a frame holds beside the concentrations, in 1D all of it, else what is no map: S_T against T."""
-    panels = [draw_soret_against_temperature] if view.has("soret") and view.temperature is not None else []
+    panels = [draw_soret_against_temperature] if view.soret and view.temperature is not None else []
     if len(view.dims) > 1:
         return panels
     if any(view.has(f"flux/{s}") for s in view.species):
@@ -119,7 +119,7 @@ def sample(view, names):
 
 def draw_soret_against_temperature(view, axes):
     """A line in 1D; in 2D and 3D the cells and the middle half of them at each T. A change of sign is marked."""
-    T, S = sample(view, ("temperature", "soret"))
+    T, S = sample(view, ("temperature", view.soret))
     keep = np.isfinite(S) & np.isfinite(T)
     T, S = T[keep], S[keep]
     order = np.argsort(T, kind="stable")
@@ -132,11 +132,25 @@ def draw_soret_against_temperature(view, axes):
         low, high = np.nanpercentile(np.concatenate([line.get_ydata() for line in axes.lines]), [1, 99])
         if high > low:
             axes.set_ylim(low - 0.15 * (high - low), high + 0.15 * (high - low))
-    axes.plot(T, S, color=COLOURS[0])
+    axes.plot(T, S, color=COLOURS[0], label="$S_T$")
     mark_sign_changes(axes, T, S)
+    if len(view.dims) == 1 and view.parts_of_soret:
+        draw_parts(view, axes)
     axes.set_xlabel(view.name("temperature"))
-    axes.set_ylabel(view.name("soret"))
+    axes.set_ylabel(view.name(view.soret))
     axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def draw_parts(view, axes):
+    """What S_T is the sum of, where that is more than nothing, and what it would be with infinitely fast reactions."""
+    T = view.read("temperature")
+    order = np.argsort(T, kind="stable")
+    for i, (part, name) in enumerate(view.parts_of_soret.items()):
+        values = view.read(name)[order]
+        if varies(values):
+            style = {"color": GREY, "linestyle": ":"} if part == "equilibrium" else line_style(i + 1)
+            axes.plot(T[order], values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
+    legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=2)
 
 
 def sign_changes(x, y):
@@ -243,17 +257,23 @@ def steady_axis(axes):
 
 
 def sweep_panels(result):
-    """{family: [name]} of what a sweep found: total/0 and total/1 share a panel, S_T comes first."""
-    families = {}
+    """{family: [name]} of what a sweep found: total/0 and total/1 share a panel, S_T comes first; what never changes is left out."""
+    families, length = {}, len(result.sweep["parameter"])
     for name in result.sweep:
         head = name.split("/")[0]
         if name == "parameter" or head in TECHNICAL or head.startswith(("seconds", "peak", "newton", "linear", "rejected", "scaled")):
             continue
         data = result.sweep[name]
-        if len(data.shape) == 1 and np.issubdtype(data.dtype, np.number) and np.isfinite(np.asarray(data[:], dtype=float)).any():
+        if data.shape == (length,) and np.issubdtype(data.dtype, np.number) and np.isfinite(np.asarray(data[:], dtype=float)).any():
             families.setdefault(head, []).append(name)
+    changing = {h: names for h, names in families.items() if any(changes(np.asarray(result.sweep[n][:], dtype=float)) for n in names)}
     first = ("soret_mean", "soret", "contrast")
-    return dict(sorted(families.items(), key=lambda item: first.index(item[0]) if item[0] in first else len(first)))
+    return dict(sorted((changing or families).items(), key=lambda item: first.index(item[0]) if item[0] in first else len(first)))
+
+
+def changes(values):
+    values = values[np.isfinite(values)]
+    return values.size > 0 and np.ptp(values) > 1e-9 * np.abs(values).max()
 
 
 def has_sweep(result):

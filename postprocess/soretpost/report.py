@@ -14,7 +14,7 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
 <style>
 body {{ font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
-h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h2 {{ font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }}
+h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h3 {{ font-size: 1rem; margin-bottom: .3rem; }} h2 {{ font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }} td, th {{ padding: .15rem .9rem .15rem 0; text-align: left; vertical-align: top; }}
 td.n, th.n {{ text-align: right; }} td {{ overflow-wrap: anywhere; }} pre {{ background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 13px; }}
 img {{ max-width: 100%; }} .good {{ color: #00674a; }} .bad {{ color: #b03a00; font-weight: bold; }} .small {{ color: #555; }}
@@ -96,6 +96,22 @@ def budgets(result):
     return table + (f'<p class="small">Conservation drift {drift:.2g}: the largest change of a conserved total over the mean of its parts.</p>' if drift is not None else "")
 
 
+ORDER = ("in", "out", "source", "change", "soret", "chemical", "diffusivity", "intrinsic", "transport", "velocity", "equilibrium")  # of columns
+
+
+def details(result):
+    """Tables below /summary, one per kind: budgets and parts of S_T, a row per species or sum."""
+    kinds, text = {}, ""
+    for path, attrs in result.tables().items():
+        kinds.setdefault(path.split("/")[0], []).append((path, attrs))
+    for kind, found in kinds.items():
+        there = list(dict.fromkeys(n for _, attrs in found for n in attrs if n != "of"))
+        names = [n for n in ORDER if n in there] + [n for n in there if n not in ORDER]
+        lines = [(attrs.get("of", path.split("/", 1)[-1].replace("/", " ")), *(attrs.get(n, "") for n in names)) for path, attrs in found]
+        text += f"<h3>{escape({'soret': 'Soret coefficient', 'budget': 'Budget at the end'}.get(kind, kind))}</h3>" + columns(("", *(n.replace("_", " ") for n in names)), lines)
+    return text
+
+
 def split_summary(result):
     """The summary as (outcome, solver, timings)."""
     timing = [(k[8:] if k.startswith("seconds_") else k, v) for k, v in result.summary.items() if k.startswith("seconds_")]
@@ -114,7 +130,7 @@ def report(result):
     body = f"<h1>{escape(result.title)}</h1>\n<p class=small>{escape(result.path)}</p>\n" + verdict(result) + overview(result)
     body += section("Results", rows(outcome) if outcome else "")
     body += section("Pictures", picture(result))
-    body += section("Budgets", budgets(result))
+    body += section("Budgets", budgets(result) + details(result))
     body += section("Solver", rows(solver) if solver else "") + section("Time and memory", rows(timings) if timings else "")
     body += section("Provenance", rows([(k.replace("_", " "), v) for k, v in result.attrs.items() if k != "title"]))
     body += section("Case", f"<pre>{escape(result.case)}</pre>" if result.case else "")

@@ -191,6 +191,24 @@ class Result:
         found = re.search(r"^title:[ \t]*(.+?)[ \t]*(?:\s#.*)?$", self.case, re.MULTILINE)
         return str(self.attrs.get("title") or (found.group(1).strip("\"'") if found else os.path.basename(self.path)))
 
+    def attributes(self, place):
+        """Of a group or a dataset of the last frame, by its path in it."""
+        return {k: text(v) for k, v in self._frames[-1][place].attrs.items()} if self._frames and place in self._frames[-1] else {}
+
+    def tables(self, place="summary"):
+        """{path: attributes} of the groups below /summary that have some: budgets, parts of S_T."""
+        found = {}
+        if place in self._file:
+            self._file[place].visititems(lambda name, item: found.update({name: {k: text(v) for k, v in item.attrs.items()}}) if isinstance(item, h5py.Group) and item.attrs else None)
+        return found
+
+    def sweep_point(self, frame):
+        """The value of the parameter of a sweep at which a frame was made; None where that is not told."""
+        if "frame" not in self.sweep or "parameter" not in self.sweep:
+            return None
+        at = np.flatnonzero(self.sweep["frame"][:] == frame)
+        return float(self.sweep["parameter"][int(at[0])]) if at.size else None
+
     @property
     def sweep_name(self):
         """The key that a sweep changed: an attribute of the group or of its parameter, else what the case says."""

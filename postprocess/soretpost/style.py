@@ -82,9 +82,14 @@ def is_wide(low, high):
     return low > 0 and high > 10.0**DECADES * low
 
 
+def kind_of(field):
+    """The kind of a field by its name: "rate" of rate/0, "soret" of meter/total/0/soret."""
+    return "soret" if field.startswith("meter/") else field.split("/")[0]
+
+
 def colours_of(field, low, high):
     """Colour map and norm of a field. A signed field has white at zero; one of a single sign takes the half of the map that tells it."""
-    kind = field.split("/")[0]
+    kind = kind_of(field)
     colours = matplotlib.colormaps[MAPS.get(kind, MAPS[None])]
     norm = colors.Normalize(low, high)
     if kind in SIGNED:

@@ -9,7 +9,7 @@ from .style import label, pretty, scale_of
 
 MOST_PANELS = 8  # of species in one picture; --species chooses others
 MOST_CELLS = 50_000_000  # that are read to find the hottest
-DERIVED = ("soret", "entropy_production")  # scalar fields that a frame may hold beside the concentrations
+METER = "meter/total/0/"  # S_T of the first sum and the parts that it is made of, where the case asks for the field `meter`
 
 
 class View:
@@ -66,7 +66,18 @@ class View:
     def derived(self):
         """Names of the scalar fields beside species: soret, entropy_production, rate/0 ..."""
         rates = [n for n in self.result.fields if n.startswith("rate/")][:MOST_PANELS]
-        return [n for n in DERIVED if self.has(n)] + rates
+        return ([self.soret] if self.soret else []) + [n for n in ("entropy_production",) if self.has(n)] + rates
+
+    @property
+    def soret(self):
+        """The name of S_T of the first sum, None without it."""
+        return next((n for n in ("soret", METER + "soret") if self.has(n)), None)
+
+    @property
+    def parts_of_soret(self):
+        """{part: its name in the frame}: chemical, diffusivity, intrinsic, transport, velocity, and equilibrium for fast reactions."""
+        names = ("chemical", "diffusivity", "intrinsic", "transport", "velocity", "equilibrium")
+        return {n: METER + n for n in names if self.has(METER + n)}
 
     @property
     def fields(self):
@@ -77,8 +88,9 @@ class View:
         array = self.field(field)
         if field == "temperature":
             return label("T", array.units)
-        if field == "soret":
-            return label("$S_T$" + (f" of {array.attrs['of']}" if "of" in array.attrs else ""), array.units)
+        if field == self.soret:
+            of = array.attrs.get("of") or (self.result.attributes(field.rpartition("/")[0]).get("of") if "/" in field else None)
+            return label(f"$S_T$ of {of}" if of else "$S_T$", array.units)
         if field == "entropy_production":
             return label("entropy production / R", array.units)
         if field.startswith("rate/"):
@@ -96,8 +108,10 @@ class View:
 
     @property
     def title(self):
-        time = self.result.times[self.frame]
-        if len(self.result.times) < 2 or not np.isfinite(time):
+        time, place = self.result.times[self.frame], self.result.sweep_point(self.frame)
+        if place is not None:
+            return f"{self.result.title},  {self.result.sweep_name.removeprefix('parameters.')} = {place:.4g}"
+        if len(self.result.times) < 2 or not np.isfinite(time) or np.ptp(self.result.times) == 0:
             return self.result.title
         factor, unit = scale_of(self.result.units("time"), np.nanmax(np.abs(self.result.times)))
         return f"{self.result.title},  t = {factor * time:.4g}{' ' + pretty(unit) if unit else ''}"

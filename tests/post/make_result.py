@@ -61,7 +61,9 @@ def write_sweep(file):
     """Over a parameter from 1e-2 to 1e2; S_T changes its sign where it is 1."""
     values = np.logspace(-2, 2, 9)
     file["sweep/parameter"] = values
-    file["sweep/parameter"].attrs["key"] = "parameters.k"
+    file["sweep"].attrs["parameter"] = "parameters.k"
+    file["sweep/frame"] = np.where(np.arange(9) == 8, 0, -1)
+    file["sweep/zero"] = [1.0]
     file["sweep/soret_mean"] = 0.1 * np.log10(values)
     file["sweep/contrast"] = 1 + values / 100
     for k in range(2):

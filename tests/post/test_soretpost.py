@@ -332,10 +332,27 @@ class Plotting(WithFiles):
         self.assertEqual(soret.get_xscale(), "log")
         np.testing.assert_allclose(soret.lines[0].get_ydata(), 0.1 * np.linspace(-2, 2, 9), atol=1e-15)
         self.panel(picture, xlabel="k", ylabel="contrast")
-        self.assertEqual(len(self.panel(picture, xlabel="k", ylabel="mean of the total").lines), 2)
-        self.assertFalse([a for a in picture.axes if "converged" in a.get_ylabel()])
+        self.assertFalse([a for a in picture.axes if "converged" in a.get_ylabel() or "total" in a.get_ylabel()])  # a total that never changes is no news
+        self.assertIn("k = 100", picture.figure._suptitle.get_text())
         self.check_not_blank(picture)
-        self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 3)
+        self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
+
+    def test_meter(self):
+        """S_T by the meter, with its parts; the budgets below /summary come into the report."""
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            T = file["temperature"][()]
+            for name, values in (("soret", 1 - T), ("chemical", -T), ("diffusivity", np.ones_like(T)), ("transport", np.zeros_like(T)), ("equilibrium", 1.1 - T)):
+                file[f"frames/000000/meter/total/0/{name}"] = values
+            file["frames/000000/meter/total/0"].attrs["of"] = "A + 2 A2"
+            file.create_group("summary/budget/species/A").attrs.update({"in": 1.5, "out": 0.25, "source": -1.25, "change": 0.0})
+        axes = self.panel(Picture(soretpost.plot(path)), ylabel="$S_T$ of A + 2 A2")
+        self.assertEqual([line.get_label() for line in axes.lines if not line.get_label().startswith("_")], ["$S_T$", "chemical", "diffusivity", "fast reactions"])
+        with soretpost.open(path) as result:
+            self.assertEqual(result.species, ["A", "A2"])
+            words = Page(report(result)).words
+        at = words.index("species A")
+        self.assertEqual(words[at - 4 : at + 5], ["in", "out", "source", "change", "species A", "1.5", "0.25", "-1.25", "0"])
 
     def test_small_amounts(self):
         path = self.make(1, units="SI")
