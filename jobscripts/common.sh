@@ -39,6 +39,13 @@ test_needs=(
   "slurmd|the node daemon of Slurm|has_daemon slurmd"
   "slurm-client|the commands of Slurm|command -v sbatch"
   "slurm-wlm-basic-plugins|the plugins of Slurm|command -v sbatch"
+  "python3-sphinx|Python with sphinx|find_python sphinx"
+  "python3-myst-parser|Python with myst_parser|find_python myst_parser"
+  "python3-xarray|Python with xarray|find_python xarray"
+  "octave|Octave|command -v octave-cli"
+  "ffmpeg|ffmpeg|command -v ffmpeg"
+  "groff-base|groff|command -v groff"
+  "tcl|Tcl|command -v tclsh"
 )
 
 say() { printf '%s\n' "$*"; }

@@ -12,28 +12,29 @@
 #include "soret/launch.h"
 #include "soret/record.h"
 #include "soret_commit.h"
+#include "soret/libraries.h"
 
+/* fits a screen of 24 lines and 80 columns; a test sees to it */
 static const char help_text[] =
   "soret " SORET_VERSION ": thermophoresis in reacting, diffusing systems\n"
   "\n"
-  "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]   run a case\n"
-  "  soret check CASE.yaml [key.path=value ...]   check it; print unknowns, conserved sums, boundaries,\n"
-  "                                               stiffness, memory and file size\n"
-  "  soret reference                              every key of a case file, as Markdown\n"
-  "  soret info FILE.h5                           what a result file holds\n"
-  "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   compare results (bitwise without tolerances)\n"
+  "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]\n"
+  "                           run a case\n"
+  "  soret check CASE.yaml [key.path=value ...]\n"
+  "                           check it: unknowns, sums, walls, memory, file size\n"
+  "  soret reference          every key of a case file, as Markdown\n"
+  "  soret info FILE.h5       what a result file holds\n"
+  "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   bitwise without tolerances\n"
   "  soret --help, soret --version\n"
   "\n"
-  "Examples\n"
   "  soret input/tutorial/first.yaml\n"
-  "  soret case.yaml domain.cells=[128,128,128] species.A.initial=2 output.file=fine.h5\n"
-  "  soret case.yaml -snes_monitor -ksp_converged_reason     (any PETSc option)\n"
+  "  soret case.yaml domain.cells=[64,64] species.A.initial=2 output.file=fine.h5\n"
+  "  soret case.yaml -snes_monitor -ksp_converged_reason    any PETSc option\n"
   "\n"
-  "A run writes NAME.h5.1 (.2, ...) and names it NAME.h5 when it is complete; an existing NAME.h5 is\n"
-  "refused unless output.overwrite=true.\n"
-  "\n"
-  "Exit status: 0 done, 1 internal error, 2 the input is wrong, 3 not converged, 4 I/O error,\n"
-  "75 stopped early with a valid checkpoint.\n";
+  "A run writes NAME.h5.1 (.2, ...) and names it NAME.h5 when it is complete; an\n"
+  "existing NAME.h5 is refused unless --overwrite (output.overwrite=true) is given.\n"
+  "Exit status: 0 done, 1 internal error, 2 the input is wrong, 3 not converged,\n"
+  "4 I/O error, 75 stopped early with a valid checkpoint.\n";
 
 /* ---- arguments ---- */
 
@@ -414,6 +415,19 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
   return PETSC_TRUE;
 }
 
+/* Is this the first process of those that a launcher started? Before MPI can tell. */
+static PetscBool IsFirst(void)
+{
+  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"};
+
+  for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+    const char *rank = getenv(names[k]);
+
+    if (rank) return atoi(rank) == 0 ? PETSC_TRUE : PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 int main(int argc, char **argv)
 {
   Arguments      arguments;
@@ -429,6 +443,10 @@ int main(int argc, char **argv)
   if (Simple(&arguments, argc, &status)) {
     FreeArguments(&arguments);
     return status;
+  }
+  if (!SoretLibrariesFit(IsFirst() ? stderr : NULL)) {
+    FreeArguments(&arguments);
+    return SORET_EXIT_INTERNAL;
   }
   petsc_argv = arguments.petsc;
   code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);

@@ -72,7 +72,7 @@ def contains(text, *parts):
 def test_help(soret):
     text = soret("--help").stdout
     lines = text.splitlines()
-    assert len(lines) <= 30 and max(map(len, lines)) <= 100, "the help does not fit on a screen"
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80, "the help does not fit on a screen of 24 lines and 80 columns"
     contains(text, "check", "reference", "info", "compare", "--version", "key.path=value", "Exit status: 0 done, 1 internal error, 2 the input is wrong")
     assert soret("-h").stdout == text and soret("check", "--help").stdout == text
 
