@@ -16,7 +16,8 @@ static const char help_text[] =
   "\n"
   "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]   run a case\n"
   "  soret check CASE.yaml [key.path=value ...]   check it; print unknowns, conserved sums, boundaries,\n"
-  "                                               stiffness, memory and file size\n"
+  "                                               stiffness, detailed balance, S_T of fast reactions,\n"
+  "                                               memory and file size\n"
   "  soret reference                              every key of a case file, as Markdown\n"
   "  soret info FILE.h5                           what a result file holds\n"
   "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   compare results (bitwise without tolerances)\n"
@@ -186,13 +187,10 @@ static PetscErrorCode PeakMemory(MPI_Comm comm, PetscReal *bytes)
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal seconds_setup, PetscReal seconds_solve)
 {
   const SoretSums *sums     = &run->c->sums;
-  PetscReal        contrast = NAN, soret = NAN, bytes;
+  PetscReal        contrast = NAN, bytes;
 
   PetscFunctionBegin;
-  if (sums->num) {
-    PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
-    PetscCall(SoretDiagnoseSoret(&run->problem.op, run->problem.c, sums->w, NULL, &soret));
-  }
+  if (sums->num) PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
   PetscCall(PeakMemory(run->problem.grid.comm, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
@@ -206,13 +204,13 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", SoretOutputDrift(run->output)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
-  PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", soret));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", seconds_setup));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", seconds_solve - run->seconds_output));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
   PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
   PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)seconds_setup, (double)(seconds_solve - run->seconds_output), (double)run->seconds_output, (double)(bytes / 1073741824.0)));
-  if (sums->num) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  if (sums->num) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g\n", sums->name[0], (double)contrast));
+  PetscCall(SoretOutputMeter(run->output, run->c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, run->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -16,7 +16,8 @@ enum {
   SORET_FIELD_FLUX = 2,
   SORET_FIELD_RATE = 4,
   SORET_FIELD_SORET = 8,
-  SORET_FIELD_ENTROPY = 16
+  SORET_FIELD_ENTROPY = 16,
+  SORET_FIELD_METER = 32
 };
 
 /* The section `output` as data. */
@@ -37,8 +38,8 @@ PetscErrorCode SoretOutputReference(FILE *out);
 /* Times of the frames of a transient run between 0 and end, ascending; free with PetscFree. */
 PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, PetscInt *num, PetscReal *times[]);
 
-/* Bytes of one frame. */
-PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature);
+/* Bytes of one frame; num_sums conserved sums are measured. */
+PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 
 /* Refuses, before anything is computed, a file that exists (SORET_ERR_INPUT) or a place that cannot be written (SORET_ERR_IO). Collective. */
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm);
@@ -60,6 +61,9 @@ PetscErrorCode SoretOutputAddRow(SoretOutput output, PetscInt step, PetscReal t,
 
 /* Writes a frame, and the series so far. Collective. */
 PetscErrorCode SoretOutputAddFrame(SoretOutput output, PetscInt step, PetscReal t, Vec c);
+
+/* Measures Soret coefficients and budgets of the state, prints them, and puts them into the summary. Collective. */
+PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);
 
 /* Attributes of /summary. Written with the end. Not collective. */
 PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, PetscReal value);
