@@ -121,6 +121,18 @@ static PetscBool FaceOf(const Around *a, PetscInt i, int axis, int side, Face *f
   return PETSC_TRUE;
 }
 
+/* Can something diffuse through the face? A closed one says nothing of a gradient. */
+static PetscBool IsOpen(const SoretOperator *op, const Face *face)
+{
+  PetscBool diffuses = PETSC_FALSE;
+
+  for (PetscInt s = 0; s < op->num_species; s++) {
+    if (face->g[s] > 0.0) return PETSC_TRUE;
+    diffuses = diffuses || op->model->species[s].diffuses ? PETSC_TRUE : PETSC_FALSE;
+  }
+  return diffuses ? PETSC_FALSE : PETSC_TRUE;
+}
+
 /* ---- a sum and its parts at a face ---- */
 
 static PetscReal SumOf(PetscInt n, const PetscReal w[], const PetscReal c[])
@@ -216,7 +228,7 @@ static PetscReal LocalSoret(const LocalContext *local, PetscInt i)
       PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
       Face      face;
 
-      if (!FaceOf(&local->around, i, axis, side, &face)) continue;
+      if (!FaceOf(&local->around, i, axis, side, &face) || !IsOpen(op, &face)) continue;
       if (!PartsOf(op, &face, local->w, part)) return NAN;
       lo       = SumOf(op->num_species, local->w, face.c[0]);
       hi       = SumOf(op->num_species, local->w, face.c[1]);
@@ -410,7 +422,7 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
 
     if (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + i)) continue;
     if (bc->entropy) AddFace(bc, &face);
-    if (bc->varies) AddSoret(bc, &face);
+    if (bc->varies && IsOpen(op, &face)) AddSoret(bc, &face);
   }
 }
 

@@ -48,11 +48,12 @@ def differences(a, b):
     """Largest difference of what the meter tells, relative to the largest value of its kind; numbers near rounding are compared with all others."""
     for k in a.meter:
         same_blank = np.array_equal(np.isnan(a.meter[k]), np.isnan(b.meter[k]))
-        yield k, np.nanmax(np.abs(a.meter[k] - b.meter[k])) / max(np.nanmax(np.abs(a.meter[k])), 1e-3) if same_blank else np.inf
+        kind = [v for name, v in a.meter.items() if name.rsplit("/", 1)[0] == k.rsplit("/", 1)[0]]
+        yield k, np.nanmax(np.abs(a.meter[k] - b.meter[k])) / max(np.nanmax(np.abs(v)) for v in kind) if same_blank else np.inf
     for k in a.groups:
         values = [(np.ravel(a.groups[k][n]), np.ravel(b.groups[k][n])) for n in a.groups[k] if not isinstance(a.groups[k][n], str)]
         if values:
-            size = max(max(np.nanmax(np.abs(v)) for v, _ in values), 1e-3)
+            size = max(np.nanmax(np.abs(v)) for v, _ in values) if "soret" in k else max(g["in"] + g["out"] + abs(g["source"]) + a.summary["entropy_reactions"] for n, g in a.groups.items() if n.startswith("budget/species/"))
             yield k, max(np.max(np.abs(v - w)) if len(v) == len(w) else np.inf for v, w in values) / size
     size = a.summary["entropy_reactions"] + a.summary["entropy_diffusion"]
     yield "summary", max(abs(a.summary[k] - b.summary[k]) / size for k in a.summary if k.startswith("entropy_") and k != "entropy_imbalance")
