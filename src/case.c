@@ -460,6 +460,66 @@ static PetscErrorCode ReportStiffness(MPI_Comm comm, const SoretCase *c, const S
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode ReportBalance(MPI_Comm comm, const SoretThermo *thermo)
+{
+  const SoretNetwork *net = &thermo->model->network;
+  char                cycle[1024];
+
+  PetscFunctionBegin;
+  if (!net->num_reactions) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSay(comm, "detailed balance: "));
+  if (thermo->irreversible >= 0) PetscCall(SoretSay(comm, "none, '%s' runs one way\n", net->reaction[thermo->irreversible].equation));
+  else if (thermo->balanced) PetscCall(SoretSay(comm, "holds at every temperature, %" PetscInt_FMT " cycle%s of reactions\n", thermo->num_cycles, thermo->num_cycles == 1 ? "" : "s"));
+  else {
+    PetscCall(SoretThermoCycleName(thermo, thermo->broken, sizeof(cycle), cycle));
+    PetscCall(SoretSay(comm, "broken, the cycle %s is driven: its equilibrium constants multiply to exp(%g) at T = %g, not to 1\n", cycle, (double)thermo->affinity, (double)thermo->affinity_T));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What infinitely fast reactions would give, before anything is solved. */
+static PetscErrorCode ReportSoret(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, const SoretThermo *thermo)
+{
+  const SoretTemperature *temperature = &problem->temperature;
+  PetscReal               total[3 * SORET_MAX_SPECIES], x[SORET_MAX_SPECIES] = {0.0}, soret[3][SORET_MAX_SPECIES], roots[8];
+  SoretPoint              point = SoretDiagnoseMiddle(&problem->op);
+  PetscBool               ok    = c->sums.num ? PETSC_TRUE : PETSC_FALSE;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSumsMeasure(&c->sums, &problem->grid, problem->c, total, NULL));
+  PetscCall(PetscArraycpy(total, c->sums.mean, c->sums.num_global));
+  for (int k = 0; k < 3 && ok; k++) {
+    point.T = temperature->min + 0.5 * k * (temperature->max - temperature->min);
+    ok      = SoretThermoSoret(thermo, &point, total, x, soret[k]);
+  }
+  if (!ok) {
+    PetscCall(SoretSay(comm, "S_T of fast reactions: no prediction (%s)\n", thermo->ballistic ? "a species is ballistic" : thermo->rest == SORET_REST_UNKNOWN ? "no detailed balance" : "an amount is 0, or a reaction rests"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(SoretSay(comm, "S_T of fast reactions at these amounts, without flux, at T = %g, %g, %g:\n", (double)temperature->min, (double)(0.5 * (temperature->min + temperature->max)), (double)temperature->max));
+  for (PetscInt m = 0; m < c->sums.num; m++) {
+    PetscInt num;
+
+    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m], (double)soret[1][m], (double)soret[2][m]));
+    PetscCall(SoretThermoInversions(thermo, &point, temperature->min, temperature->max, total, m, 8, &num, roots));
+    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g", k ? ", " : "; changes sign at T = ", (double)roots[k]));
+    PetscCall(SoretSay(comm, "\n"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReportThermo(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+{
+  SoretThermo thermo;
+
+  PetscFunctionBegin;
+  PetscCall(SoretDiagnoseThermo(&problem->op, &c->sums, &thermo));
+  PetscCall(ReportBalance(comm, &thermo));
+  PetscCall(ReportSoret(comm, c, problem, &thermo));
+  PetscCall(SoretThermoDestroy(&thermo));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
 {
   SoretProblem    problem;
@@ -479,12 +539,13 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
+  PetscCall(ReportThermo(comm, c, &problem));
   PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &bytes, &method));
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
-  frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, varies);
+  frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies);
   PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)((frame * (PetscReal)(c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1) + 8.0 * cells) / 1048576.0), c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1, c->solve.mode == SORET_TRANSIENT ? "s" : ""));
   PetscCall(PetscFree(times));
   if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseNetInput(&c->sums, &problem.boundary);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "soret/diagnose.h"
-
-#include <math.h>
+#include "diagnose_private.h"
+#include "kernel.h"
 
 PetscBool SoretEntropyIsDefined(const SoretModel *model, size_t size, char why[])
 {
@@ -18,43 +17,53 @@ PetscBool SoretEntropyIsDefined(const SoretModel *model, size_t size, char why[]
   return PETSC_TRUE;
 }
 
-/* ---- entropy production of one cell ---- */
-
-/* (f - b) ln(f/b), 0 where both vanish. */
-static inline PetscReal ReactionEntropy(PetscReal f, PetscReal b)
+PetscErrorCode SoretDiagnoseThermo(const SoretOperator *op, const SoretSums *sums, SoretThermo *thermo)
 {
-  if (f == b) return 0.0;
-  return (f - b) * log(f / b);
+  enum { ALONG = 3 };
+  const SoretGrid *grid = op->grid;
+  SoretPoint       place[ALONG * ALONG * ALONG];
+  PetscInt         n = 0, most[3];
+
+  PetscFunctionBegin;
+  PetscCall(SoretThermoCreate(op->model, sums->num, sums->w, thermo));
+  for (int axis = 0; axis < 3; axis++) most[axis] = axis < grid->dim ? ALONG : 1;
+  for (PetscInt p = 0; p < most[0] * most[1] * most[2]; p++) { /* constants may depend on the place: catalytic patches */
+    const PetscInt ijk[3] = {p % most[0], p / most[0] % most[1], p / most[0] / most[1]};
+
+    place[n] = SoretDiagnoseMiddle(op);
+    for (int axis = 0; axis < grid->dim; axis++) place[n].x[axis] = grid->center[axis][ijk[axis] * (grid->n[axis] - 1) / (ALONG - 1)];
+    n++;
+  }
+  PetscCall(SoretThermoJudge(thermo, op->temperature->min, op->temperature->max, n, place));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Diffusion: J ln(u_lo/u_hi) of each face inside the box, half for this cell. The part of J that a velocity carries produces none. */
-static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s)
+SoretPoint SoretDiagnoseMiddle(const SoretOperator *op)
 {
-  const SoretGrid *grid = op->grid;
-  const PetscInt   q = i * op->num_species + s, at[3] = {i, row->j, row->k};
-  PetscReal        flux[6], sum = 0.0;
+  SoretPoint point = {.t = op->t, .T = 0.5 * (op->temperature->min + op->temperature->max)};
 
-  if (!op->model->species[s].diffuses) return 0.0;
-  SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
-  for (int face = 0; face < 2 * grid->dim; face++) {
-    const int       axis = face / 2, side = face % 2;
-    const PetscInt  index = grid->start[axis] + at[axis] + side;
-    const PetscReal lo = row->u[axis][1 + side][q], hi = row->u[axis][2 + side][q];
-    PetscReal       carried = 0.0;
+  for (int axis = 0; axis < op->grid->dim; axis++) point.x[axis] = op->grid->origin[axis] + 0.5 * op->grid->size[axis];
+  return point;
+}
 
-    if (!grid->periodic[axis] && (index == 0 || index == grid->n[axis])) continue;
-    if (op->w[axis]) {
-      PetscInt above[3] = {at[0], at[1], at[2]}, nx = grid->count[0] + (axis == 0), ny = grid->count[1] + (axis == 1);
+/* ---- entropy production of one cell ---- */
 
-      above[axis] += side;
-      carried = 0.5 * op->w[axis][((above[2] * ny + above[1]) * nx + above[0]) * op->num_species + s] * (lo + hi);
-    }
-    if (lo != hi) sum += 0.5 * (flux[face] - carried) * log(lo / hi);
+/* Diffusion: J ln(u_lo/u_hi) of each face inside the box, half for this cell. The part of J that a velocity carries produces none.
+
+   g - coefficients of the faces on both sides along each axis, entries of this row */
+static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, PetscReal *const g[6], PetscInt q)
+{
+  PetscReal sum = 0.0;
+
+  for (int face = 0; face < 2 * op->grid->dim; face++) {
+    const PetscReal lo = row->u[face / 2][1 + face % 2][q], hi = row->u[face / 2][2 + face % 2][q];
+
+    if (g[face][q] > 0.0) sum += 0.5 * SoretFaceFlux(g[face][q], lo, hi) * SoretLogRatio(lo, hi);
   }
   return sum;
 }
 
-/* Entropy produced in cell i of a row, integrated over it. */
+/* Reactions in cell i of a row, per volume. */
 static PetscReal CellEntropy(const SoretOperator *op, const SoretRow *row, PetscInt i)
 {
   const SoretNetwork *net = &op->model->network;
@@ -66,10 +75,8 @@ static PetscReal CellEntropy(const SoretOperator *op, const SoretRow *row, Petsc
 
     if (SoretNetworkIsOff(net, r)) continue;
     SoretNetworkRates(net, r, k, row->c + i * op->num_species, &f, &b);
-    sum += ReactionEntropy(f, b);
+    sum += (f - b) * SoretLogRatio(f, b);
   }
-  sum *= SoretOperatorVolume(op, row, i);
-  for (PetscInt s = 0; s < op->num_species; s++) sum += FaceEntropy(op, row, i, s);
   return sum;
 }
 
@@ -78,49 +85,91 @@ static PetscReal CellEntropy(const SoretOperator *op, const SoretRow *row, Petsc
 typedef struct {
   SoretState *state;
   PetscBool   entropy;
+  PetscReal  *g, *w; /* coefficients of a row of faces */
 } StateContext;
+
+/* What reactions make in a row, and the entropy that they produce. */
+static void AddReactions(const SoretOperator *op, const SoretRow *row, PetscBool entropy, SoretState *state)
+{
+  const SoretNetwork *net = &op->model->network;
+  const PetscInt      ns  = op->num_species;
+  PetscReal           k[2 * SORET_MAX_REACTIONS];
+
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+    const PetscReal volume = SoretOperatorVolume(op, row, i);
+
+    SoretOperatorConstants(op, row->first + i, k);
+    for (PetscInt r = 0; r < net->num_reactions; r++) {
+      const SoretReaction *reaction = &net->reaction[r];
+      PetscReal            f, b, rate;
+
+      SoretNetworkRates(net, r, k, row->c + i * ns, &f, &b);
+      rate = volume * (f - b);
+      if (rate == 0.0) continue;
+      if (entropy) state->entropy_reactions += rate * SoretLogRatio(f, b);
+      for (PetscInt a = 0; a < reaction->reactants.num; a++) state->source[reaction->reactants.species[a]] -= rate;
+      for (PetscInt a = 0; a < reaction->products.num; a++) state->source[reaction->products.species[a]] += rate;
+    }
+  }
+}
+
+/* Net inflow through walls. */
+static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, SoretState *state)
+{
+  const SoretGrid *grid = op->grid;
+
+  for (PetscInt i = 0; i < grid->count[0]; i++) {
+    PetscBool wall[6] = {PETSC_FALSE}, any = PETSC_FALSE;
+    PetscInt  ijk[3];
+
+    SoretOperatorCell(op, row, i, ijk);
+    for (int face = 0; face < 2 * grid->dim; face++) {
+      wall[face] = SoretIsWall(grid, face / 2, face % 2, ijk[face / 2]);
+      any        = any || wall[face] ? PETSC_TRUE : PETSC_FALSE;
+    }
+    for (PetscInt s = 0; any && s < op->num_species; s++) {
+      PetscReal flux[6];
+
+      SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
+      for (int face = 0; face < 2 * grid->dim; face++) {
+        if (wall[face]) state->boundary_flux[face][s] += face % 2 ? -flux[face] : flux[face];
+      }
+    }
+  }
+}
 
 static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  const SoretGrid    *grid  = op->grid;
   const StateContext *sc    = (const StateContext *)context;
   SoretState         *state = sc->state;
-  const PetscInt      ns    = op->num_species;
+  const PetscInt      ns = op->num_species, m = op->grid->count[0] * ns;
 
   PetscFunctionBegin;
-  for (PetscInt i = 0; i < grid->count[0]; i++) {
-    const PetscInt at[3] = {i, row->j, row->k};
-    PetscBool      wall  = PETSC_FALSE;
-
-    for (int axis = 0; axis < grid->dim; axis++) {
-      const PetscInt global = grid->start[axis] + at[axis];
-
-      wall = wall || (!grid->periodic[axis] && (global == 0 || global == grid->n[axis] - 1)) ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt q = s; q < m; q += ns) {
+      state->min[s] = PetscMin(state->min[s], row->c[q]);
+      state->max[s] = PetscMax(state->max[s], row->c[q]);
     }
-    for (PetscInt s = 0; s < ns; s++) {
-      const PetscReal c = row->c[i * ns + s];
-      PetscReal       flux[6];
+  }
+  AddWallFluxes(op, row, state);
+  if (op->model->network.num_reactions) AddReactions(op, row, sc->entropy, state);
+  for (int axis = 0; axis < op->grid->dim && sc->entropy; axis++) {
+    const PetscReal *lo = row->u[axis][2], *hi = row->u[axis][3];
 
-      state->min[s] = PetscMin(state->min[s], c);
-      state->max[s] = PetscMax(state->max[s], c);
-      if (!wall) continue;
-      SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
-      for (int face = 0; face < 2 * grid->dim; face++) {
-        const int      axis = face / 2, side = face % 2;
-        const PetscInt index = grid->start[axis] + at[axis] + side;
-
-        if (!grid->periodic[axis] && index == (side ? grid->n[axis] : 0)) state->boundary_flux[face][s] += side ? -flux[face] : flux[face];
-      }
+    (void)SoretOperatorFaceRow(op, row, axis, 1, sc->g, sc->w);
+    for (PetscInt q = 0; q < m; q++) {
+      if (sc->g[q] > 0.0) state->entropy_diffusion += SoretFaceFlux(sc->g[q], lo[q], hi[q]) * SoretLogRatio(lo[q], hi[q]);
     }
-    if (sc->entropy) state->entropy_production += CellEntropy(op, row, i);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec c, SoretState *state)
 {
-  StateContext   context = {state, SoretEntropyIsDefined(op->model, 0, NULL)};
+  StateContext   context = {.state = state, .entropy = SoretEntropyIsDefined(op->model, 0, NULL)};
   const MPI_Comm comm    = op->grid->comm;
+  const PetscInt m       = op->grid->count[0] * op->num_species;
+  PetscReal      entropy[2];
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(state, sizeof(*state)));
@@ -128,12 +177,18 @@ PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec 
     state->min[s] = PETSC_MAX_REAL;
     state->max[s] = -PETSC_MAX_REAL;
   }
+  PetscCall(PetscMalloc2(m, &context.g, m, &context.w));
   PetscCall(SoretOperatorForEachRow(op, c, StateRow, &context));
+  PetscCall(PetscFree2(context.g, context.w));
+  entropy[0] = state->entropy_reactions;
+  entropy[1] = state->entropy_diffusion;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->min, (PetscMPIInt)op->num_species, MPIU_REAL, MPI_MIN, comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->max, (PetscMPIInt)op->num_species, MPIU_REAL, MPI_MAX, comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->boundary_flux, 6 * SORET_MAX_SPECIES, MPIU_REAL, MPI_SUM, comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &state->entropy_production, 1, MPIU_REAL, MPI_SUM, comm));
-  if (!context.entropy) state->entropy_production = NAN;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->source, (PetscMPIInt)op->num_species, MPIU_REAL, MPI_SUM, comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, entropy, 2, MPIU_REAL, MPI_SUM, comm));
+  state->entropy_reactions = context.entropy ? entropy[0] : NAN;
+  state->entropy_diffusion = context.entropy ? entropy[1] : NAN;
   PetscCall(SoretSumsMeasure(sums, op->grid, c, state->total, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -171,6 +226,50 @@ PetscErrorCode SoretDiagnoseFlux(SoretOperator *op, Vec c, PetscInt s, PetscReal
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+typedef struct {
+  const SoretThermo *thermo;
+  PetscReal         *out;
+} HeatContext;
+
+/* Each species carries its energy; E = -R T^2 dmu/dT. */
+static PetscErrorCode HeatRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  const HeatContext *heat = (const HeatContext *)context;
+  const SoretGrid   *grid = op->grid;
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < grid->count[0]; i++) {
+    PetscReal  mu[SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES], *out = heat->out + (row->first + i) * grid->dim;
+    SoretPoint point = {.t = op->t, .T = op->temperature->T[row->first + i]};
+    PetscInt   ijk[3];
+
+    SoretOperatorCell(op, row, i, ijk);
+    for (int axis = 0; axis < grid->dim; axis++) {
+      point.x[axis] = grid->center[axis][ijk[axis]];
+      out[axis]     = 0.0;
+    }
+    SoretThermoPotentialsAt(heat->thermo, &point, mu, slope);
+    for (PetscInt s = 0; s < op->num_species; s++) {
+      const PetscReal energy = -op->model->network.gas * point.T * point.T * slope[s];
+      PetscReal       flux[6];
+
+      SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
+      for (int axis = 0; axis < grid->dim; axis++) out[axis] += energy * 0.5 * (flux[2 * axis] + flux[2 * axis + 1]) / SoretGridFaceArea(grid, axis, ijk);
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretDiagnoseHeat(SoretOperator *op, const SoretThermo *thermo, Vec c, PetscReal out[])
+{
+  HeatContext heat = {thermo, out};
+
+  PetscFunctionBegin;
+  for (PetscInt p = 0; p < op->grid->num_cells * op->grid->dim; p++) out[p] = NAN;
+  if (thermo->balanced) PetscCall(SoretOperatorForEachRow(op, c, HeatRow, &heat));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode RateRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   const FieldContext *field = (const FieldContext *)context;
@@ -194,105 +293,54 @@ PetscErrorCode SoretDiagnoseRate(SoretOperator *op, Vec c, PetscInt r, PetscReal
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+typedef struct {
+  SoretEntropy which;
+  PetscReal   *out, *g[6], *w;
+} EntropyContext;
+
 static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  const FieldContext *field = (const FieldContext *)context;
+  const EntropyContext *ec = (const EntropyContext *)context;
+  const PetscInt        ns = op->num_species;
 
   PetscFunctionBegin;
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) field->out[row->first + i] = field->which ? CellEntropy(op, row, i) / SoretOperatorVolume(op, row, i) : NAN;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
+  for (int face = 0; face < 2 * op->grid->dim; face++) (void)SoretOperatorFaceRow(op, row, face / 2, face % 2, ec->g[face], ec->w);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+    const PetscReal volume = SoretOperatorVolume(op, row, i);
+    PetscReal       sum    = 0.0;
 
-PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, Vec c, PetscReal out[])
-{
-  FieldContext field = {SoretEntropyIsDefined(op->model, 0, NULL), out};
-
-  PetscFunctionBegin;
-  PetscCall(SoretOperatorForEachRow(op, c, EntropyRow, &field));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- the Soret coefficient ---- */
-
-/* Total sum_i w_i c_i with one layer of the neighbours' cells, by the exchange of the temperature module's kind. */
-typedef struct {
-  PetscReal *value; /* [num_cells] */
-  SoretHalo  halo;
-} Scalar;
-
-static PetscErrorCode CreateScalar(const SoretOperator *op, Vec x, const PetscReal w[], Scalar *scalar)
-{
-  const SoretGrid *grid = op->grid;
-  const PetscInt   ns   = op->num_species;
-  const PetscReal *c;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(grid->num_cells, &scalar->value));
-  PetscCall(VecGetArrayRead(x, &c));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    scalar->value[p] = 0.0;
-    for (PetscInt s = 0; s < ns; s++) scalar->value[p] += w[s] * c[p * ns + s];
+    if (ec->which != SORET_ENTROPY_DIFFUSION) sum += CellEntropy(op, row, i);
+    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += FaceEntropy(op, row, ec->g, i * ns + s) / volume;
+    ec->out[row->first + i] = sum;
   }
-  PetscCall(VecRestoreArrayRead(x, &c));
-  PetscCall(SoretHaloCreate(grid, 1, 1, &scalar->halo));
-  PetscCall(SoretHaloExchange(&scalar->halo, scalar->value));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Gradient along an axis at a cell: (value above - value below) over the distance of their centres; at a wall from the inner side. */
-static PetscReal Gradient(const SoretGrid *grid, const SoretHalo *halo, const PetscReal value[], int axis, const PetscInt local[3])
+PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, SoretEntropy which, Vec c, PetscReal out[])
 {
-  PetscReal v[3], distance = 0.0;
-
-  v[1] = SoretHaloValue(halo, value, local);
-  for (int side = 0; side < 2; side++) {
-    PetscInt       next[3] = {local[0], local[1], local[2]};
-    const PetscInt face    = grid->start[axis] + local[axis] + side;
-
-    v[2 * side] = v[1];
-    if (!grid->periodic[axis] && (face == 0 || face == grid->n[axis])) continue;
-    next[axis] += side ? 1 : -1;
-    v[2 * side] = SoretHaloValue(halo, value, next);
-    distance += grid->distance[axis][face];
-  }
-  return distance > 0.0 ? (v[2] - v[0]) / distance : 0.0;
-}
-
-PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], PetscReal out[], PetscReal *mean)
-{
-  const SoretGrid *grid   = op->grid;
-  PetscReal        sum[2] = {0.0, 0.0};
-  Scalar           total;
+  const PetscInt m  = op->grid->count[0] * op->num_species;
+  EntropyContext ec = {.which = which, .out = out};
+  PetscReal     *work;
 
   PetscFunctionBegin;
-  PetscCall(CreateScalar(op, c, w, &total));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt  local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
-    const PetscInt  ijk[3]   = {grid->start[0] + local[0], grid->start[1] + local[1], grid->start[2] + local[2]};
-    const PetscReal volume   = SoretGridCellVolume(grid, ijk);
-    PetscReal       cT = 0.0, TT = 0.0;
-
-    for (int axis = 0; axis < grid->dim; axis++) {
-      const PetscReal dT = Gradient(grid, &op->temperature->halo, op->temperature->T, axis, local);
-
-      cT += dT * Gradient(grid, &total.halo, total.value, axis, local);
-      TT += dT * dT;
-    }
-    if (out) out[p] = TT > 0.0 ? -cT / (total.value[p] * TT) : NAN;
-    sum[0] += volume * cT;
-    sum[1] += volume * total.value[p] * TT;
+  if (!SoretEntropyIsDefined(op->model, 0, NULL)) {
+    for (PetscInt p = 0; p < op->grid->num_cells; p++) out[p] = NAN;
+    PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sum, 2, MPIU_REAL, MPI_SUM, grid->comm));
-  if (mean) *mean = sum[1] != 0.0 ? -sum[0] / sum[1] : NAN;
-  PetscCall(PetscFree(total.value));
-  PetscCall(SoretHaloDestroy(&total.halo));
+  PetscCall(PetscMalloc1(7 * m, &work));
+  for (int face = 0; face < 6; face++) ec.g[face] = work + face * m;
+  ec.w = work + 6 * m;
+  PetscCall(SoretOperatorForEachRow(op, c, EntropyRow, &ec));
+  PetscCall(PetscFree(work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+/* ---- contrast ---- */
 
 PetscErrorCode SoretDiagnoseContrast(const SoretOperator *op, Vec x, const PetscReal w[], PetscReal *contrast)
 {
-  const SoretGrid *grid    = op->grid;
-  const PetscInt   ns      = op->num_species;
+  const SoretGrid *grid     = op->grid;
+  const PetscInt   ns       = op->num_species;
   PetscReal        layer[2] = {0.0, 0.0};
   const PetscReal *c;
 

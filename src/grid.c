@@ -566,7 +566,7 @@ PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])
+const PetscReal *SoretHaloEntries(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])
 {
   const SoretGrid *grid = halo->grid;
   PetscInt         p[3] = {ijk[0], ijk[1], ijk[2]};
@@ -578,9 +578,14 @@ PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const P
     if (ijk[axis] >= 0 && ijk[axis] < grid->count[axis]) continue;
     if (halo->neighbor[axis][side] != MPI_PROC_NULL) {
       p[axis] = side ? 0 : halo->width - 1;
-      return halo->recv[axis][side][((p[2] * n[1] + p[1]) * n[0] + p[0]) * halo->dof];
+      return halo->recv[axis][side] + ((p[2] * n[1] + p[1]) * n[0] + p[0]) * halo->dof;
     }
     p[axis] = side ? grid->count[axis] - 1 : 0;
   }
-  return value[((p[2] * grid->count[1] + p[1]) * grid->count[0] + p[0]) * halo->dof];
+  return value + ((p[2] * grid->count[1] + p[1]) * grid->count[0] + p[0]) * halo->dof;
+}
+
+PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])
+{
+  return *SoretHaloEntries(halo, value, ijk);
 }

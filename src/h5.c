@@ -788,7 +788,7 @@ PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const Pet
 {
   const Box box     = MakeBox(rank, start, count);
   hid_t     dataset = -1;
-  hsize_t   extent[MAX_RANK], largest[MAX_RANK], chunk[MAX_RANK];
+  hsize_t   extent[MAX_RANK], largest[MAX_RANK] = {0}, chunk[MAX_RANK];
   size_t    entry = storage && storage->single ? 4 : 8;
   PetscBool ok;
 

@@ -174,13 +174,10 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   const SoretSums *sums     = &run->c->sums;
   const PetscReal  setup    = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
   const PetscReal  solve    = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
-  PetscReal        contrast = NAN, soret = NAN, bytes, smallest, largest;
+  PetscReal        contrast = NAN, bytes, smallest, largest;
 
   PetscFunctionBegin;
-  if (sums->num) {
-    PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
-    PetscCall(SoretDiagnoseSoret(&run->problem.op, run->problem.c, sums->w, NULL, &soret));
-  }
+  if (sums->num) PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
   PetscCall(SoretRecordMemory(run->problem.grid.comm, &smallest, &largest, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
@@ -194,13 +191,13 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", SoretOutputDrift(run->output)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
-  PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", soret));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", setup));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", solve));
   PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", output));
   PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
   PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)setup, (double)solve, (double)output, (double)(bytes / 1073741824.0)));
-  if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g\n", sums->name[0], (double)contrast));
+  PetscCall(SoretOutputMeter(run->output, run->c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, run->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -37,7 +37,7 @@ static const SoretKey species_keys[] = {
 
 static PetscErrorCode CheckName(SoretInput in, const SoretModel *model, PetscInt i)
 {
-  static const char *const taken[] = {"flux", "rate", "soret", "temperature", "entropy_production"};
+  static const char *const taken[] = {"flux", "rate", "soret", "temperature", "entropy_production", "meter"};
   const SoretNode         *node    = SoretNodeFind(model->species[i].node, "name");
 
   PetscFunctionBegin;

@@ -500,6 +500,37 @@ void SoretNetworkConstants(const SoretNetwork *net, PetscInt r, const SoretPoint
   }
 }
 
+/* Derivative of ln(law) by T. */
+static PetscReal LogSlope(SoretLaw law, const SoretPoint *point)
+{
+  return SoretLawDerivative(law, point) / SoretLawEvaluate(law, point);
+}
+
+void SoretNetworkLogEquilibrium(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *lnK, PetscReal *slope)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  const PetscReal      RT       = net->gas * point->T;
+
+  switch (reaction->kind) {
+  case SORET_BACKWARD_NONE:
+    *lnK = INFINITY;
+    if (slope) *slope = NAN;
+    break;
+  case SORET_BACKWARD_LAW:
+    *lnK = log(SoretLawEvaluate(reaction->forward, point) / SoretLawEvaluate(reaction->backward, point));
+    if (slope) *slope = LogSlope(reaction->forward, point) - LogSlope(reaction->backward, point);
+    break;
+  case SORET_BACKWARD_EQUILIBRIUM:
+    *lnK = log(SoretLawEvaluate(reaction->equilibrium, point));
+    if (slope) *slope = LogSlope(reaction->equilibrium, point);
+    break;
+  case SORET_BACKWARD_ENERGIES:
+    *lnK = log(reaction->degeneracy_ratio) - reaction->energy_change / RT;
+    if (slope) *slope = reaction->energy_change / (RT * point->T);
+    break;
+  }
+}
+
 unsigned SoretNetworkUses(const SoretNetwork *net, PetscInt r)
 {
   const SoretReaction *reaction = &net->reaction[r];

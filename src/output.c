@@ -22,7 +22,7 @@ static const SoretKey output_keys[] = {
   {"file", SORET_STRING, NULL, SORET_OPTIONAL, SORET_ANY, AT(file), "result file (default: name of the case with .h5), relative to where soret is started"},
   {"every", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(every), "transient: time between frames"},
   {"times", SORET_REALS, "s", SORET_OPTIONAL, SORET_NONNEGATIVE, AT(times), "transient: one frame at exactly each of these times, and one at the start"},
-  {"fields", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(field_list), "what a frame holds besides the concentrations", .syntax = "list of `concentration`, `flux`, `rate`, `soret`, `entropy_production`"},
+  {"fields", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(field_list), "what a frame holds besides the concentrations", .syntax = "list of `concentration`, `flux`, `rate`, `soret`, `entropy_production`, `meter`"},
   {"precision", SORET_CHOICE, NULL, "double", SORET_ANY, AT(precision), "of the fields in the file", .choices = "double|single"},
   {"compression", SORET_INT, NULL, "0", SORET_BETWEEN(0, 9), AT(compression), "deflate level of the fields"},
   {"xdmf", SORET_BOOL, NULL, "true", SORET_ANY, AT(xdmf), "write an .xdmf file for ParaView beside the result"},
@@ -31,7 +31,8 @@ static const SoretKey output_keys[] = {
   {"hints", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(hints), "hints for MPI-IO, as in {striping_factor: 16, cb_nodes: 8}", .syntax = "map of hint to value"},
   {.key = NULL}};
 
-static const char *const field_names[] = {"concentration", "flux", "rate", "soret", "entropy_production"};
+static const char *const field_names[] = {"concentration", "flux", "rate", "soret", "entropy_production", "meter"};
+enum { NUM_FIELDS = sizeof(field_names) / sizeof(field_names[0]) };
 
 PetscErrorCode SoretOutputReference(FILE *out)
 {
@@ -53,15 +54,15 @@ static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
     const SoretNode *node  = spec->field_list->item[k];
     unsigned         known = 0;
 
-    for (int f = 0; f < 5; f++) {
+    for (int f = 0; f < NUM_FIELDS; f++) {
       if (node->kind == SORET_NODE_SCALAR && !strcmp(node->text, field_names[f])) known = 1u << f;
     }
     spec->fields |= known;
     if (!known) {
-      const char *nearest = SoretNearest(node->text, 5, field_names);
+      const char *nearest = SoretNearest(node->text, NUM_FIELDS, field_names);
 
       PetscCall(SoretInputError(in, node, "'%s' is not a field of the result file%s%s%s", node->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
-      PetscCall(SoretInputHint(in, "fields: concentration, flux, rate, soret, entropy_production"));
+      PetscCall(SoretInputHint(in, "fields: concentration, flux, rate, soret, entropy_production, meter"));
     }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -128,7 +129,7 @@ PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretM
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature)
+PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature)
 {
   const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
   PetscReal       arrays = (PetscReal)model->num_species + (varying_temperature ? 1.0 : 0.0);
@@ -137,6 +138,7 @@ PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec
   if (spec->fields & SORET_FIELD_RATE) arrays += (PetscReal)model->network.num_reactions;
   if (spec->fields & SORET_FIELD_SORET) arrays += 1.0;
   if (spec->fields & SORET_FIELD_ENTROPY) arrays += 1.0;
+  if (spec->fields & SORET_FIELD_METER) arrays += (PetscReal)(model->num_species + num_sums * SORET_NUM_PARTS + 2 + grid->dim);
   return arrays * cells * (spec->precision ? 4.0 : 8.0);
 }
 
@@ -216,6 +218,8 @@ struct SoretOutput_s {
   PetscBool        started;
   PetscInt         num_summary;
   SummaryEntry     summary[MAX_SUMMARY];
+  SoretThermo      thermo;
+  SoretMeter      *meter;                     /* of the last state, NULL before SoretOutputMeter() */
 };
 
 /* A file name that no earlier attempt has, made by rank 0 in a way that only one run can win. */
@@ -343,13 +347,22 @@ static PetscErrorCode AddColumn(SoretOutput o, const char *format, ...)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Does some reaction make or use the species? */
+static PetscBool Reacts(const SoretModel *model, PetscInt s)
+{
+  for (PetscInt r = 0; r < model->network.num_reactions; r++) {
+    if (model->network.stoichiometry[r * model->num_species + s] && !SoretNetworkIsOff(&model->network, r)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
 static PetscErrorCode NameColumns(SoretOutput o)
 {
   const SoretModel *model = o->op->model;
   const PetscInt    ns    = model->num_species;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(3 + o->sums->num + 8 * ns, &o->column));
+  PetscCall(PetscMalloc1(5 + o->sums->num + 9 * ns, &o->column));
   PetscCall(AddColumn(o, "time"));
   PetscCall(AddColumn(o, "step"));
   for (PetscInt k = 0; k < o->sums->num; k++) PetscCall(AddColumn(o, "total/%" PetscInt_FMT, k));
@@ -360,7 +373,12 @@ static PetscErrorCode NameColumns(SoretOutput o)
       if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) PetscCall(AddColumn(o, "boundary_flux/%s/%s", SoretFaceName(face), model->species[s].name));
     }
   }
+  for (PetscInt s = 0; s < ns; s++) {
+    if (Reacts(model, s)) PetscCall(AddColumn(o, "source/%s", model->species[s].name));
+  }
   PetscCall(AddColumn(o, "entropy_production"));
+  PetscCall(AddColumn(o, "entropy_reactions"));
+  PetscCall(AddColumn(o, "entropy_diffusion"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -417,7 +435,12 @@ PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec 
       if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) *row++ = state.boundary_flux[face][s];
     }
   }
-  *row = state.entropy_production;
+  for (PetscInt s = 0; s < ns; s++) {
+    if (Reacts(o->op->model, s)) *row++ = state.source[s];
+  }
+  *row++ = state.entropy_reactions + state.entropy_diffusion;
+  *row++ = state.entropy_reactions;
+  *row   = state.entropy_diffusion;
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -469,6 +492,102 @@ static PetscErrorCode WriteConcentrations(SoretOutput o, SoretH5 h5, const char 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* One dataset of the group `meter` of a frame. */
+typedef struct {
+  enum {
+    METER_SPECIES,
+    METER_PART,
+    METER_EQUILIBRIUM,
+    METER_ENTROPY,
+    METER_HEAT
+  } kind;
+  PetscInt    index; /* species, sum or SoretEntropy */
+  SoretPart   part;
+  char        path[128]; /* below the frame */
+  const char *units, *of;
+} MeterField;
+
+static MeterField *AddMeterField(MeterField *field, int kind, PetscInt index, const char *units, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(5, 6);
+static MeterField *AddMeterField(MeterField *field, int kind, PetscInt index, const char *units, const char *format, ...)
+{
+  va_list list;
+
+  *field = (MeterField){.kind = kind, .index = index, .units = units};
+  va_start(list, format);
+  (void)vsnprintf(field->path, sizeof(field->path), format, list);
+  va_end(list);
+  return field + 1;
+}
+
+static PetscErrorCode ListMeter(const SoretOutput o, PetscInt *num, MeterField **list)
+{
+  const SoretModel *model = o->op->model;
+  MeterField       *next;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(model->num_species + o->sums->num * (SORET_NUM_PARTS + 1) + 3, list));
+  next = *list;
+  for (PetscInt s = 0; s < model->num_species; s++) next = AddMeterField(next, METER_SPECIES, s, "1/K", "meter/species/%s", model->species[s].name);
+  for (PetscInt k = 0; k < o->sums->num; k++) {
+    for (int part = 0; part <= SORET_NUM_PARTS; part++) {
+      if (part < SORET_NUM_PARTS) next = AddMeterField(next, METER_PART, k, "1/K", "meter/total/%" PetscInt_FMT "/%s", k, SoretPartName((SoretPart)part));
+      else next = AddMeterField(next, METER_EQUILIBRIUM, k, "1/K", "meter/total/%" PetscInt_FMT "/equilibrium", k);
+      next[-1].part = (SoretPart)part;
+      next[-1].of   = o->sums->name[k];
+    }
+  }
+  next = AddMeterField(next, METER_ENTROPY, SORET_ENTROPY_REACTIONS, "mol/m^3/s", "meter/entropy/reactions");
+  next = AddMeterField(next, METER_ENTROPY, SORET_ENTROPY_DIFFUSION, "mol/m^3/s", "meter/entropy/diffusion");
+  next = AddMeterField(next, METER_HEAT, 0, "W/m^2", "meter/heat");
+  *num = (PetscInt)(next - *list);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FillMeterField(SoretOutput o, const MeterField *field, Vec c)
+{
+  PetscReal w[SORET_MAX_SPECIES] = {0.0};
+
+  PetscFunctionBegin;
+  switch (field->kind) {
+  case METER_SPECIES:
+    w[field->index] = 1.0;
+    PetscCall(SoretDiagnoseSoret(o->op, c, w, SORET_PART_WHOLE, o->work));
+    break;
+  case METER_PART:
+    PetscCall(SoretDiagnoseSoret(o->op, c, o->sums->w + field->index * o->sums->num_species, field->part, o->work));
+    break;
+  case METER_EQUILIBRIUM:
+    PetscCall(SoretDiagnoseEquilibrium(o->op, &o->thermo, c, field->index, o->work));
+    break;
+  case METER_ENTROPY:
+    PetscCall(SoretDiagnoseEntropy(o->op, (SoretEntropy)field->index, c, o->work));
+    break;
+  case METER_HEAT:
+    PetscCall(SoretDiagnoseHeat(o->op, &o->thermo, c, o->work));
+    break;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode WriteMeter(SoretOutput o, SoretH5 h5, const char *frame, Vec c)
+{
+  PetscInt    num;
+  MeterField *list;
+
+  PetscFunctionBegin;
+  PetscCall(ListMeter(o, &num, &list));
+  for (PetscInt k = 0; k < num; k++) {
+    char path[256];
+
+    PetscCall(FillMeterField(o, &list[k], c));
+    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, list[k].path));
+    PetscCall(WriteField(o, h5, path, list[k].units, list[k].kind == METER_HEAT ? o->op->grid->dim : 0, o->work));
+    if (list[k].of) PetscCall(SoretH5WriteString(h5, path, "of", list[k].of));
+  }
+  PetscCall(PetscFree(list));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame, Vec c)
 {
   const SoretModel *model = o->op->model;
@@ -491,16 +610,17 @@ static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame,
     PetscCall(SoretH5WriteString(h5, path, "equation", model->network.reaction[r].equation));
   }
   if ((o->spec.fields & SORET_FIELD_SORET) && o->sums->num) {
-    PetscCall(SoretDiagnoseSoret(o->op, c, o->sums->w, o->work, NULL));
+    PetscCall(SoretDiagnoseSoret(o->op, c, o->sums->w, SORET_PART_WHOLE, o->work));
     PetscCall(PetscSNPrintf(path, sizeof(path), "%s/soret", frame));
     PetscCall(WriteField(o, h5, path, "1/K", 0, o->work));
     PetscCall(SoretH5WriteString(h5, path, "of", o->sums->name[0]));
   }
   if (o->spec.fields & SORET_FIELD_ENTROPY) {
-    PetscCall(SoretDiagnoseEntropy(o->op, c, o->work));
+    PetscCall(SoretDiagnoseEntropy(o->op, SORET_ENTROPY_BOTH, c, o->work));
     PetscCall(PetscSNPrintf(path, sizeof(path), "%s/entropy_production", frame));
     PetscCall(WriteField(o, h5, path, "mol/m^3/s", 0, o->work));
   }
+  if (o->spec.fields & SORET_FIELD_METER) PetscCall(WriteMeter(o, h5, frame, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -510,16 +630,26 @@ static PetscErrorCode WriteXDMF(SoretOutput o, const char *xdmf_path, const char
   const SoretGrid *grid = o->op->grid;
   SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .time = o->frame_time, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
-  const char      *names[SORET_MAX_SPECIES];
+  const char      *names[SORET_MAX_SPECIES], **extra = NULL;
+  MeterField      *list = NULL;
+  PetscInt         num  = 0;
   int              status = 0;
 
   PetscFunctionBegin;
   if (!o->spec.xdmf) PetscFunctionReturn(PETSC_SUCCESS);
+  if (o->spec.fields & SORET_FIELD_METER) PetscCall(ListMeter(o, &num, &list));
+  PetscCall(PetscMalloc1(num, &extra));
+  for (PetscInt k = 0; k < num; k++) {
+    if (list[k].kind != METER_HEAT) extra[x.num_extra++] = list[k].path; /* a vector of fewer than three components is none there */
+  }
+  x.extra = extra;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   for (int axis = 0; axis < 3; axis++) x.n[axis] = grid->n[axis];
   for (PetscInt s = 0; s < o->op->num_species; s++) names[s] = o->op->model->species[s].name;
   x.species = names;
   if (rank == 0) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status));
+  PetscCall(PetscFree(extra));
+  PetscCall(PetscFree(list));
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));
   PetscFunctionReturn((PetscErrorCode)status);
 }
@@ -582,6 +712,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   o->SI   = !provenance->reduced;
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
   for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
+  PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
   PetscCall(NameColumns(o));
   PetscCall(ChooseAttempt(o));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_CREATE, &h5));
@@ -605,6 +736,8 @@ PetscErrorCode SoretOutputDestroy(SoretOutput *output)
   PetscCall(PetscFree(o->rows));
   PetscCall(PetscFree(o->frame_time));
   PetscCall(PetscFree(o->work));
+  PetscCall(PetscFree(o->meter));
+  PetscCall(SoretThermoDestroy(&o->thermo));
   PetscCall(PetscFree(*output));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -650,6 +783,163 @@ PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- the meter in the summary ---- */
+
+/* in, out, source and change of a sum of species. */
+static void BudgetOf(const SoretMeter *meter, PetscInt ns, const PetscReal w[], PetscReal budget[4])
+{
+  for (int b = 0; b < 4; b++) budget[b] = 0.0;
+  for (PetscInt s = 0; s < ns; s++) {
+    budget[0] += w[s] * meter->in[s];
+    budget[1] += w[s] * meter->out[s];
+    budget[2] += w[s] * meter->source[s];
+    budget[3] += w[s] * meter->change[s];
+  }
+}
+
+static PetscErrorCode WriteBudget(SoretH5 h5, const char *group, const PetscReal budget[4])
+{
+  static const char *const names[4] = {"in", "out", "source", "change"};
+
+  PetscFunctionBegin;
+  PetscCall(SoretH5MakeGroup(h5, group));
+  for (int b = 0; b < 4; b++) PetscCall(SoretH5WriteReal(h5, group, names[b], budget[b]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode WriteMeterSum(SoretOutput o, SoretH5 h5, PetscInt k)
+{
+  const SoretMeterSum *sum = &o->meter->sum[k];
+  char                 group[128], path[160];
+  PetscReal            budget[4];
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(group, sizeof(group), "/summary/soret/total/%" PetscInt_FMT, k));
+  PetscCall(SoretH5MakeGroup(h5, group));
+  PetscCall(SoretH5WriteString(h5, group, "of", o->sums->name[k]));
+  for (int part = 0; part < SORET_NUM_PARTS; part++) PetscCall(SoretH5WriteReal(h5, group, SoretPartName((SoretPart)part), sum->part[part]));
+  PetscCall(SoretH5WriteReal(h5, group, "equilibrium", sum->equilibrium));
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/inversions", group));
+  if (sum->num_inversions) PetscCall(SoretH5Append(h5, path, sum->num_inversions, sum->inversion));
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/inversions_equilibrium", group));
+  if (sum->num_equilibrium) PetscCall(SoretH5Append(h5, path, sum->num_equilibrium, sum->inversion_equilibrium));
+  BudgetOf(o->meter, o->sums->num_species, o->sums->w + k * o->sums->num_species, budget);
+  PetscCall(PetscSNPrintf(group, sizeof(group), "/summary/budget/total/%" PetscInt_FMT, k));
+  PetscCall(WriteBudget(h5, group, budget));
+  PetscCall(SoretH5WriteString(h5, group, "of", o->sums->name[k]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode WriteMeterSummary(SoretOutput o, SoretH5 h5)
+{
+  const SoretModel *model = o->op->model;
+
+  PetscFunctionBegin;
+  PetscCall(SoretH5MakeGroup(h5, "/summary/soret/species"));
+  for (PetscInt s = 0; s < model->num_species; s++) {
+    const PetscReal budget[4] = {o->meter->in[s], o->meter->out[s], o->meter->source[s], o->meter->change[s]};
+    char            group[128];
+
+    PetscCall(SoretH5WriteReal(h5, "/summary/soret/species", model->species[s].name, o->meter->soret[s]));
+    PetscCall(PetscSNPrintf(group, sizeof(group), "/summary/budget/species/%s", model->species[s].name));
+    PetscCall(WriteBudget(h5, group, budget));
+  }
+  for (PetscInt k = 0; k < o->sums->num; k++) PetscCall(WriteMeterSum(o, h5, k));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* " = 1.2 chemical + ...": the parts that are not 0. */
+static PetscErrorCode PrintParts(MPI_Comm comm, const SoretMeterSum *sum)
+{
+  PetscInt shown = 0;
+
+  PetscFunctionBegin;
+  for (int part = SORET_PART_WHOLE + 1; part < SORET_NUM_PARTS; part++) {
+    if (!(PetscAbsReal(sum->part[part]) > 1.0e-12 * PetscAbsReal(sum->part[SORET_PART_WHOLE]))) continue;
+    PetscCall(SoretSay(comm, " %s %.6g %s", shown++ ? "+" : "=", (double)sum->part[part], SoretPartName((SoretPart)part)));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PrintTemperatures(MPI_Comm comm, const char *what, PetscInt num, const PetscReal T[])
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g", k ? ", " : what, (double)T[k]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PrintSorets(SoretOutput o)
+{
+  enum { MOST = 8 };
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < PetscMin(o->sums->num, MOST); k++) {
+    const SoretMeterSum *sum = &o->meter->sum[k];
+
+    if (isnan(sum->part[SORET_PART_WHOLE])) continue;
+    PetscCall(SoretSay(o->comm, "S_T of %s: %.6g", o->sums->name[k], (double)sum->part[SORET_PART_WHOLE]));
+    PetscCall(PrintParts(o->comm, sum));
+    if (!isnan(sum->equilibrium)) PetscCall(SoretSay(o->comm, "; fast reactions: %.6g", (double)sum->equilibrium));
+    PetscCall(PrintTemperatures(o->comm, "; changes sign at T = ", sum->num_inversions, sum->inversion));
+    PetscCall(PrintTemperatures(o->comm, "; with fast reactions at T = ", sum->num_equilibrium, sum->inversion_equilibrium));
+    PetscCall(SoretSay(o->comm, "\n"));
+  }
+  if (o->sums->num > MOST) PetscCall(SoretSay(o->comm, "S_T of %" PetscInt_FMT " more sums: in the summary of the result\n", o->sums->num - MOST));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PrintBudgets(SoretOutput o)
+{
+  enum { MOST = 8 };
+  const SoretMeter *meter = o->meter;
+  const SoretModel *model = o->op->model;
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < PetscMin(model->num_species, MOST); s++) {
+    PetscCall(SoretSay(o->comm, "%s%s: in %.6g, out %.6g, by reactions %.6g, change %.3g", s ? "; " : "budget per time: ", model->species[s].name, (double)meter->in[s], (double)meter->out[s], (double)meter->source[s], (double)meter->change[s]));
+  }
+  PetscCall(SoretSay(o->comm, "%s\n", model->num_species > MOST ? "; ..." : ""));
+  for (PetscInt k = 0; k < PetscMin(o->sums->num, MOST); k++) {
+    PetscReal budget[4];
+
+    BudgetOf(meter, o->sums->num_species, o->sums->w + k * o->sums->num_species, budget);
+    PetscCall(SoretSay(o->comm, "%s%s: in %.6g, out %.6g, change %.3g", k ? "; " : "totals per time: ", o->sums->name[k], (double)budget[0], (double)budget[1], (double)budget[3]));
+  }
+  if (o->sums->num) PetscCall(SoretSay(o->comm, "\n"));
+  if (isnan(meter->entropy_reactions)) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSay(o->comm, "entropy production: reactions %.7g + diffusion %.7g", (double)meter->entropy_reactions, (double)meter->entropy_diffusion));
+  if (isnan(meter->entropy_heat)) PetscCall(SoretSay(o->comm, " (no detailed balance: no heat to set against it)\n"));
+  else {
+    PetscCall(SoretSay(o->comm, " = heat %.7g + mobility %.7g", (double)meter->entropy_heat, (double)meter->entropy_mobility));
+    if (meter->entropy_velocity != 0.0) PetscCall(SoretSay(o->comm, " + velocity %.7g", (double)meter->entropy_velocity));
+    if (meter->entropy_boundary != 0.0) PetscCall(SoretSay(o->comm, " + walls %.7g", (double)meter->entropy_boundary));
+    PetscCall(SoretSay(o->comm, " + storage %.3g", (double)meter->entropy_storage));
+    if (!isnan(meter->entropy_imbalance)) PetscCall(SoretSay(o->comm, "; off by %.2g of it", (double)meter->entropy_imbalance));
+    PetscCall(SoretSay(o->comm, "\n"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputMeter(SoretOutput o, PetscBool steady, Vec c)
+{
+  PetscFunctionBegin;
+  if (!o->meter) PetscCall(PetscNew(&o->meter));
+  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, steady, c, o->meter));
+  PetscCall(PrintSorets(o));
+  PetscCall(PrintBudgets(o));
+  PetscCall(SoretOutputSummaryReal(o, "soret_mean", o->sums->num ? o->meter->sum[0].part[SORET_PART_WHOLE] : NAN));
+  PetscCall(SoretOutputSummaryInt(o, "detailed_balance", o->thermo.balanced));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_reactions", o->meter->entropy_reactions));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_diffusion", o->meter->entropy_diffusion));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_heat", o->meter->entropy_heat));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_mobility", o->meter->entropy_mobility));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_velocity", o->meter->entropy_velocity));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_boundary", o->meter->entropy_boundary));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_storage", o->meter->entropy_storage));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_imbalance", o->meter->entropy_imbalance));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode WriteSummary(SoretOutput o)
 {
   SoretH5 h5;
@@ -665,6 +955,7 @@ static PetscErrorCode WriteSummary(SoretOutput o)
     else if (entry->kind == SUMMARY_INT) PetscCall(SoretH5WriteInt(h5, "/summary", entry->name, entry->integer));
     else PetscCall(SoretH5WriteString(h5, "/summary", entry->name, entry->string));
   }
+  if (o->meter) PetscCall(WriteMeterSummary(o, h5));
   PetscCall(SoretH5Close(&h5));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -95,6 +95,10 @@ static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame
   if ((x->fields & SORET_FIELD_SORET) && x->has_soret) PutAttribute(f, x, h5, "soret", dataset);
   (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/entropy_production", (int)frame);
   if (x->fields & SORET_FIELD_ENTROPY) PutAttribute(f, x, h5, "entropy_production", dataset);
+  for (PetscInt e = 0; e < x->num_extra; e++) {
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", (int)frame, x->extra[e]);
+    PutAttribute(f, x, h5, x->extra[e], dataset);
+  }
   (void)fputs("      </Grid>\n", f);
 }
 

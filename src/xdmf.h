@@ -16,6 +16,8 @@ typedef struct {
   PetscInt           num_reactions;
   unsigned           fields;     /* of output.h */
   PetscBool          varying_temperature, has_soret;
+  PetscInt           num_extra;
+  const char *const *extra;      /* [num_extra] further scalars, paths below the frame */
 } SoretXDMF;
 
 /* Writes to a new file and renames it into place. *status is 0 or SORET_ERR_IO (said on stderr). Not collective. */

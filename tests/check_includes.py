@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-POINTWISE = ("text", "expr", "units", "input", "law", "network", "model")  # no DM, Vec or MPI in these
+POINTWISE = ("text", "expr", "units", "input", "law", "network", "model", "thermo")  # no DM, Vec or MPI in these
 GENERATED = ("soret_commit.h",)
 
 

@@ -111,3 +111,68 @@ def two_state_entropy(T, D_A, D_B, kf, kr, energy, total, n=96, length=1.0):
     diffusion = weight @ (JA**2 / (D_A(points) * cA) + JB**2 / (D_B(points) * cB))
     balance = weight @ (energy * JB * (d @ (1 / T(points))) - JA * (d @ np.log(D_A(points) + 0 * points)) - JB * (d @ np.log(D_B(points))))
     return np.array([reaction, diffusion, balance])
+
+
+def covariance_soret(T, D, slope, E, g=None):
+    """S_T of isomers in local equilibrium, <dD/dT>/<D> + Cov(E, D)/(<D> T^2). D, slope - [state] numbers or arrays like T."""
+    T = np.asarray(T, float)
+    weights = np.array([(1.0 if g is None else g[i]) * np.exp(-e / T) for i, e in enumerate(E)])
+    mean = lambda f: sum(w * (v + 0 * T) for w, v in zip(weights, f)) / weights.sum(axis=0)
+    D_mean = mean(D)
+    return mean(slope) / D_mean + (mean([e * d for e, d in zip(E, D)]) - mean([e + 0 * T for e in E]) * D_mean) / (D_mean * T**2)
+
+
+def dimer_soret(T, c1, c2, d1, d2, dE, einstein=True):
+    """S_T of c1 + 2 c2 in local equilibrium with K ~ exp(dE/T): constant D_i = d_i, or D_i = d_i T."""
+    f = 2 * c2 / (c1 + 2 * c2)
+    below = d1 * (1 - f) + 2 * d2 * f
+    return dE / T**2 * f * (1 - f) * (d1 - d2) / below + (1 / T * (1 + f) * (d1 * (1 - f) + d2 * f) / below if einstein else 0)
+
+
+def complex_soret(T, totals, D, K, h=1e-4):
+    """S_T of A + AB and B + AB in local equilibrium c_AB = K c_A c_B along the curve of constant D_A c_A + D_AB c_AB and D_B c_B + D_AB c_AB:
+    differences of solutions found by bisection. D - (D_A, D_B, D_AB)(T)"""
+
+    def composition(a, b, k):  # c_AB of amounts a, b: the smaller root
+        s = a + b + 1 / k
+        ab = 2 * a * b / (s + np.sqrt(s * s - 4 * a * b))
+        return a - ab, b - ab, ab
+
+    a, b, ab = composition(*totals, K(T))
+    phi = D(T)[0] * a + D(T)[2] * ab, D(T)[1] * b + D(T)[2] * ab
+
+    def amounts(t):
+        DA, DB, DAB = D(t)
+        x = brentq(lambda x: x - K(t) * (phi[0] - DAB * x) / DA * (phi[1] - DAB * x) / DB, 0.0, min(phi) / DAB, xtol=1e-16, rtol=1e-15)
+        return np.array([(phi[0] - DAB * x) / DA + x, (phi[1] - DAB * x) / DB + x])
+
+    return -(np.log(amounts(T + h)) - np.log(amounts(T - h))) / (2 * h)
+
+
+def small_gradient_soret(T, D, rates, inset, length=1.0):
+    """S_T between two points `inset` from the ends of a closed box with a small linear gradient about T, of isomers with any first-order rates.
+
+    D(T) - [state] diffusivities; rates(T) - [i][j] rate constant j -> i. Mode by mode of u = D c: u'' = A (u - u_eq), A = -R diag(1/D)."""
+    n = len(D(T))
+
+    def operator(t):
+        R = np.array(rates(t), float)
+        R -= np.diag(R.sum(axis=0))
+        return -R / D(t)
+
+    def at_rest(t):  # of sum u = 1
+        A = operator(t)
+        A[-1] = 1
+        return np.linalg.solve(A, np.eye(n)[-1])
+
+    h = 1e-4 * T
+    slope = (8 * (at_rest(T + h) - at_rest(T - h)) - at_rest(T + 2 * h) + at_rest(T - 2 * h)) / (12 * h)
+    dD = (8 * (D(T + h) - D(T - h)) - D(T + 2 * h) + D(T - 2 * h)) / (12 * h)
+    square, right = np.linalg.eig(operator(T))
+    kappa = np.sqrt(square.astype(complex))
+    share = np.linalg.solve(right, slope)
+    x = 0.5 * length - inset
+    mode = np.array([1.0 if abs(k) < 1e-9 * max(abs(kappa)) else 1 - np.sinh(k * x) / (k * x * np.cosh(0.5 * k * length)) if abs(k) * length < 1000 else 1.0 for k in kappa])
+    du = (right @ (mode * share)).real
+    u = at_rest(T)
+    return -np.sum(du / D(T) - u * dD / D(T) ** 2) / np.sum(u / D(T))

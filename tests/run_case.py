@@ -11,7 +11,7 @@
     # order: error > 1.9                 observed order of a name from `let` over the runs with doubled cells
     # across: max(contrast) < 2          as `expect`, with each name from `let` an array over all variants
 
-Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, the frames, summary, series, the value of each varied key (`vary`), the helpers
+Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, meter, the frames, summary, groups, series, the value of each varied key (`vary`), the helpers
 below and everything in exact.py.
 """
 import argparse

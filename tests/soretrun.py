@@ -21,8 +21,14 @@ class Failed(Exception):
     """soret ended with another status than expected."""
 
 
+def plain(value):
+    """An attribute as a number or str."""
+    value = value.item() if hasattr(value, "item") else value
+    return value.decode() if isinstance(value, bytes) else value
+
+
 class Frame:
-    """Concentrations c[NAME], flux[NAME], rate[K] and the other fields of one frame, indexed [x, y, z] as far as there are axes."""
+    """Concentrations c[NAME], flux[NAME], rate[K], meter["total/0/soret"] and the other fields of one frame, indexed [x, y, z] as far as there are axes."""
 
     def __init__(self, group, dim):
         load = lambda d: np.moveaxis(d[()], range(dim), range(dim - 1, -1, -1))
@@ -30,6 +36,9 @@ class Frame:
         self.c = {k: load(v) for k, v in group.items() if isinstance(v, h5py.Dataset)}
         for name in ("flux", "rate"):
             setattr(self, name, {k: load(v) for k, v in group[name].items()} if name in group else {})
+        self.meter = {}
+        if "meter" in group:
+            group["meter"].visititems(lambda k, v: self.meter.update({k: load(v)}) if isinstance(v, h5py.Dataset) else None)
 
 
 class Result(Frame):
@@ -49,6 +58,8 @@ class Result(Frame):
             self.__dict__.update(self.frames[-1].__dict__)
             self.T = self.c.pop("temperature", f["temperature"][()].T)
             self.summary = {k: v.item() if hasattr(v, "item") else v for k, v in f["summary"].attrs.items()}
+            self.groups = {}  # of the summary: {"soret/total/0": {...}, "budget/species/A": {...}}, datasets among the attributes
+            f["summary"].visititems(lambda k, v: self.groups.update({k: {a: plain(x) for a, x in v.attrs.items()} | {d: x[()] for d, x in v.items() if isinstance(x, h5py.Dataset)}}) if isinstance(v, h5py.Group) else None)
             self.series = {}
             f["series"].visititems(lambda k, v: self.series.update({k: v[()]}) if isinstance(v, h5py.Dataset) else None)
 

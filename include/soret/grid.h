@@ -98,5 +98,8 @@ PetscErrorCode SoretHaloEnd(SoretHalo *halo);
 /* Both, for an array over the cells of this rank: its outermost layers go out, the neighbours' come in. */
 PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[]);
 
-/* First value of the cell with local indices ijk, of which one may lie one cell outside. At a wall: that of the cell inside. */
+/* Values of the cell with local indices ijk, of which one may lie one cell outside. At a wall: those of the cell inside. */
+const PetscReal *SoretHaloEntries(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3]);
+
+/* The first of them. */
 PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3]);

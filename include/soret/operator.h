@@ -132,6 +132,18 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
 /* The same for reactions: net source, and sum over reactions of |nu| (forward + backward rate). */
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[]);
 
+/* Coefficients of the faces on one side (0 low, 1 high) of the cells of a row along an axis, entry by entry: the flux of a diffusing species
+   through the face is SoretFaceFlux(g, u_lo, u_hi) + w (u_lo + u_hi)/2, its second part carried by a velocity. 0 at walls and for species
+   that do not diffuse.
+
+   g, w - [count[0]][num_species]
+
+   PETSC_FALSE: no diffusing species has a velocity along the axis, and w is untouched. */
+PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[], PetscReal w[]);
+
+/* b of the cells of this rank, [num_cells][num_species]. */
+const PetscReal *SoretOperatorScales(const SoretOperator *op);
+
 /* Rate constants [num_reactions][2] of cell p. */
 void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[]);
 

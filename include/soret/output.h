@@ -16,7 +16,8 @@ enum {
   SORET_FIELD_FLUX = 2,
   SORET_FIELD_RATE = 4,
   SORET_FIELD_SORET = 8,
-  SORET_FIELD_ENTROPY = 16
+  SORET_FIELD_ENTROPY = 16,
+  SORET_FIELD_METER = 32
 };
 
 /* The section `output` as data. */
@@ -41,8 +42,8 @@ PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, Pets
 /* Tells which of the fields asked for cannot be computed for this model, and why. Collective. */
 PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm);
 
-/* Bytes of one frame. */
-PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature);
+/* Bytes of one frame; num_sums conserved sums are measured. */
+PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 
 /* Refuses, before anything is computed, a file that exists (SORET_ERR_INPUT) or a place that cannot be written (SORET_ERR_IO). Collective. */
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm);
@@ -64,6 +65,9 @@ PetscErrorCode SoretOutputAddRow(SoretOutput output, PetscInt step, PetscReal t,
 
 /* Writes a frame, and the series so far. Collective. */
 PetscErrorCode SoretOutputAddFrame(SoretOutput output, PetscInt step, PetscReal t, Vec c);
+
+/* Measures Soret coefficients and budgets of the state, prints them, and puts them into the summary. Collective. */
+PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);
 
 /* Attributes of /summary. Written with the end. Not collective. */
 PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, PetscReal value);

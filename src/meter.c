@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The Soret meter: Soret coefficients, the parts that they are the sum of, where they change sign, and budgets that close
+   (docs/theory.md, "The Soret meter", "Entropy production"). Everything is made of the differences across faces that the residual is made of, so
+   the sums are identities of algebra and hold to rounding on any grid. */
+#include "diagnose_private.h"
+#include "kernel.h"
+
+enum {
+  TABLE = 128, /* intervals of the table of predictions over T */
+  BINS  = 512  /* of temperature, for the sign of S_T          */
+};
+
+const char *SoretPartName(SoretPart part)
+{
+  static const char *const names[SORET_NUM_PARTS] = {"soret", "chemical", "diffusivity", "intrinsic", "transport", "velocity"};
+
+  return names[part];
+}
+
+/* ---- cells and their neighbours ---- */
+
+/* What the loops need around a row: c, b and T of the cells beside it, and the coefficients of the faces between. */
+typedef struct {
+  SoretOperator   *op;
+  const SoretRow  *row;
+  const PetscReal *c, *b; /* of this rank                         */
+  SoretHalo        halo_c, halo_b;
+  PetscReal       *g[6], *w[6]; /* [count[0] num_species] of each face  */
+  PetscReal       *work, *beside[3];
+} Around;
+
+static PetscErrorCode AroundCreate(SoretOperator *op, Vec x, Around *a)
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   m    = grid->count[0] * op->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(a, sizeof(*a)));
+  a->op = op;
+  a->b  = SoretOperatorScales(op);
+  PetscCall(VecGetArrayRead(x, &a->c));
+  PetscCall(SoretHaloCreate(grid, op->num_species, 1, &a->halo_c));
+  PetscCall(SoretHaloCreate(grid, op->num_species, 1, &a->halo_b));
+  PetscCall(SoretHaloExchange(&a->halo_c, a->c));
+  PetscCall(SoretHaloExchange(&a->halo_b, a->b));
+  PetscCall(PetscMalloc1(15 * m, &a->work));
+  for (int face = 0; face < 6; face++) {
+    a->g[face] = a->work + face * m;
+    a->w[face] = a->work + (6 + face) * m;
+  }
+  for (int k = 0; k < 3; k++) a->beside[k] = a->work + (12 + k) * m;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode AroundDestroy(Around *a, Vec x)
+{
+  PetscFunctionBegin;
+  PetscCall(VecRestoreArrayRead(x, &a->c));
+  PetscCall(SoretHaloDestroy(&a->halo_c));
+  PetscCall(SoretHaloDestroy(&a->halo_b));
+  PetscCall(PetscFree(a->work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static void AroundRow(Around *a, const SoretRow *row)
+{
+  const PetscInt m = a->op->grid->count[0] * a->op->num_species;
+
+  a->row = row;
+  for (int face = 0; face < 2 * a->op->grid->dim; face++) {
+    if (!SoretOperatorFaceRow(a->op, row, face / 2, face % 2, a->g[face], a->w[face])) (void)memset(a->w[face], 0, (size_t)m * sizeof(PetscReal));
+  }
+}
+
+/* Values of the cells above those of the row along an axis, as one row; of the cells themselves beyond a wall. */
+static const PetscReal *RowBeside(const Around *a, const SoretHalo *halo, const PetscReal *value, int axis, PetscReal *buffer)
+{
+  const PetscInt n = a->op->grid->count[0], dof = halo->dof;
+  PetscInt       above[3] = {0, a->row->j, a->row->k};
+
+  if (axis) {
+    above[axis]++;
+    return SoretHaloEntries(halo, value, above);
+  }
+  above[0] = n;
+  (void)memcpy(buffer, value + (a->row->first + 1) * dof, (size_t)((n - 1) * dof) * sizeof(PetscReal));
+  (void)memcpy(buffer + (n - 1) * dof, SoretHaloEntries(halo, value, above), (size_t)dof * sizeof(PetscReal));
+  return buffer;
+}
+
+/* A face as its two cells see it, lower one first. */
+typedef struct {
+  const PetscReal *c[2], *b[2]; /* [num_species] */
+  const PetscReal *g, *w;       /* [num_species], w may be NULL: no velocity */
+  PetscReal        T[2];
+  PetscReal        shape; /* area over distance of the centres */
+  PetscReal        distance;
+} Face;
+
+/* The face on one side of cell i of the row; PETSC_FALSE at a wall. */
+static PetscBool FaceOf(const Around *a, PetscInt i, int axis, int side, Face *face)
+{
+  const SoretOperator *op   = a->op;
+  const SoretGrid     *grid = op->grid;
+  const PetscInt       ns = op->num_species, at[3] = {i, a->row->j, a->row->k};
+  PetscInt             ijk[3], cell[3]             = {i, a->row->j, a->row->k};
+
+  SoretOperatorCell(op, a->row, i, ijk);
+  if (SoretIsWall(grid, axis, side, ijk[axis])) return PETSC_FALSE;
+  for (int s = 0; s < 2; s++) {
+    cell[axis] = at[axis] + side + s - 1;
+    face->c[s] = SoretHaloEntries(&a->halo_c, a->c, cell);
+    face->b[s] = SoretHaloEntries(&a->halo_b, a->b, cell);
+    face->T[s] = SoretHaloValue(&op->temperature->halo, op->temperature->T, cell);
+  }
+  face->g        = a->g[2 * axis + side] + i * ns;
+  face->w        = a->w[2 * axis + side] + i * ns;
+  face->distance = grid->distance[axis][ijk[axis] + side];
+  face->shape    = SoretGridFaceArea(grid, axis, ijk) / face->distance;
+  return PETSC_TRUE;
+}
+
+/* Can something diffuse through the face? A closed one says nothing of a gradient. */
+static PetscBool IsOpen(const SoretOperator *op, const Face *face)
+{
+  PetscBool diffuses = PETSC_FALSE;
+
+  for (PetscInt s = 0; s < op->num_species; s++) {
+    if (face->g[s] > 0.0) return PETSC_TRUE;
+    diffuses = diffuses || op->model->species[s].diffuses ? PETSC_TRUE : PETSC_FALSE;
+  }
+  return diffuses ? PETSC_FALSE : PETSC_TRUE;
+}
+
+/* ---- a sum and its parts at a face ---- */
+
+static PetscReal SumOf(PetscInt n, const PetscReal w[], const PetscReal c[])
+{
+  PetscReal sum = 0.0;
+
+  for (PetscInt s = 0; s < n; s++) sum += w[s] * c[s];
+  return sum;
+}
+
+/* exp(Theta) of a species with intrinsic drift in the cells of a face. */
+static void DriftFactors(const SoretSpecies *species, const PetscReal T[2], PetscReal e[2])
+{
+  for (int s = 0; s < 2; s++) e[s] = exp(SoretIntegralEvaluate(species->theta, T[s]));
+}
+
+/* Splits -(P_hi - P_lo) of the sum P into parts. With d the difference across the face, m the mean of both cells and D~ = g m(b),
+
+     -J + carried = sum w g d(b c) = m<D> dP + m(P) sum w D~ d(p) + sum w g m(c) d(b),     d(b) = m(e) d(D^alpha) + m(D^alpha) d(e),  e = exp(Theta)
+
+   which is the product rule of differences, without a remainder. <D> = sum w D~ m(p), p = c/P. PETSC_FALSE where P is not of one sign; the parts
+   are NaN where no member diffuses. */
+static PetscBool PartsOf(const SoretOperator *op, const Face *face, const PetscReal w[], PetscReal part[SORET_NUM_PARTS])
+{
+  const PetscInt  ns = op->num_species;
+  const PetscReal lo = SumOf(ns, w, face->c[0]), hi = SumOf(ns, w, face->c[1]), mean = 0.5 * (lo + hi), over_lo = 1.0 / lo, over_hi = 1.0 / hi;
+  PetscReal       D = 0.0, chemical = 0.0, diffusivity = 0.0, intrinsic = 0.0, diffusive = 0.0, carried = 0.0, over_D;
+
+  if (!(lo * hi > 0.0)) return PETSC_FALSE;
+  part[SORET_PART_WHOLE] = lo - hi;
+  for (PetscInt s = 0; s < ns; s++) {
+    const PetscReal c_lo = face->c[0][s], c_hi = face->c[1][s], b_lo = face->b[0][s], b_hi = face->b[1][s], g = w[s] * face->g[s];
+    const PetscReal b = 0.5 * (b_lo + b_hi), c = 0.5 * (c_lo + c_hi), p_lo = c_lo * over_lo, p_hi = c_hi * over_hi;
+
+    if (g == 0.0) continue;
+    D += g * b * 0.5 * (p_lo + p_hi);
+    chemical += g * b * (p_hi - p_lo);
+    diffusive += SoretFaceFlux(g, b_lo * c_lo, b_hi * c_hi);
+    if (face->w) carried += w[s] * 0.5 * face->w[s] * (b_lo * c_lo + b_hi * c_hi);
+    if (!op->model->species[s].theta)
+      diffusivity += g * c * (b_hi - b_lo);
+    else {
+      PetscReal e[2];
+
+      DriftFactors(&op->model->species[s], face->T, e);
+      diffusivity += g * c * 0.5 * (e[0] + e[1]) * (b_hi / e[1] - b_lo / e[0]);
+      intrinsic += g * c * 0.5 * (b_lo / e[0] + b_hi / e[1]) * (e[1] - e[0]);
+    }
+  }
+  over_D                       = 1.0 / D;
+  part[SORET_PART_CHEMICAL]    = mean * chemical * over_D;
+  part[SORET_PART_DIFFUSIVITY] = diffusivity * over_D;
+  part[SORET_PART_INTRINSIC]   = intrinsic * over_D;
+  part[SORET_PART_TRANSPORT]   = (diffusive + carried) * over_D;
+  part[SORET_PART_VELOCITY]    = -carried * over_D;
+  return PETSC_TRUE;
+}
+
+/* ---- cell by cell ---- */
+
+typedef struct {
+  Around           around;
+  const PetscReal *w;
+  SoretPart        part;
+  PetscReal        least; /* gradient of T below which it counts as none */
+  PetscReal       *out;
+} LocalContext;
+
+/* Does T vary at all, beyond rounding? */
+static PetscBool TemperatureVaries(const SoretTemperature *temperature)
+{
+  return temperature->max - temperature->min > 1.0e-12 * temperature->max ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* A gradient a million times smaller than that of the box as a whole counts as none. */
+static PetscReal LeastGradient(const SoretOperator *op)
+{
+  PetscReal length = 0.0;
+
+  for (int axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  return 1.0e-6 * (op->temperature->max - op->temperature->min) / length;
+}
+
+static PetscReal LocalSoret(const LocalContext *local, PetscInt i)
+{
+  const SoretOperator *op      = local->around.op;
+  PetscReal            product = 0.0, square = 0.0;
+
+  for (int axis = 0; axis < op->grid->dim; axis++) {
+    PetscReal distance = 0.0, dT = 0.0, sum = 0.0;
+
+    for (int side = 0; side < 2; side++) {
+      PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
+      Face      face;
+
+      if (!FaceOf(&local->around, i, axis, side, &face) || !IsOpen(op, &face)) continue;
+      if (!PartsOf(op, &face, local->w, part)) return NAN;
+      lo       = SumOf(op->num_species, local->w, face.c[0]);
+      hi       = SumOf(op->num_species, local->w, face.c[1]);
+      log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
+      distance += face.distance;
+      dT += face.T[1] - face.T[0];
+      sum += part[local->part] / log_mean;
+    }
+    if (distance > 0.0) {
+      product += sum / distance * (dT / distance);
+      square += dT / distance * (dT / distance);
+    }
+  }
+  return square > local->least * local->least ? product / square : NAN;
+}
+
+static PetscErrorCode LocalRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  LocalContext *local = (LocalContext *)context;
+
+  PetscFunctionBegin;
+  AroundRow(&local->around, row);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) local->out[row->first + i] = LocalSoret(local, i);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], SoretPart part, PetscReal out[])
+{
+  LocalContext local = {.w = w, .part = part, .out = out, .least = LeastGradient(op)};
+
+  PetscFunctionBegin;
+  if (!TemperatureVaries(op->temperature)) {
+    for (PetscInt p = 0; p < op->grid->num_cells; p++) out[p] = NAN;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(AroundCreate(op, c, &local.around));
+  PetscCall(SoretOperatorForEachRow(op, c, LocalRow, &local));
+  PetscCall(AroundDestroy(&local.around, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *thermo, Vec x, PetscInt k, PetscReal out[])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+  const PetscReal *c;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(x, &c));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt ijk[3] = {grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]};
+    PetscReal      total[SORET_MAX_SPECIES], soret[SORET_MAX_SPECIES], guess[SORET_MAX_SPECIES];
+    SoretPoint     point = {.t = op->t, .T = op->temperature->T[p]};
+
+    for (int axis = 0; axis < grid->dim; axis++) point.x[axis] = grid->center[axis][ijk[axis]];
+    for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SumOf(ns, thermo->w + m * ns, c + p * ns);
+    PetscCall(PetscArraycpy(guess, c + p * ns, ns));
+    (void)SoretThermoSoret(thermo, &point, total, guess, soret);
+    out[p] = soret[k];
+  }
+  PetscCall(VecRestoreArrayRead(x, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the whole box ---- */
+
+/* Predictions over T at the mean amounts: [num_sums][TABLE + 1], NaN where there is none. */
+static PetscErrorCode FillTable(const SoretOperator *op, const SoretThermo *thermo, const PetscReal mean[], PetscReal **table)
+{
+  const PetscInt n                    = thermo->num_sums;
+  PetscReal      c[SORET_MAX_SPECIES] = {0.0}, soret[SORET_MAX_SPECIES];
+  SoretPoint     point                = SoretDiagnoseMiddle(op);
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(PetscMax(n, 1) * (TABLE + 1), table));
+  for (PetscInt e = 0; e <= TABLE; e++) {
+    point.T = op->temperature->min + (op->temperature->max - op->temperature->min) * (PetscReal)e / TABLE;
+    if (!SoretThermoSoret(thermo, &point, mean, c, soret)) PetscCall(PetscArrayzero(c, op->num_species));
+    for (PetscInt m = 0; m < n; m++) (*table)[m * (TABLE + 1) + e] = soret[m];
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscReal LookUp(const SoretTemperature *temperature, const PetscReal table[], PetscReal T)
+{
+  const PetscReal at = (T - temperature->min) / (temperature->max - temperature->min) * TABLE;
+  const PetscInt  e  = PetscMax(PetscMin((PetscInt)at, TABLE - 1), 0);
+
+  return table[e] + (at - (PetscReal)e) * (table[e + 1] - table[e]);
+}
+
+/* Sums over the faces of one conserved sum, and over those at about the same temperature. */
+typedef struct {
+  PetscReal part[SORET_NUM_PARTS], weight, equilibrium;
+  PetscReal whole_at[BINS], weight_at[BINS], T_at[BINS]; /* T_at: weighted */
+} SumTally;
+
+/* All that is summed over the box; reduced as one array of numbers. */
+typedef struct {
+  PetscReal soret[SORET_MAX_SPECIES], weight[SORET_MAX_SPECIES];
+  PetscReal in[SORET_MAX_SPECIES], out[SORET_MAX_SPECIES], source[SORET_MAX_SPECIES], change[SORET_MAX_SPECIES];
+  PetscReal reactions, diffusion, heat, mobility, velocity, boundary, storage;
+  PetscReal scale; /* of all one-way rates and fluxes: that of rounding */
+} BoxTally;
+
+typedef struct {
+  Around             around;
+  const SoretThermo *thermo;
+  PetscReal         *table;
+  PetscReal          reference[SORET_MAX_SPECIES]; /* potentials and b in the middle: what is common to all cells changes nothing */
+  PetscReal          reference_b[SORET_MAX_SPECIES];
+  PetscReal         *outflow;                      /* of the cells of a row through inner faces */
+  PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES];
+  BoxTally           box;
+  SumTally          *sum; /* [num_sums] */
+} BoxContext;
+
+static void AddSoret(BoxContext *bc, const Face *face)
+{
+  const SoretOperator    *op          = bc->around.op;
+  const SoretTemperature *temperature = op->temperature;
+  const PetscInt          ns          = op->num_species;
+  const PetscReal         dT = face->T[1] - face->T[0], T = 0.5 * (face->T[0] + face->T[1]);
+  const PetscInt          at = PetscMin((PetscInt)((T - temperature->min) / (temperature->max - temperature->min) * BINS), BINS - 1);
+
+  for (PetscInt s = 0; s < ns; s++) {
+    bc->box.soret[s] += face->shape * dT * (face->c[0][s] - face->c[1][s]);
+    bc->box.weight[s] += face->shape * dT * dT * 0.5 * (face->c[0][s] + face->c[1][s]);
+  }
+  for (PetscInt m = 0; m < bc->thermo->num_sums; m++) {
+    const PetscReal *w     = bc->thermo->w + m * ns;
+    SumTally        *tally = &bc->sum[m];
+    PetscReal        part[SORET_NUM_PARTS], weight;
+
+    if (!PartsOf(op, face, w, part)) continue;
+    weight = face->shape * dT * dT * 0.5 * (SumOf(ns, w, face->c[0]) + SumOf(ns, w, face->c[1]));
+    for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += face->shape * dT * part[p];
+    tally->weight += weight;
+    tally->equilibrium += weight * LookUp(temperature, bc->table + m * (TABLE + 1), T);
+    tally->whole_at[at] += face->shape * dT * part[SORET_PART_WHOLE];
+    tally->weight_at[at] += weight;
+    tally->T_at[at] += weight * T;
+  }
+}
+
+/* An inner face: entropy of diffusion, and the share of a velocity in the flux. */
+static void AddFace(BoxContext *bc, const Face *face)
+{
+  for (PetscInt s = 0; s < bc->around.op->num_species; s++) {
+    const PetscReal g = face->g[s], lo = face->b[0][s] * face->c[0][s], hi = face->b[1][s] * face->c[1][s];
+    PetscReal       ln;
+
+    if (g == 0.0) continue;
+    ln = SoretLogRatio(lo, hi);
+    bc->box.scale += g * (lo + hi);
+    bc->box.diffusion += SoretFaceFlux(g, lo, hi) * ln;
+    if (face->w) bc->box.velocity -= 0.5 * face->w[s] * (lo + hi) * ln;
+  }
+}
+
+/* Fluxes of diffusing species through one side of the cells of a row, added to their outflow. */
+static void AddOutflow(const Around *a, int axis, int side, PetscBool moves, PetscReal outflow[])
+{
+  const PetscReal *lo = a->row->u[axis][1 + side], *hi = a->row->u[axis][2 + side], *g = a->g[2 * axis + side], *w = a->w[2 * axis + side], sign = side ? 1.0 : -1.0;
+  const PetscInt   m = a->op->grid->count[0] * a->op->num_species;
+
+  for (PetscInt q = 0; q < m; q++) outflow[q] += sign * SoretFaceFlux(g[q], lo[q], hi[q]);
+  for (PetscInt q = 0; q < m && moves; q++) outflow[q] += sign * 0.5 * w[q] * (lo[q] + hi[q]);
+}
+
+/* The faces of a row along one axis: each face of the box once, as the upper one of a cell, for what is summed over faces; both for the outflow. */
+static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
+{
+  Around              *a     = &bc->around;
+  const SoretOperator *op    = a->op;
+  const SoretGrid     *grid  = op->grid;
+  const PetscInt       ns    = op->num_species;
+  const PetscBool      moves = SoretOperatorFaceRow(op, a->row, axis, 1, a->g[2 * axis + 1], a->w[2 * axis + 1]);
+  const PetscReal     *c_hi = RowBeside(a, &a->halo_c, a->c, axis, a->beside[0]), *b_hi = RowBeside(a, &a->halo_b, a->b, axis, a->beside[1]), *T_hi = RowBeside(a, &op->temperature->halo, op->temperature->T, axis, a->beside[2]);
+  PetscInt             ijk[3];
+  PetscReal            area;
+
+  (void)SoretOperatorFaceRow(op, a->row, axis, 0, a->g[2 * axis], a->w[2 * axis]);
+  for (int side = 0; side < 2; side++) AddOutflow(a, axis, side, moves, outflow);
+  SoretOperatorCell(op, a->row, 0, ijk);
+  if (axis && SoretIsWall(grid, axis, 1, ijk[axis])) return;
+  area = SoretGridFaceArea(grid, axis, ijk) / (axis ? grid->width[0][ijk[0]] * grid->distance[axis][ijk[axis] + 1] : 1.0);
+  for (PetscInt i = 0; i < grid->count[0]; i++) {
+    const PetscInt p = a->row->first + i;
+    const Face     face = {.c = {a->c + p * ns, c_hi + i * ns}, .b = {a->b + p * ns, b_hi + i * ns}, .g = a->g[2 * axis + 1] + i * ns, .w = moves ? a->w[2 * axis + 1] + i * ns : NULL, .T = {op->temperature->T[p], T_hi[i]}, .shape = axis ? area * grid->width[0][ijk[0] + i] : area / grid->distance[0][ijk[0] + i + 1]};
+
+    if (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + i)) continue;
+    if (bc->entropy) AddFace(bc, &face);
+    if (bc->varies && IsOpen(op, &face)) AddSoret(bc, &face);
+  }
+}
+
+/* Outflow of cell i through walls, and of ballistic species through the other faces, which is added to inner. */
+static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], PetscReal wall[])
+{
+  const Around    *a    = &bc->around;
+  const SoretGrid *grid = a->op->grid;
+  PetscInt         ijk[3];
+  PetscBool        any = PETSC_FALSE, is_wall[6];
+
+  SoretOperatorCell(a->op, a->row, i, ijk);
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    is_wall[face] = SoretIsWall(grid, face / 2, face % 2, ijk[face / 2]);
+    any           = any || is_wall[face] ? PETSC_TRUE : PETSC_FALSE;
+  }
+  for (PetscInt s = 0; s < a->op->num_species; s++) {
+    PetscReal flux[6];
+
+    wall[s] = 0.0;
+    if (!any && !bc->ballistic[s]) continue;
+    SoretOperatorFaceFluxes(a->op, a->row, i, s, flux, NULL);
+    for (int face = 0; face < 2 * grid->dim; face++) {
+      const PetscReal out = face % 2 ? flux[face] : -flux[face];
+
+      if (is_wall[face]) {
+        wall[s] += out;
+        *(out > 0.0 ? &bc->box.out[s] : &bc->box.in[s]) += PetscAbsReal(out);
+      } else if (bc->ballistic[s])
+        inner[s] += out;
+    }
+  }
+}
+
+/* Reactions of a cell: what they make of each species, and their entropy. */
+static void AddReactionsOf(BoxContext *bc, PetscReal volume, const PetscReal k[], const PetscReal c[], PetscReal source[])
+{
+  const SoretNetwork *net = &bc->around.op->model->network;
+
+  for (PetscInt s = 0; s < net->num_species; s++) source[s] = 0.0;
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretReaction *reaction = &net->reaction[r];
+    PetscReal            f, b, rate;
+
+    SoretNetworkRates(net, r, k, c, &f, &b);
+    rate = volume * (f - b);
+    bc->box.scale += volume * (f + b);
+    if (f != b) bc->box.reactions += rate * SoretLogRatio(f, b);
+    for (PetscInt a = 0; a < reaction->reactants.num; a++) source[reaction->reactants.species[a]] -= rate;
+    for (PetscInt a = 0; a < reaction->products.num; a++) source[reaction->products.species[a]] += rate;
+  }
+}
+
+/* inner - outflow of each species through the inner faces of the cell */
+static void AddCell(BoxContext *bc, PetscInt i, PetscReal inner[])
+{
+  const Around *a  = &bc->around;
+  PetscInt      ns = a->op->num_species, p = a->row->first + i;
+  PetscReal     wall[SORET_MAX_SPECIES], source[SORET_MAX_SPECIES], k[2 * SORET_MAX_REACTIONS], mu[SORET_MAX_SPECIES];
+
+  AddOtherOutflow(bc, i, inner, wall);
+  SoretOperatorConstants(a->op, p, k);
+  AddReactionsOf(bc, SoretOperatorVolume(a->op, a->row, i), k, a->c + p * ns, source);
+  if (bc->budget) SoretThermoPotentials(bc->thermo, a->op->temperature->T[p], k, mu);
+  for (PetscInt s = 0; s < ns; s++) {
+    const PetscReal change = source[s] - inner[s] - wall[s], c = a->c[p * ns + s];
+
+    bc->box.source[s] += source[s];
+    bc->box.change[s] += change;
+    if (!bc->budget) continue;
+    bc->box.heat -= (mu[s] - bc->reference[s]) * inner[s];
+    if (inner[s] != 0.0) bc->box.mobility += log(a->b[p * ns + s] / bc->reference_b[s]) * inner[s];
+    if (wall[s] != 0.0 || change != 0.0) {
+      const PetscReal potential = log(c) + mu[s];
+
+      if (wall[s] != 0.0) bc->box.boundary -= wall[s] * potential;
+      if (change != 0.0) bc->box.storage -= change * potential;
+    }
+  }
+}
+
+static PetscErrorCode BoxRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  BoxContext    *bc = (BoxContext *)context;
+  const PetscInt ns = op->num_species;
+
+  PetscFunctionBegin;
+  bc->around.row = row;
+  PetscCall(PetscArrayzero(bc->outflow, op->grid->count[0] * ns));
+  for (int axis = 0; axis < op->grid->dim; axis++) AddAxis(bc, axis, bc->outflow);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) AddCell(bc, i, bc->outflow + i * ns);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Where the Soret coefficient as a function of temperature, the mean over all faces at that temperature, changes its sign: between clearly
+   positive and clearly negative values, the last old sign and what follows it. */
+static void FindInversions(const SumTally *tally, SoretMeterSum *sum)
+{
+  PetscReal sign = 0.0, S_old = 0.0, T_old = 0.0, S_next = 0.0, T_next = 0.0;
+  PetscBool have_next = PETSC_FALSE;
+
+  for (PetscInt bin = 0; bin < BINS; bin++) {
+    PetscReal S, T;
+
+    if (tally->weight_at[bin] == 0.0) continue;
+    S = tally->whole_at[bin] / tally->weight_at[bin];
+    T = tally->T_at[bin] / tally->weight_at[bin];
+    if (sign != 0.0 && !have_next && S * sign <= 0.0) { /* may be a crossing */
+      S_next    = S;
+      T_next    = T;
+      have_next = PETSC_TRUE;
+    }
+    if (sign != 0.0 && S * sign > 0.0) { /* still the old sign */
+      S_old     = S;
+      T_old     = T;
+      have_next = PETSC_FALSE;
+    }
+    if (PetscAbsReal(S) * T < 1.0e-6 || S * sign > 0.0) continue;
+    if (sign != 0.0 && sum->num_inversions < SORET_MAX_INVERSIONS) sum->inversion[sum->num_inversions++] = T_old + S_old / (S_old - S_next) * (T_next - T_old);
+    sign      = S > 0.0 ? 1.0 : -1.0;
+    S_old     = S;
+    T_old     = T;
+    have_next = PETSC_FALSE;
+  }
+}
+
+static void CopyTally(const BoxContext *bc, PetscBool steady, SoretMeter *meter)
+{
+  const BoxTally *box        = &bc->box;
+  const PetscReal production = box->reactions + box->diffusion;
+  PetscReal       right;
+
+  for (PetscInt s = 0; s < bc->around.op->num_species; s++) {
+    meter->soret[s]  = bc->varies && box->weight[s] > 0.0 ? box->soret[s] / box->weight[s] : NAN;
+    meter->in[s]     = box->in[s];
+    meter->out[s]    = box->out[s];
+    meter->source[s] = box->source[s];
+    meter->change[s] = box->change[s];
+  }
+  meter->entropy_reactions = bc->entropy ? box->reactions : NAN;
+  meter->entropy_diffusion = bc->entropy ? box->diffusion : NAN;
+  meter->entropy_heat      = bc->budget ? box->heat : NAN;
+  meter->entropy_mobility  = bc->budget ? box->mobility : NAN;
+  meter->entropy_velocity  = bc->budget ? box->velocity : NAN;
+  meter->entropy_boundary  = bc->budget ? box->boundary : NAN;
+  meter->entropy_storage   = bc->budget ? box->storage : NAN;
+  right                    = box->heat + box->mobility + box->velocity + box->boundary + (steady ? 0.0 : box->storage);
+  /* what comes of rounded fluxes is of the size of rounding squared: nothing is produced then, and there is nothing to close */
+  meter->entropy_imbalance = bc->budget && production > 1.0e-24 * box->scale ? (production - right) / production : NAN;
+}
+
+static void CopySum(const BoxContext *bc, PetscInt m, SoretMeterSum *sum)
+{
+  const SumTally *tally = &bc->sum[m];
+
+  for (int p = 0; p < SORET_NUM_PARTS; p++) sum->part[p] = bc->varies && tally->weight != 0.0 ? tally->part[p] / tally->weight : NAN;
+  sum->equilibrium = bc->varies && tally->weight != 0.0 ? tally->equilibrium / tally->weight : NAN;
+  if (bc->varies) FindInversions(tally, sum);
+}
+
+PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, const SoretThermo *thermo, PetscBool steady, Vec c, SoretMeter *meter)
+{
+  const PetscInt   n      = thermo->num_sums;
+  const MPI_Comm   comm   = op->grid->comm;
+  const SoretPoint middle = SoretDiagnoseMiddle(op);
+  PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES];
+  BoxContext       bc;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(meter, sizeof(*meter)));
+  PetscCall(PetscMemzero(&bc, sizeof(bc)));
+  bc.thermo  = thermo;
+  bc.varies  = TemperatureVaries(op->temperature);
+  bc.entropy = SoretEntropyIsDefined(op->model, 0, NULL);
+  bc.budget  = bc.entropy && thermo->balanced ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(SoretSumsMeasure(sums, op->grid, c, mean, NULL));
+  PetscCall(FillTable(op, thermo, mean, &bc.table));
+  if (bc.budget) SoretThermoPotentialsAt(thermo, &middle, bc.reference, slope);
+  for (PetscInt s = 0; s < op->num_species; s++) SoretModelTransport(op->model, s, &middle, &slope[s], &bc.reference_b[s]);
+  for (PetscInt s = 0; s < op->num_species; s++) bc.ballistic[s] = !op->model->species[s].diffuses && !SoretModelIsImmobile(op->model, s) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscCalloc2(n, &bc.sum, op->grid->count[0] * op->num_species, &bc.outflow));
+  PetscCall(AroundCreate(op, c, &bc.around));
+  PetscCall(SoretOperatorForEachRow(op, c, BoxRow, &bc));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bc.box, (PetscMPIInt)(sizeof(bc.box) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, bc.sum, (PetscMPIInt)(n * (PetscInt)(sizeof(*bc.sum) / sizeof(PetscReal))), MPIU_REAL, MPI_SUM, comm));
+  CopyTally(&bc, steady, meter);
+  for (PetscInt m = 0; m < n; m++) {
+    SoretMeterSum *sum = &meter->sum[m];
+
+    CopySum(&bc, m, sum);
+    if (bc.varies) PetscCall(SoretThermoInversions(thermo, &middle, op->temperature->min, op->temperature->max, mean, m, SORET_MAX_INVERSIONS, &sum->num_equilibrium, sum->inversion_equilibrium));
+  }
+  PetscCall(AroundDestroy(&bc.around, c));
+  PetscCall(PetscFree(bc.table));
+  PetscCall(PetscFree2(bc.sum, bc.outflow));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
