@@ -26,6 +26,20 @@ struct SoretFAS_s {
   void          *context;
 };
 
+PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
+{
+  const PetscReal unknowns = (PetscReal)op->grid->n[0] * (PetscReal)op->grid->n[1] * (PetscReal)op->grid->n[2] * (PetscReal)op->num_species;
+  char            type[64];
+  PetscBool       given;
+
+  PetscFunctionBegin;
+  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
+  if (given) PetscCall(PetscStrcmp(type, SNESFAS, use));
+  else *use = SoretIsSmall(op->grid->dim, unknowns) ? PETSC_FALSE : PETSC_TRUE;
+  if (op->width > 1) *use = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- one cycle ---- */
 
 static PetscErrorCode SmoothLevel(SoretFAS fas, PetscInt l, PetscInt sweeps, Vec rhs, Vec c)

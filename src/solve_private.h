@@ -26,6 +26,8 @@ typedef struct {
   Vec              inverse_volume;    /* transient: rows of the Jacobian are divided by volumes  */
   PetscInt         scaled;
   PetscReal       *constant, *matrix, *kept_term; /* terms beside F */
+  PetscObjectState kept_state;        /* of old, and shift, that kept_term was made for */
+  PetscReal        kept_shift;
   /* amounts of the species in a vector, known from who wrote it last */
   PetscObjectId    known;
   PetscObjectState known_state;
@@ -99,3 +101,27 @@ PetscErrorCode SoretFASUpdate(SoretFAS fas);
 PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context, SoretSystem *sys, Vec c), void *context, Vec c);
 
 PetscInt SoretFASNumLevels(SoretFAS fas);
+
+/* Should nonlinear multigrid be used: for large problems, unless -snes_type says otherwise? Ballistic transport has no smoother. */
+PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use);
+
+/* ---- implicit stages of TS by nonlinear multigrid (stage.c) ---- */
+
+typedef struct SoretStage_s *SoretStage;
+
+/* sys is that of the transient; weight, one over the error allowed in each entry, is borrowed and may change from step to step. *stage is NULL where
+   there is no coarser level. Collective. */
+PetscErrorCode SoretStageCreate(SoretSystem *sys, Vec c, Vec weight, SoretStage *stage);
+PetscErrorCode SoretStageDestroy(SoretStage *stage);
+
+/* What to give to TSSetIJacobian(). */
+Mat SoretStageMatrix(SoretStage stage);
+
+/* Makes the SNES of a TS solve its stages by cycles; after TSSetFromOptions(). */
+PetscErrorCode SoretStageSetSNES(SoretStage stage, SNES snes);
+
+/* For the callbacks of TS: are they asked only for the shift (given to the Jacobian, else 0) and the rate dc/dt of a stage? */
+PetscBool SoretStageRecord(SoretStage stage, PetscReal shift);
+
+PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[]);
+PetscInt       SoretStageCycles(SoretStage stage);

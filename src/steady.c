@@ -524,21 +524,6 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Nonlinear multigrid for large problems, unless the options ask for another method. Ballistic transport has no smoother. */
-static PetscErrorCode ChooseFAS(const SoretOperator *op, PetscBool *use)
-{
-  const PetscReal unknowns = (PetscReal)op->grid->n[0] * (PetscReal)op->grid->n[1] * (PetscReal)op->grid->n[2] * (PetscReal)op->num_species;
-  char            type[64];
-  PetscBool       given;
-
-  PetscFunctionBegin;
-  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
-  if (given) PetscCall(PetscStrcmp(type, SNESFAS, use));
-  else *use = SoretIsSmall(op->grid->dim, unknowns) ? PETSC_FALSE : PETSC_TRUE;
-  if (op->width > 1) *use = PETSC_FALSE;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* Is the box empty, and does nothing come in? Then that is the steady state, and there is no scale that a solver could measure by. */
 static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
 {
@@ -571,7 +556,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
   if (!solved) PetscCall(LiftGuess(op, c));
-  PetscCall(ChooseFAS(op, &use_fas));
+  PetscCall(SoretFASChoose(op, &use_fas));
   if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
   if (!solved && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   outcome->converged = solved;

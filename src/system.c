@@ -240,6 +240,7 @@ PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
 {
   const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells, num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
   const PetscReal *old = NULL;
+  PetscObjectState state = 0;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(terms, sizeof(*terms)));
@@ -265,6 +266,11 @@ PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
   terms->matrix = sys->matrix;
   /* on coarser levels constants cancel: what they would be is not known there, nor needed */
   if (!sys->old && !num_local) PetscFunctionReturn(PETSC_SUCCESS);
+  if (sys->old) PetscCall(PetscObjectStateGet((PetscObject)sys->old, &state));
+  terms->kept = sys->kept_term;
+  if (sys->kept_term && state == sys->kept_state && sys->shift == sys->kept_shift) PetscFunctionReturn(PETSC_SUCCESS);
+  sys->kept_state = state;
+  sys->kept_shift = sys->shift;
   if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
   if (sys->shift != 0.0 && sys->old) PetscCall(VecGetArrayRead(sys->old, &old));
   for (PetscInt p = 0; p < cells; p++) {

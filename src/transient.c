@@ -8,6 +8,7 @@
 typedef struct {
   const SoretSolveSpec *spec;
   SoretSystem           sys;
+  SoretStage            stage;       /* solves the stages, NULL: Newton's method with an assembled matrix */
   SoretStepMonitor      monitor;
   void                 *context;
   PetscReal            *absolute;    /* [num_species] */
@@ -29,6 +30,10 @@ static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, 
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  if (SoretStageRecord(tr->stage, 0.0)) {
+    PetscCall(VecCopy(rate, f));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SoretSystemResidual(&tr->sys, c, f));
   PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, f));
   PetscCall(VecAXPY(f, 1.0, rate));
@@ -41,6 +46,7 @@ static PetscErrorCode FormIJacobian(TS ts, PetscReal t, Vec c, Vec rate, PetscRe
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  if (SoretStageRecord(tr->stage, shift)) PetscFunctionReturn(PETSC_SUCCESS);
   tr->sys.shift = shift;
   PetscCall(SoretSystemJacobian(&tr->sys, c));
   tr->sys.shift = 0.0;
@@ -91,7 +97,7 @@ static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetTimeStep(ts, &step));
-  if (step == tr->jacobian_step) PetscFunctionReturn(PETSC_SUCCESS);
+  if (tr->stage || step == tr->jacobian_step) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TSGetSNES(ts, &snes));
   PetscCall(SNESSetLagJacobian(snes, -2));
   tr->jacobian_step = step;
@@ -277,21 +283,52 @@ static PetscErrorCode SetVectorTolerance(Transient *tr, TS ts, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[], TS *ts)
+/* Newton's method with an assembled matrix for the stages. */
+static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char method[])
 {
   SNESLineSearch search;
-  TSAdapt        adapt;
-  SNES           snes;
   KSP            ksp;
-  char           linear[96];
-  TSType         type;
+
+  PetscFunctionBegin;
+  PetscCall(SNESSetConvergenceTest(snes, TestStage, tr, NULL));
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
+  PetscCall(SNESGetLineSearch(snes, &search));
+  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESGetKSP(snes, &ksp));
+  PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, length, method));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The solver of the stages, and the matrices that it needs. */
+static PetscErrorCode CreateStageSolver(Transient *tr, Vec c)
+{
+  PetscBool multigrid;
+
+  PetscFunctionBegin;
+  PetscCall(SoretFASChoose(tr->sys.op, &multigrid));
+  if (multigrid) PetscCall(SoretStageCreate(&tr->sys, c, tr->stage_weight, &tr->stage));
+  if (tr->stage) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSystemCreateMatrices(&tr->sys));
+  PetscCall(VecDuplicate(c, &tr->sys.inverse_volume));
+  PetscCall(VecSet(tr->sys.inverse_volume, 1.0));
+  PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, tr->sys.inverse_volume));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[], TS *ts)
+{
+  TSAdapt adapt;
+  SNES    snes;
+  char    solver[96];
+  TSType  type;
 
   PetscFunctionBegin;
   PetscCall(TSCreate(tr->sys.op->grid->comm, ts));
   PetscCall(TSSetApplicationContext(*ts, tr));
   PetscCall(TSSetProblemType(*ts, TS_NONLINEAR));
   PetscCall(TSSetIFunction(*ts, NULL, FormIFunction, tr));
-  PetscCall(TSSetIJacobian(*ts, tr->sys.A, tr->sys.P, FormIJacobian, tr));
+  if (tr->stage) PetscCall(TSSetIJacobian(*ts, SoretStageMatrix(tr->stage), SoretStageMatrix(tr->stage), FormIJacobian, tr));
+  else PetscCall(TSSetIJacobian(*ts, tr->sys.A, tr->sys.P, FormIJacobian, tr));
   /* ESDIRK4(3)6L[2]SA of Kennedy and Carpenter (2003): stiffly accurate, one-step */
   PetscCall(TSSetType(*ts, TSARKIMEX));
   PetscCall(TSARKIMEXSetType(*ts, TSARKIMEX4));
@@ -309,15 +346,14 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(TSSetPreStage(*ts, PreStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
   PetscCall(TSGetSNES(*ts, &snes));
-  PetscCall(SNESSetConvergenceTest(snes, TestStage, tr, NULL));
-  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
-  PetscCall(SNESGetLineSearch(snes, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
-  PetscCall(SNESGetKSP(snes, &ksp));
-  PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, sizeof(linear), linear));
+  if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
   PetscCall(TSSetFromOptions(*ts));
+  if (tr->stage) {
+    PetscCall(SoretStageSetSNES(tr->stage, snes));
+    PetscCall(SoretStageDescribe(tr->stage, sizeof(solver), solver));
+  }
   PetscCall(TSGetType(*ts, &type));
-  PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, linear));
+  PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, solver));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -440,12 +476,9 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   op->limited = PETSC_TRUE;
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, c, PETSC_FALSE, &tr.sys));
-  PetscCall(SoretSystemCreateMatrices(&tr.sys));
   tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
   PetscCall(VecDuplicate(c, &tr.stage_weight));
-  PetscCall(VecDuplicate(c, &tr.sys.inverse_volume));
-  PetscCall(VecSet(tr.sys.inverse_volume, 1.0));
-  PetscCall(SoretOperatorPerVolume(op, 1.0, tr.sys.inverse_volume));
+  PetscCall(CreateStageSolver(&tr, c));
   PetscCall(PetscMalloc1(op->num_species, &tr.absolute));
   PetscCall(SetAbsolute(&tr, c));
   PetscCall(SoretSumsMeasure(sums, op->grid, c, tr.mean, NULL));
@@ -477,10 +510,12 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   outcome->rejected          = tr.rejected;
   outcome->newton_iterations = tr.newton;
   outcome->linear_iterations = tr.linear;
+  outcome->cycles            = SoretStageCycles(tr.stage);
   outcome->converged         = arrived && (tr.steady || !spec->until_steady.given) ? PETSC_TRUE : PETSC_FALSE;
   if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
   else if (arrived) (void)snprintf(outcome->reason, sizeof(outcome->reason), "not steady to %.2g by t = %g; choose a later `end`", (double)spec->until_steady.value, (double)now);
   PetscCall(TSDestroy(&ts));
+  PetscCall(SoretStageDestroy(&tr.stage));
   PetscCall(VecDestroy(&tr.stage_weight));
   PetscCall(PetscFree(tr.absolute));
   PetscCall(SoretSystemDestroy(&tr.sys));
