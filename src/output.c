@@ -923,8 +923,10 @@ static PetscErrorCode PrintBudgets(SoretOutput o)
 PetscErrorCode SoretOutputMeter(SoretOutput o, PetscBool steady, Vec c)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   if (!o->meter) PetscCall(PetscNew(&o->meter));
   PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, steady, c, o->meter));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscCall(PrintSorets(o));
   PetscCall(PrintBudgets(o));
   PetscCall(SoretOutputSummaryReal(o, "soret_mean", o->sums->num ? o->meter->sum[0].part[SORET_PART_WHOLE] : NAN));
