@@ -41,16 +41,16 @@ species:
   - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1 + x}
   - {name: B, diffusivity: {law: einstein, mobility: 0.3}, initial: 1}
 reactions: [{equation: A <=> B, forward: 10, backward: 20*exp(-1/T)}]
-solve: {mode: transient, end: 0.2, tolerance: 1e-3}
+solve: {mode: transient, end: 0.3, tolerance: 1e-3}
 output: {file: long.h5, every: 0.005}
-checkpoint: {every: 3 s}
+checkpoint: {every: 20 s}
 """
 SLOW_DISK = """#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <unistd.h>
 int fsync(int file)
 {
-  (void)usleep(900000);
+  (void)usleep(800000);
   return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file);
 }
 """
@@ -70,7 +70,7 @@ class Place:
 
     def site(self, **settings):
         """A new site file for what is submitted from now on; jobs read theirs when they start. A list is an array of bash."""
-        lines = [f"site_soret={SORET}", "site_ranks_per_node=2", "site_margin=30", "site_free_mib=1"]
+        lines = [f"site_soret={SORET}", "site_ranks_per_node=2", "site_margin=15", "site_free_mib=1"]
         for key, value in settings.items():
             lines.append(f"site_{key}=({' '.join(value)})" if isinstance(value, list) else f"site_{key}={value}")
         self.num_sites += 1
@@ -210,7 +210,7 @@ def test_doctor(place):
 
 
 def slow_disk(place):
-    """Settings of the environment with which every fsync takes 0.9 s, so that the 40 frames of TRANSIENT take longer than 36 s."""
+    """Settings of the environment with which every fsync takes 0.8 s, so that the 60 frames of TRANSIENT take longer than 48 s."""
     place.write("slow.c", SLOW_DISK)
     place.run("cc", "-shared", "-fPIC", "-o", "slow.so", "slow.c", "-ldl")
     return {"LD_PRELOAD": place.directory / "slow.so"}
@@ -240,8 +240,8 @@ def end_chain(place, chain, whole):
 
 
 def test_chain(place):
-    """Time limit, signal, checkpoint, back into the queue, until it is done. The limit is a minute, the signal comes within half a minute of the
-    start, the run takes longer than that: at least one restart."""
+    """Time limit, signal, checkpoint, back into the queue, until it is done. The limit is a minute, the signal comes 15 to 45 s after the start (Slurm
+    looks every 30 s), the run takes longer than that: at least one restart."""
     chain, whole = begin_chain(place)
     log = end_chain(place, chain, whole)
     starts = re.findall(r"chain: start (\d+) of job \d+, at (.*)", log)
