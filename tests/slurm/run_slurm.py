@@ -5,6 +5,7 @@ Status 77 where there is no Slurm to be had."""
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -281,6 +282,7 @@ def test_no_progress(place):
 def main(names):
     known = {name[5:]: value for name, value in globals().items() if name.startswith("test_")}
     failed = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # clears up
     try:
         for name in names or known:
             begin = time.monotonic()
