@@ -43,7 +43,7 @@ species:
   - {name: B, diffusivity: {law: einstein, mobility: 0.3}, initial: 1}
 reactions: [{equation: A <=> B, forward: 10, backward: 20*exp(-1/T)}]
 solve: {mode: transient, end: 0.3, tolerance: 1e-3}
-output: {file: long.h5, every: 0.005}
+output: {file: long.h5, every: 0.01, xdmf: false}
 checkpoint: {every: 20 s}
 """
 SLOW_DISK = """#define _GNU_SOURCE
@@ -51,7 +51,7 @@ SLOW_DISK = """#define _GNU_SOURCE
 #include <unistd.h>
 int fsync(int file)
 {
-  (void)usleep(800000);
+  (void)usleep(999999); (void)usleep(600000);
   return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(file);
 }
 """
@@ -211,7 +211,7 @@ def test_doctor(place):
 
 
 def slow_disk(place):
-    """Settings of the environment with which every fsync takes 0.8 s, so that the 60 frames of TRANSIENT take longer than 48 s."""
+    """Settings of the environment with which every fsync takes 1.6 s, so that the 30 frames of TRANSIENT take longer than 48 s."""
     place.write("slow.c", SLOW_DISK)
     place.run("cc", "-shared", "-fPIC", "-o", "slow.so", "slow.c", "-ldl")
     return {"LD_PRELOAD": place.directory / "slow.so"}
@@ -223,10 +223,11 @@ def checkpoints(place):
 
 
 def begin_chain(place):
-    """A chain of two ranks on two nodes; the same run without interruption meanwhile, on the other two."""
+    """A chain of two ranks on the first two nodes; the same run without interruption meanwhile, on the other two."""
     place.write("long.yaml", TRANSIENT)
     chain = place.submit("chain.sh", "-N", 2, "-n", 2, "-t", 1, "long.yaml", **slow_disk(place))
     place.write("reference.yaml", TRANSIENT)
+    place.site(sbatch=["'--nodelist=node[3-4]'"])
     whole = place.submit("single.sh", "-N", 2, "-n", 2, "reference.yaml", "output.file=reference.h5", "checkpoint.prefix=reference")
     return chain, whole
 
