@@ -24,7 +24,7 @@ from pathlib import Path
 NODES, CPUS = 4, 4
 SKIP = 77
 LIMIT = 60  # seconds that daemons may take to start on a busy machine
-NEEDED = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol", "unshare")
+NEEDED = ("munged", "slurmctld", "slurmd", "srun", "sbatch", "scontrol", "setpriv", "unshare")
 
 # for more ranks than cores on one machine, not for users' jobs; mpirun refuses root without the last two
 ENVIRONMENT = dict(OMPI_MCA_btl_tcp_if_include="lo", OMPI_MCA_oob_tcp_if_include="lo", OMPI_MCA_mpi_yield_when_idle="1",
@@ -93,14 +93,6 @@ def free_ports(count):
     raise Missing("no free ports")
 
 
-def is_alive(pid):
-    """A process that has ended but that nobody has waited for yet does not count."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except (OSError, IndexError):
-        return False
-
-
 def wait_until(condition, what, limit=LIMIT, pause=0.1):
     end = time.monotonic() + limit
     while not condition():
@@ -122,7 +114,7 @@ class Cluster:
             raise Missing("this system allows no name spaces of its own to " + ("users" if os.getuid() else "root in this container"))
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM_", "SBATCH_", "PMIX_", "OMPI_"))}
         self.environment.update(ENVIRONMENT, PATH=path)
-        self.node_process, self.munged = {}, None
+        self.node_process, self.munged, self.controller = {}, None, None
 
     # ---- start and end
 
@@ -156,15 +148,16 @@ class Cluster:
         self.environment["SLURM_CONF"] = str(self.root / "slurm.conf")
 
     def spawn(self, *command, log):
+        """A daemon that ends when this program does, however that comes about."""
         with open(self.root / "log" / log, "ab") as out:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment, start_new_session=True)
+            return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment, start_new_session=True)
 
     def start(self):
         munge = self.root / "munge"
         self.munged = self.spawn("munged", "--foreground", "--force", f"--key-file={munge}/key", f"--socket={munge}/sock", f"--pid-file={munge}/pid",
                                  f"--log-file={munge}/log", f"--seed-file={munge}/seed", log="munged.out")
         wait_until((munge / "sock").exists, "munged")
-        self.spawn("slurmctld", "-c", log="slurmctld.out").wait()  # it goes into the background by itself
+        self.controller = self.spawn("slurmctld", "-D", "-c", log="slurmctld.out")
         for k in range(1, NODES + 1):
             self.start_node(k)
         wait_until(lambda: self.idle_nodes() == NODES, "nodes of the cluster are idle")
@@ -188,18 +181,17 @@ class Cluster:
         return len(set(found.split())) if found else 0
 
     def stop(self):
-        pid = self.root / "run/slurmctld.pid"
-        controller = int(pid.read_text()) if pid.exists() else None
-        if controller:
+        if self.controller:
             self.try_run("scontrol", "shutdown", timeout=10)
         for process in self.node_process.values():
             process.kill()
             process.wait()
-        if controller:
+        if self.controller:
             try:
-                wait_until(lambda: not is_alive(controller), "end of slurmctld", 10)
-            except TimeoutError:
-                os.kill(controller, signal.SIGKILL)
+                self.controller.wait(10)
+            except subprocess.TimeoutExpired:
+                self.controller.kill()
+                self.controller.wait()
         if self.munged:
             self.munged.kill()
             self.munged.wait()
@@ -247,6 +239,7 @@ class Cluster:
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with Cluster() as cluster:
             return subprocess.run(sys.argv[1:] or [os.environ.get("SHELL", "bash")], env=cluster.environment).returncode
