@@ -34,7 +34,7 @@ static const SoretKey top_keys[] = {
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
   {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
-  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
+  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
 
 static const SoretKey parameter_key   = {"parameter", SORET_REAL, "*", SORET_REQUIRED, SORET_ANY, 0, "a number"};
@@ -45,6 +45,7 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretKeysPrint(out, "Top level", top_keys));
   PetscCall(SoretGridReference(out));
   PetscCall(SoretModelReference(out));
+  PetscCall(SoretVelocityReference(out));
   PetscCall(SoretBoundaryReference(out));
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
@@ -167,6 +168,18 @@ static PetscErrorCode SampleTemperature(SoretCase *c, const SoretPoint *point, P
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What is wrong with something generated is wrong with the ladder of velocities. */
+static PetscErrorCode HintVelocities(SoretCase *c, const SoretNode *at)
+{
+  PetscFunctionBegin;
+  for (PetscInt l = 0; l < c->velocity.num; l++) {
+    const SoretNode *ladder = c->velocity.ladder[l].node;
+
+    if (at->line == ladder->line && at->column == ladder->column) PetscCall(SoretInputHint(c->in, "weights with <v^2> = kT/m need kT/m below max^2 and, at the coldest, not far below the distance of the velocities squared: choose `max` of 2 to 4 sqrt(kT/m)"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode SampleLaws(SoretCase *c, const SoretPoint *at, PetscBool *stop)
 {
   const SoretModel *model = &c->model;
@@ -187,6 +200,7 @@ static PetscErrorCode SampleLaws(SoretCase *c, const SoretPoint *at, PetscBool *
     if (!(value >= 0.0) || !isfinite(value)) {
       *stop = PETSC_TRUE;
       PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, (double)value, (double)point.x[0], (double)point.x[1], (double)point.x[2]));
+      PetscCall(HintVelocities(c, species->initial));
     }
   }
   for (PetscInt r = 0; r < model->network.num_reactions && !*stop; r++) {
@@ -197,6 +211,7 @@ static PetscErrorCode SampleLaws(SoretCase *c, const SoretPoint *at, PetscBool *
       if (k[d] >= 0.0 && isfinite(k[d])) continue;
       *stop = PETSC_TRUE;
       PetscCall(SoretInputError(c->in, model->network.reaction[r].node, "the %s constant of '%s' is %g at (%g, %g, %g), T = %g; it must be finite and not negative", d ? "backward" : "forward", model->network.reaction[r].equation, (double)k[d], (double)point.x[0], (double)point.x[1], (double)point.x[2], (double)point.T));
+      PetscCall(HintVelocities(c, model->network.reaction[r].node));
     }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -278,6 +293,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   const SoretNode *root;
   TopSpec          top;
   PetscReal        T;
+  PetscInt         errors;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(c, sizeof(*c)));
@@ -285,9 +301,10 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretInputCreate(name, text, length, &c->in));
   for (int k = 0; k < num_overrides; k++) PetscCall(SoretInputOverride(c->in, overrides[k]));
   root = SoretInputRoot(c->in);
+  if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
   PetscCall(SoretInputSetReduced(c->in, top.units == 1 ? PETSC_TRUE : PETSC_FALSE));
-  for (int k = 10; k < 14; k++) {
+  for (int k = 10; k < 13; k++) {
     if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
   }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
@@ -301,7 +318,10 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
   else if (top.section[2]) PetscCall(SoretFieldRead(c->in, top.section[2], "K", SORET_VAR_SPACE_TIME, &c->temperature));
   if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, top.section[2], "'temperature' must be positive, found %g", (double)T));
-  PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
+  errors = SoretInputCountErrors(c->in);
+  PetscCall(SoretVelocityGenerate(c->in, c->grid.dim, &c->velocity));
+  /* without all its species everything that names one would be a mistake */
+  if (SoretInputCountErrors(c->in) == errors) PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
   PetscCall(ReadInitial(c));
   PetscCall(SoretBoundarySpecRead(c->in, &c->grid, &c->model, &c->boundary));
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
@@ -379,6 +399,7 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   for (PetscInt s = 0; c->initial && s < c->model.num_species; s++) PetscCall(SoretFieldDestroy(&c->initial[s]));
   PetscCall(PetscFree(c->initial));
   PetscCall(SoretModelDestroy(&c->model));
+  PetscCall(SoretVelocityDestroy(&c->velocity));
   PetscCall(SoretFieldDestroy(&c->temperature));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
@@ -507,6 +528,29 @@ static PetscErrorCode ReportBoundaries(MPI_Comm comm, const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What the generator has made. Weights of states of equal speed are told once. */
+static PetscErrorCode ReportVelocities(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+{
+  const PetscReal  T = 0.5 * (problem->temperature.min + problem->temperature.max);
+  const SoretPoint point = {.T = T, .x = {c->grid.origin[0] + 0.5 * c->grid.size[0], c->grid.origin[1] + 0.5 * c->grid.size[1], c->grid.origin[2] + 0.5 * c->grid.size[2]}};
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < c->velocity.num; i++) {
+    const SoretVelocityLadder *l  = &c->velocity.ladder[i];
+    const PetscReal            vv = T * l->max * l->max / l->theta; /* kT/m */
+    PetscReal                  friction;
+    char                       name[SORET_NAME_LENGTH];
+
+    PetscCall(SoretVelocityFriction(c->in, l, &point, &friction));
+    PetscCall(SoretSay(comm, "velocity states of %s: %" PetscInt_FMT " along %c, %s, friction %g at T = %g; fast limit D = kT/(m friction) = %g, mean free path %g\n", l->name, l->count, SORET_AXIS_NAMES[l->axis], l->scheme == SORET_JUMPS ? "jumps between neighbours" : "relaxation (bgk)", (double)friction, (double)T, (double)(vv / friction), (double)(sqrt(vv) / friction)));
+    for (PetscInt k = l->count / 2; k < l->count; k++) {
+      SoretVelocityName(l, k, name);
+      PetscCall(SoretSay(comm, "  %s: velocity %g, weight %g at T = %g, %g at T = %g\n", name, (double)SoretVelocityOf(l, k), (double)SoretVelocityWeight(l, k, problem->temperature.min), (double)problem->temperature.min, (double)SoretVelocityWeight(l, k, problem->temperature.max), (double)problem->temperature.max));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Damkoehler number of a reaction: rate over diffusion, at the mean temperature and a concentration of the size of the totals. */
 static PetscErrorCode ReportStiffness(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
 {
@@ -552,6 +596,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
+  PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));

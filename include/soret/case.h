@@ -5,6 +5,7 @@
 
 #include "soret/output.h"
 #include "soret/solve.h"
+#include "soret/velocity.h"
 
 typedef struct {
   SoretInput        in;
@@ -13,6 +14,7 @@ typedef struct {
   SoretOptional     standard_concentration;
   SoretGridSpec     grid;
   SoretField        temperature;
+  SoretVelocity     velocity;        /* what it generates stands in `model` too     */
   SoretModel        model;
   SoretField       *initial;         /* [num_species]                               */
   SoretBoundarySpec boundary;

@@ -102,6 +102,12 @@ PetscErrorCode SoretInputDestroy(SoretInput *in);
    by the value of their key `name`; missing keys of maps are added. The right side is read as YAML. */
 PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment);
 
+/* Adds the entries of a list, written as YAML, to the list `key` of the root, which is made if it is not there: what is generated stands in
+   the tree as if it were written. A `key` that is no list is left alone, for its reader to report.
+
+   place - where mistakes about the entries are shown */
+PetscErrorCode SoretInputExtend(SoretInput in, const char *key, const char *yaml, const SoretNode *place);
+
 const SoretNode *SoretInputRoot(SoretInput in);
 
 /* Entry of a map, NULL if there is none or node is no map. */
