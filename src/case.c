@@ -32,7 +32,7 @@ static const SoretKey top_keys[] = {
   {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
-  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
+  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "steady states for a list of values of one number", .syntax = "section"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
@@ -50,6 +50,7 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
   PetscCall(SoretOutputReference(out));
+  PetscCall(SoretSweepReference(out));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -304,8 +305,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
   PetscCall(SoretInputSetReduced(c->in, top.units == 1 ? PETSC_TRUE : PETSC_FALSE));
-  for (int k = 10; k < 13; k++) {
-    if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
+  for (const SoretKey *key = top_keys; key->key; key++) {
+    if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
   }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
@@ -327,6 +328,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
+  PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
+  if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) PetscCall(SoretInputError(c->in, c->sweep.node, "a sweep is of steady states; for transients run the case once for each value"));
   PetscCall(DefaultFile(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
@@ -372,14 +375,17 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c)
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   char  *text;
   size_t length;
 
   PetscFunctionBegin;
-  PetscCall(SoretInputReadFile(comm, path, &text, &length));
-  PetscCall(SoretCaseParse(path, text, length, num_overrides, overrides, c));
+  if (source->text) {
+    PetscCall(PetscStrallocpy(source->text, &text));
+    length = strlen(text);
+  } else PetscCall(SoretInputReadFile(comm, source->path, &text, &length));
+  PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));

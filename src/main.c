@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "progress.h"
-#include "soret/case.h"
+#include "soret/sweep.h"
 
 static const char help_text[] =
   "soret " SORET_VERSION ": thermophoresis in reacting, diffusing systems\n"
@@ -266,16 +266,19 @@ static PetscErrorCode WarnUnusedOptions(void)
 
 static PetscErrorCode RunCase(const Arguments *a, const char *command)
 {
-  SoretCase      c;
-  Run            run = {.c = &c};
-  SoretOutcome   outcome;
-  PetscErrorCode status;
+  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
+  SoretCase             c;
+  Run                   run = {.c = &c};
+  SoretOutcome          outcome;
+  PetscErrorCode        status;
 
   PetscFunctionBegin;
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
   PetscCall(SoretCaseInsertOptions(&c));
-  status = SolveAndWrite(&run, &c, command, &outcome);
+  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &source, &c, command, &outcome);
+  else status = SolveAndWrite(&run, &c, command, &outcome);
   PetscCall(WarnUnusedOptions());
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.problem));
@@ -286,11 +289,14 @@ static PetscErrorCode RunCase(const Arguments *a, const char *command)
 
 static PetscErrorCode CheckCase(const Arguments *a)
 {
-  SoretCase c;
+  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
+  SoretCase             c;
 
   PetscFunctionBegin;
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
+  PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -579,6 +579,40 @@ PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *path, const SoretNode **found, PetscBool *ok)
+{
+  const SoretNode *node  = in->root;
+  int              depth = 0;
+  char            *word, *next;
+
+  PetscFunctionBeginUser;
+  *ok = PETSC_FALSE;
+  PetscCall(SoretInputCopyText(in, path, strlen(path), &word));
+  for (; word && node; word = next) {
+    PetscInt i;
+
+    next = strchr(word, '.');
+    if (next) *next++ = 0;
+    if (!*word || ++depth > DEEPEST_NODE) {
+      PetscCall(SoretInputError(in, at, !*word ? "a key is missing beside a '.'" : "too many keys"));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    if (node->kind == SORET_NODE_SCALAR && !SoretNodeIsNull(node)) {
+      PetscCall(SoretInputError(in, at, "'%s' is the value '%s' and has no entry '%s'", node->label, node->text, word));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    i = node->kind == SORET_NODE_LIST ? FindEntry(node, word) : FindKey(node, word);
+    if (i < 0 && node->kind == SORET_NODE_LIST) {
+      PetscCall(ReportEntry(in, at, node, word));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    node = i < 0 ? NULL : node->item[i];
+  }
+  *ok    = PETSC_TRUE;
+  *found = node;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- what is generated ---- */
 
 PetscErrorCode SoretInputExtend(SoretInput in, const char *key, const char *yaml, const SoretNode *place)

@@ -111,3 +111,16 @@ def two_state_entropy(T, D_A, D_B, kf, kr, energy, total, n=96, length=1.0):
     diffusion = weight @ (JA**2 / (D_A(points) * cA) + JB**2 / (D_B(points) * cB))
     balance = weight @ (energy * JB * (d @ (1 / T(points))) - JA * (d @ np.log(D_A(points) + 0 * points)) - JB * (d @ np.log(D_B(points))))
     return np.array([reaction, diffusion, balance])
+
+
+def polymer_soret(T, dE, Tm, r):
+    """S_T of a chain of two states F, U in fast exchange, D = d T/R: U has the energy dE above F, both are as frequent at Tm, r = R_F/R_U."""
+    p = 1 / (1 + np.exp(dE / T - dE / Tm))
+    return 1 / T - dE / T**2 * (1 - r) * p * (1 - p) / (1 - (1 - r) * p)
+
+
+def polymer_inversion(dE, Tm, r, lo, hi):
+    """Temperatures at which it changes sign."""
+    T = np.linspace(lo, hi, 2001)
+    S = polymer_soret(T, dE, Tm, r)
+    return np.array([brentq(polymer_soret, T[i], T[i + 1], args=(dE, Tm, r), xtol=1e-13, rtol=1e-15) for i in np.flatnonzero(S[:-1] * S[1:] < 0)])

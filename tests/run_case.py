@@ -11,7 +11,7 @@
     # order: error > 1.9                 observed order of a name from `let` over the runs with doubled cells
     # across: max(contrast) < 2          as `expect`, with each name from `let` an array over all variants
 
-Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, the frames, summary, series, the value of each varied key (`vary`), the helpers
+Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, the frames, summary, series, the columns sweep['parameter'] and sweep_zero, the value of each varied key (`vary`), the helpers
 below and everything in exact.py.
 """
 import argparse
@@ -101,7 +101,7 @@ def main():
                     print("ok  " if good else "FAIL", shown)
             if first is not None and result:
                 pairs = [(f.c[s], g.c[s]) for f, g in zip(result.frames, first.frames, strict=True) for s in first.c if s in g.c]
-                worst = max(np.max(np.abs(f - g)) for f, g in pairs) / max(np.max(np.abs(g)) for _, g in pairs)
+                worst = max(np.max(np.abs(f - g)) for f, g in pairs) / max(np.max(np.abs(g)) for _, g in pairs) if pairs else 0.0
                 print("ok  " if worst <= same else "FAIL", f"same fields as the first run   [{worst:.3g}]")
                 failures += not worst <= same
             first = first or result
