@@ -550,7 +550,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretSystemCreate(op, sums, c, PETSC_TRUE, &sys));
   PetscCall(VecDuplicate(c, &c_0));
   PetscCall(VecCopy(c, c_0));
-  PetscCall(LiftGuess(op, c));
+  if (!spec->warm) PetscCall(LiftGuess(op, c));
   PetscCall(ChooseFAS(op, &use_fas));
   if (use_fas) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
   if (!solved) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));

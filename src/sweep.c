@@ -198,10 +198,11 @@ static PetscErrorCode Solve(SoretSweep *sweep, Instance *instance, PetscBool *wa
   PetscCall(VecCopy(instance->problem.c, initial));
   PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
   if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
+  c->solve.warm = *warm;
   PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, instance->problem.c, outcome));
   if (*warm && !outcome->converged) {
-    first = *outcome;
-    *warm = PETSC_FALSE;
+    first         = *outcome;
+    c->solve.warm = *warm = PETSC_FALSE;
     PetscCall(Cold(instance, initial, instance->problem.c));
     PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, instance->problem.c, outcome));
     outcome->newton_iterations += first.newton_iterations;
