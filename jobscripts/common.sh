@@ -33,6 +33,19 @@ test_needs=(
   "python3-paraview|Python with paraview|find_python paraview.simple"
   "xvfb|Xvfb|command -v Xvfb"
   "xauth|xauth|command -v xauth"
+  "shellcheck|shellcheck|shellcheck --version"
+  "munge|munge|has_daemon munged"
+  "slurmctld|the controller of Slurm|has_daemon slurmctld"
+  "slurmd|the node daemon of Slurm|has_daemon slurmd"
+  "slurm-client|the commands of Slurm|command -v sbatch"
+  "slurm-wlm-basic-plugins|the plugins of Slurm|command -v sbatch"
+  "python3-sphinx|Python with sphinx|find_python sphinx"
+  "python3-myst-parser|Python with myst_parser|find_python myst_parser"
+  "python3-xarray|Python with xarray|find_python xarray"
+  "octave|Octave|command -v octave-cli"
+  "ffmpeg|ffmpeg|command -v ffmpeg"
+  "groff-base|groff|command -v groff"
+  "tcl|Tcl|command -v tclsh"
 )
 
 say() { printf '%s\n' "$*"; }
@@ -73,6 +86,12 @@ has_header() # FILE...
   local file
   for file in "$@"; do echo "#include <$file>" | cc -E -x c - >/dev/null 2>&1 && return 0; done
   return 1
+}
+
+# Is this program where daemons lie?
+has_daemon() # NAME
+{
+  PATH=$PATH:/usr/sbin:/sbin command -v "$1"
 }
 
 # Those of the needs that dpkg does not know as installed; prints the packages.

@@ -283,7 +283,6 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
   const SoretGrid *grid = boundary->grid;
   const PetscInt   ns   = boundary->spec->num_species;
   char             trouble[512] = "";
-  PetscMPIInt      rank, bad, first;
 
   PetscFunctionBegin;
   for (int face = 0; face < 2 * grid->dim; face++) {
@@ -308,9 +307,6 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
       }
     }
   }
-  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
-  bad = *trouble ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, grid->comm));
-  if (first == rank) (void)fputs(trouble, stderr);
-  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : SORET_ERR_INPUT);
+  PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }

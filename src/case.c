@@ -3,7 +3,10 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "samples.h"
 
 /* ---- the top level ---- */
 
@@ -61,6 +64,14 @@ enum {
   MOST_PARAMETERS = 10000    /* they are looked up one by one                          */
 };
 
+/* Before all other values, which need to know; a wrong one is reported with the other keys. */
+static PetscErrorCode ReadUnits(SoretInput in, const SoretNode *node)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretInputSetReduced(in, node && !strcmp(node->text, "reduced") ? PETSC_TRUE : PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
 {
   PetscFunctionBegin;
@@ -98,19 +109,12 @@ static PetscErrorCode DefineLengths(SoretInput in, const SoretGridSpec *grid)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscBool IsFormula(SoretField field)
-{
-  const SoretNode *node = SoretFieldNode(field);
-
-  return field && (!node || node->kind == SORET_NODE_SCALAR) ? PETSC_TRUE : PETSC_FALSE;
-}
-
 /* A field that is one number can be judged without the grid. */
 static PetscBool IsNumber(SoretField field, PetscReal *value)
 {
   static const SoretPoint origin = {.T = 1.0};
 
-  if (!IsFormula(field) || SoretFieldUses(field)) return PETSC_FALSE;
+  if (!field || SoretFieldUses(field)) return PETSC_FALSE;
   *value = SoretFieldEvaluate(field, &origin);
   return PETSC_TRUE;
 }
@@ -126,128 +130,6 @@ static PetscErrorCode ReadInitial(SoretCase *c)
     if (!c->model.species[s].initial) PetscCall(SoretFieldCreateConstant(0.0, &c->initial[s]));
     else PetscCall(SoretFieldRead(c->in, c->model.species[s].initial, "mol/m^3", SORET_VAR_SPACE | SORET_VAR_TEMPERATURE, &c->initial[s]));
     if (IsNumber(c->initial[s], &value) && value < 0.0) PetscCall(SoretInputError(c->in, c->model.species[s].initial, "'initial' must be at least 0, found %g", (double)value));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Corners, faces and middle of the box (and more), where formulas are tried before the run: most mistakes of sign show there. */
-enum { SAMPLES = 9 };
-
-static PetscReal SampleCoordinate(const SoretGridSpec *grid, int axis, PetscInt i)
-{
-  const PetscReal h = 0.5 / (PetscReal)grid->n[axis]; /* centres of the outermost cells */
-
-  return axis < grid->dim ? grid->origin[axis] + grid->size[axis] * (h + (1.0 - 2.0 * h) * (PetscReal)i / (SAMPLES - 1)) : 0.0;
-}
-
-typedef PetscErrorCode (*SampleVisitor)(SoretCase *c, const SoretPoint *point, PetscBool *stop);
-
-static PetscErrorCode VisitSamples(SoretCase *c, SampleVisitor visit)
-{
-  const PetscInt num[3] = {SAMPLES, c->grid.dim > 1 ? SAMPLES : 1, c->grid.dim > 2 ? SAMPLES : 1};
-  PetscBool      stop   = PETSC_FALSE;
-
-  PetscFunctionBegin;
-  for (PetscInt p = 0; p < num[0] * num[1] * num[2] && !stop; p++) {
-    const PetscInt ijk[3] = {p % num[0], p / num[0] % num[1], p / num[0] / num[1]};
-    SoretPoint     point  = {.t = 0.0, .T = 1.0};
-
-    for (int axis = 0; axis < 3; axis++) point.x[axis] = SampleCoordinate(&c->grid, axis, ijk[axis]);
-    PetscCall(visit(c, &point, &stop));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode SampleTemperature(SoretCase *c, const SoretPoint *point, PetscBool *stop)
-{
-  const PetscReal T = SoretFieldEvaluate(c->temperature, point);
-
-  PetscFunctionBegin;
-  if (T > 0.0 && isfinite(T)) PetscFunctionReturn(PETSC_SUCCESS);
-  *stop = PETSC_TRUE;
-  PetscCall(SoretInputError(c->in, SoretFieldNode(c->temperature), "the temperature is %g at (%g, %g, %g); it must be positive everywhere", (double)(isnan(T) ? NAN : T) /* without its sign */, (double)point->x[0], (double)point->x[1], (double)point->x[2]));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* What is wrong with something generated is wrong with the ladder of velocities. */
-static PetscErrorCode HintVelocities(SoretCase *c, const SoretNode *at)
-{
-  PetscFunctionBegin;
-  for (PetscInt l = 0; l < c->velocity.num; l++) {
-    const SoretNode *ladder = c->velocity.ladder[l].node;
-
-    if (at->line == ladder->line && at->column == ladder->column) PetscCall(SoretInputHint(c->in, "weights with <v^2> = kT/m need kT/m below max^2 and, at the coldest, not far below the distance of the velocities squared: choose `max` of 2 to 4 sqrt(kT/m)"));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode SampleLaws(SoretCase *c, const SoretPoint *at, PetscBool *stop)
-{
-  const SoretModel *model = &c->model;
-  SoretPoint        point = *at;
-
-  PetscFunctionBegin;
-  point.T = SoretFieldEvaluate(c->temperature, at);
-  for (PetscInt s = 0; s < model->num_species; s++) {
-    const SoretSpecies *species = &model->species[s];
-    PetscReal           value   = species->diffuses ? SoretLawEvaluate(species->diffusivity, &point) : 1.0;
-
-    if (!(value > 0.0) || !isfinite(value)) {
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, SoretLawNode(species->diffusivity), "the diffusivity of '%s' is %g at (%g, %g, %g), T = %g; it must be positive everywhere, or the number 0", species->name, (double)value, (double)point.x[0], (double)point.x[1], (double)point.x[2], (double)point.T));
-    }
-    if (!IsFormula(c->initial[s])) continue;
-    value = SoretFieldEvaluate(c->initial[s], &point);
-    if (!(value >= 0.0) || !isfinite(value)) {
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, (double)value, (double)point.x[0], (double)point.x[1], (double)point.x[2]));
-      PetscCall(HintVelocities(c, species->initial));
-    }
-  }
-  for (PetscInt r = 0; r < model->network.num_reactions && !*stop; r++) {
-    PetscReal k[2];
-
-    SoretNetworkConstants(&model->network, r, &point, &k[0], &k[1]);
-    for (int d = 0; d < 2; d++) {
-      if (k[d] >= 0.0 && isfinite(k[d])) continue;
-      *stop = PETSC_TRUE;
-      PetscCall(SoretInputError(c->in, model->network.reaction[r].node, "the %s constant of '%s' is %g at (%g, %g, %g), T = %g; it must be finite and not negative", d ? "backward" : "forward", model->network.reaction[r].equation, (double)k[d], (double)point.x[0], (double)point.x[1], (double)point.x[2], (double)point.T));
-      PetscCall(HintVelocities(c, model->network.reaction[r].node));
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Temperature must be the same at both ends of a periodic axis. */
-static PetscErrorCode SamplePeriodic(SoretCase *c, const SoretPoint *point, PetscBool *stop)
-{
-  PetscFunctionBegin;
-  for (int axis = 0; axis < c->grid.dim && !*stop; axis++) {
-    SoretPoint lo = *point, hi = *point;
-    PetscReal  a, b;
-
-    if (!c->grid.periodic[axis]) continue;
-    lo.x[axis] = c->grid.origin[axis];
-    hi.x[axis] = c->grid.origin[axis] + c->grid.size[axis];
-    a          = SoretFieldEvaluate(c->temperature, &lo);
-    b          = SoretFieldEvaluate(c->temperature, &hi);
-    if (PetscAbsReal(a - b) <= 1.0e-9 * PetscAbsReal(a)) continue;
-    *stop = PETSC_TRUE;
-    PetscCall(SoretInputError(c->in, SoretFieldNode(c->temperature), "the temperature must be periodic along %c: it is %g at %c = %g and %g at %c = %g", SORET_AXIS_NAMES[axis], (double)a, SORET_AXIS_NAMES[axis], (double)lo.x[axis], (double)b, SORET_AXIS_NAMES[axis], (double)hi.x[axis]));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode CheckFormulas(SoretCase *c)
-{
-  const PetscInt errors = SoretInputCountErrors(c->in);
-
-  PetscFunctionBegin;
-  if (errors || !IsFormula(c->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(VisitSamples(c, SampleTemperature));
-  if (SoretInputCountErrors(c->in) == errors) {
-    PetscCall(VisitSamples(c, SamplePeriodic));
-    PetscCall(VisitSamples(c, SampleLaws));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -281,11 +163,17 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Where a file of frames would be more than anybody wants, a slip of the unit is likely. */
+/* Frames that no run would come to; and more of them than anybody wants, where a slip of the unit is likely. */
 static PetscErrorCode CheckFrames(const SoretCase *c)
 {
+  const SoretNode  *node  = SoretNodeFind(SoretInputRoot(c->in), "output");
+  const SoretReals *times = &c->output.times;
+
   PetscFunctionBegin;
-  if (c->solve.mode == SORET_TRANSIENT && c->output.every.given && c->solve.end.value / c->output.every.value > MOST_FRAMES) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "every"), "a frame every %g until %g makes %.3g frames, more than %d", (double)c->output.every.value, (double)c->solve.end.value, (double)(c->solve.end.value / c->output.every.value), MOST_FRAMES));
+  if (c->solve.mode == SORET_STEADY && c->output.every.given) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "every"), "'every' belongs to `mode: transient`"));
+  if (c->solve.mode == SORET_STEADY && times->n) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "'times' belong to `mode: transient`"));
+  if (c->solve.mode == SORET_TRANSIENT && times->n && c->solve.end.given && times->value[times->n - 1] > c->solve.end.value) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "the run ends at %g, before the last of the times, %g", (double)c->solve.end.value, (double)times->value[times->n - 1]));
+  if (c->solve.mode == SORET_TRANSIENT && c->output.every.given && c->solve.end.value / c->output.every.value > MOST_FRAMES) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "every"), "a frame every %g until %g makes %.3g frames, more than %d", (double)c->output.every.value, (double)c->solve.end.value, (double)(c->solve.end.value / c->output.every.value), MOST_FRAMES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -302,9 +190,10 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretInputCreate(name, text, length, &c->in));
   for (int k = 0; k < num_overrides; k++) PetscCall(SoretInputOverride(c->in, overrides[k]));
   root = SoretInputRoot(c->in);
+  PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
+  PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
   if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  PetscCall(SoretInputSetReduced(c->in, top.units == 1 ? PETSC_TRUE : PETSC_FALSE));
   for (const SoretKey *key = top_keys; key->key; key++) {
     if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
   }
@@ -313,7 +202,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   c->petsc                  = top.section[9] && !SoretNodeIsNull(top.section[9]) ? top.section[9] : NULL;
   if (c->petsc && c->petsc->kind != SORET_NODE_MAP) PetscCall(SoretInputError(c->in, c->petsc, "'petsc' must be a map of option to value, as in {ksp_type: gmres}"));
   else PetscCall(CheckOptions(c->in, c->petsc));
-  PetscCall(ReadParameters(c->in, top.section[0]));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(DefineLengths(c->in, &c->grid));
   if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
@@ -334,7 +222,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
-  PetscCall(CheckFormulas(c));
+  PetscCall(SoretCaseTryFormulas(c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -375,6 +263,31 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscBool IsSameFile(const char *a, const char *b)
+{
+  struct stat A, B;
+
+  return !stat(a, &A) && !stat(b, &B) && A.st_dev == B.st_dev && A.st_ino == B.st_ino ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Even who may overwrite results does not mean what a case is made of. */
+static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
+{
+  const SoretNode *node = SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "file");
+  PetscMPIInt      rank;
+  int              same = 0;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  if (rank == 0) {
+    same = IsSameFile(c->output.file, c->path) || (SoretFieldPath(c->temperature) && IsSameFile(c->output.file, SoretFieldPath(c->temperature)));
+    for (PetscInt s = 0; s < c->model.num_species; s++) same = same || (SoretFieldPath(c->initial[s]) && IsSameFile(c->output.file, SoretFieldPath(c->initial[s])));
+  }
+  PetscCallMPI(MPI_Bcast(&same, 1, MPI_INT, 0, comm));
+  if (same) PetscCall(SoretInputError(c->in, node ? node : SoretInputRoot(c->in), "the result file '%s' is a file that this case is read from", c->output.file));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   char  *text;
@@ -390,6 +303,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     for (PetscInt s = 0; s < c->model.num_species; s++) PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->initial[s]));
+    PetscCall(CheckOutputIsNoInput(comm, c));
     PetscCall(CheckSize(comm, c));
   }
   PetscCall(SoretInputCheck(c->in, comm));
@@ -439,7 +353,6 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
   const PetscInt   ns   = c->model.num_species;
   PetscReal       *x, *field;
   char             trouble[256] = "";
-  PetscMPIInt      rank, bad, first;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(grid->num_cells, &field));
@@ -450,16 +363,13 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
     for (PetscInt p = 0; p < grid->num_cells; p++) {
       x[p * ns + s] = field[p];
       if (*trouble || (field[p] >= 0.0 && isfinite(field[p]))) continue;
-      (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in a cell; it must be finite and not negative\n", c->model.species[s].name, (double)field[p]);
+      (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)field[p], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
     }
   }
   PetscCall(VecRestoreArray(problem->c, &x));
   PetscCall(PetscFree(field));
-  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
-  bad = *trouble ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, grid->comm));
-  if (first == rank) (void)fputs(trouble, stderr);
-  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : SORET_ERR_INPUT);
+  PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem)
@@ -610,6 +520,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, varies);
   PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)((frame * (PetscReal)(c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1) + 8.0 * cells) / 1048576.0), c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1, c->solve.mode == SORET_TRANSIENT ? "s" : ""));
   PetscCall(PetscFree(times));

@@ -3,17 +3,18 @@
 
 #include <math.h>
 
-PetscBool SoretEntropyIsDefined(const SoretModel *model, const char **why)
+PetscBool SoretEntropyIsDefined(const SoretModel *model, size_t size, char why[])
 {
   for (PetscInt r = 0; r < model->network.num_reactions; r++) {
-    *why = "a reaction is irreversible";
-    if (model->network.reaction[r].kind == SORET_BACKWARD_NONE && !SoretNetworkIsOff(&model->network, r)) return PETSC_FALSE;
+    if (model->network.reaction[r].kind != SORET_BACKWARD_NONE || SoretNetworkIsOff(&model->network, r)) continue;
+    (void)snprintf(why, size, "'%s' has no backward reaction", model->network.reaction[r].equation);
+    return PETSC_FALSE;
   }
   for (PetscInt s = 0; s < model->num_species; s++) {
-    *why = "a species is ballistic";
-    if (!model->species[s].diffuses && !SoretModelIsImmobile(model, s)) return PETSC_FALSE;
+    if (model->species[s].diffuses || SoretModelIsImmobile(model, s)) continue;
+    (void)snprintf(why, size, "'%s' is ballistic", model->species[s].name);
+    return PETSC_FALSE;
   }
-  *why = "";
   return PETSC_TRUE;
 }
 
@@ -118,8 +119,7 @@ static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *con
 
 PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec c, SoretState *state)
 {
-  const char    *why;
-  StateContext   context = {state, SoretEntropyIsDefined(op->model, &why)};
+  StateContext   context = {state, SoretEntropyIsDefined(op->model, 0, NULL)};
   const MPI_Comm comm    = op->grid->comm;
 
   PetscFunctionBegin;
@@ -205,8 +205,7 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
 
 PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, Vec c, PetscReal out[])
 {
-  const char  *why;
-  FieldContext field = {SoretEntropyIsDefined(op->model, &why), out};
+  FieldContext field = {SoretEntropyIsDefined(op->model, 0, NULL), out};
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorForEachRow(op, c, EntropyRow, &field));

@@ -85,6 +85,11 @@ const SoretNode *SoretFieldNode(SoretField field)
   return field ? field->node : NULL;
 }
 
+const char *SoretFieldPath(SoretField field)
+{
+  return field ? field->path : NULL;
+}
+
 unsigned SoretFieldUses(SoretField field)
 {
   if (!field) return 0;

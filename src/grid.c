@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "soret/record.h"
+
 /* ---- the section `domain` ---- */
 
 enum { MOST_GRADED = 10000000 }; /* cells of an axis whose edges are computed before the size of the problem is judged */
@@ -515,6 +517,7 @@ void SoretHaloSendStart(const SoretHalo *halo, int axis, int side, PetscInt star
 PetscErrorCode SoretHaloBegin(SoretHalo *halo)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_HALO);
   halo->num_requests = 0;
   for (int axis = 0; axis < halo->grid->dim; axis++) {
     for (int side = 0; side < 2; side++) {
@@ -527,13 +530,16 @@ PetscErrorCode SoretHaloBegin(SoretHalo *halo)
       PetscCallMPI(MPI_Isend(halo->send[axis][side], n, MPIU_REAL, halo->neighbor[axis][side], 2 * axis + (1 - side), halo->grid->comm, &halo->request[halo->num_requests++]));
     }
   }
+  SoretRecordEnd(SORET_PHASE_HALO);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretHaloEnd(SoretHalo *halo)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_HALO);
   PetscCallMPI(MPI_Waitall(halo->num_requests, halo->request, MPI_STATUSES_IGNORE));
+  SoretRecordEnd(SORET_PHASE_HALO);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

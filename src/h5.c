@@ -17,6 +17,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "soret/record.h"
+
 #ifndef H5_HAVE_PARALLEL
   #error "soret needs an HDF5 built with MPI (Debian: libhdf5-openmpi-dev)"
 #endif
@@ -27,10 +29,12 @@
 enum {
   MAX_RANK    = 8,    /* of datasets of others that we read; ours have up to 5 axes */
   APPEND_ROWS = 1024, /* chunk of an extendible dataset                             */
-  TEXT        = 512   /* of a message                                               */
+  TEXT        = 512,  /* of a message                                               */
+  MAX_HINTS   = 64    /* for MPI-IO                                                 */
 };
 
 #define CHUNK_BYTES (1024.0 * 1024.0)
+#define SMALL_CHUNK (64.0 * 1024.0)
 #define SLICE_BYTES (512.0 * 1024.0 * 1024.0) /* per rank and call: MPI-IO is not trusted with 2 GiB */
 #define SPARE_BYTES (512 * 1024)              /* disk space kept ahead of the end of the file           */
 #define SMALL_BYTES (2 * 1024)                /* what a group or an attribute takes, more or less       */
@@ -189,12 +193,41 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
   return *reason ? PETSC_FALSE : PETSC_TRUE;
 }
 
+static struct {
+  char name[MPI_MAX_INFO_KEY + 1], value[MPI_MAX_INFO_VAL + 1];
+} hints[MAX_HINTS];
+static int num_hints;
+
+PetscErrorCode SoretH5SetHint(const char *name, const char *value)
+{
+  int i = 0;
+
+  PetscFunctionBegin;
+  while (i < num_hints && strcmp(hints[i].name, name)) i++;
+  PetscCheck(i < MAX_HINTS, PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "more than %d hints for MPI-IO", MAX_HINTS);
+  PetscCall(PetscStrncpy(hints[i].name, name, sizeof(hints[i].name)));
+  PetscCall(PetscStrncpy(hints[i].value, value, sizeof(hints[i].value)));
+  num_hints = PetscMax(num_hints, i + 1);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The driver of MPI-IO, with the hints; it keeps a copy of them. */
+static void UseMPIIO(hid_t access, MPI_Comm comm)
+{
+  MPI_Info info = MPI_INFO_NULL;
+
+  if (num_hints) MPI_Info_create(&info);
+  for (int i = 0; i < num_hints; i++) MPI_Info_set(info, hints[i].name, hints[i].value);
+  H5Pset_fapl_mpio(access, comm, info);
+  if (num_hints) MPI_Info_free(&info);
+}
+
 /* The format of HDF5 1.8 and no older: its object headers carry checksums and hold attributes beyond 64 kB (the case text). */
 static hid_t FileAccess(MPI_Comm comm, SoretH5Mode mode)
 {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
 
-  H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL);
+  UseMPIIO(access, comm);
   H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
   SoretH5NoLocks(access);
   H5Pset_fclose_degree(access, H5F_CLOSE_STRONG); /* what a failed write left open goes with the file */
@@ -591,42 +624,69 @@ static Box MakeBox(int rank, const PetscInt start[], const PetscInt count[])
   return box;
 }
 
-/* Halves the longest side, the slowest first among equals so that rows stay whole, until a chunk fits. */
-static void ChooseChunk(int rank, const hsize_t size[], size_t entry, hsize_t chunk[])
+static double ChunkBytes(int rank, const hsize_t chunk[], size_t entry)
 {
-  double bytes;
+  double bytes = (double)entry;
 
-  for (int a = 0; a < rank; a++) chunk[a] = size[a] > 0 ? size[a] : 1;
-  do {
+  for (int a = 0; a < rank; a++) bytes *= (double)chunk[a];
+  return bytes;
+}
+
+/* The next larger number of parts into which a side is cut: an exact divisor if one is near. */
+static hsize_t MoreParts(hsize_t side, hsize_t parts)
+{
+  for (hsize_t k = parts + 1; k <= 2 * parts; k++)
+    if (side % k == 0) return k;
+  return parts + 1;
+}
+
+/* The box of a rank, with its longest side in ever more parts, the slowest first among equals so that rows stay whole, until it fits. Small boxes
+   are put together along the fastest axis that has room: thousands of tiny chunks would cost more than sharing them does. In the end the extent
+   is cut evenly, for chunks are stored whole.
+
+   box - [rank] largest extent of a box of a rank */
+static void ChooseChunk(int rank, const hsize_t size[], const hsize_t box[], size_t entry, hsize_t chunk[])
+{
+  hsize_t parts[MAX_RANK];
+
+  for (int a = 0; a < rank; a++) {
+    parts[a] = 1;
+    chunk[a] = box[a] > 0 ? box[a] : 1;
+  }
+  while (ChunkBytes(rank, chunk, entry) > CHUNK_BYTES) {
     int longest = 0;
 
-    bytes = (double)entry;
-    for (int a = 0; a < rank; a++) {
-      bytes *= (double)chunk[a];
+    for (int a = 0; a < rank; a++)
       if (chunk[a] > chunk[longest]) longest = a;
-    }
-    if (bytes > CHUNK_BYTES) chunk[longest] = (chunk[longest] + 1) / 2;
-  } while (bytes > CHUNK_BYTES);
+    parts[longest] = MoreParts(box[longest], parts[longest]);
+    chunk[longest] = (box[longest] + parts[longest] - 1) / parts[longest];
+  }
+  for (int a = rank - 1; a >= 0 && ChunkBytes(rank, chunk, entry) < SMALL_CHUNK;) {
+    if (chunk[a] < size[a]) chunk[a] = 2 * chunk[a] < size[a] ? 2 * chunk[a] : size[a];
+    else a--;
+  }
+  for (int a = 0; a < rank; a++) {
+    const hsize_t number = (size[a] + chunk[a] - 1) / chunk[a];
+
+    if (number) chunk[a] = (size[a] + number - 1) / number;
+  }
 }
 
 /* Most that a dataset takes on disk: all its chunks, whole and not compressed, and their index. */
-static hsize_t BytesOnDisk(int rank, const hsize_t size[], size_t entry)
+static hsize_t BytesOnDisk(int rank, const hsize_t size[], const hsize_t chunk[], size_t entry)
 {
-  hsize_t chunk[MAX_RANK], bytes = entry;
+  hsize_t bytes = entry;
 
-  ChooseChunk(rank, size, entry, chunk);
   for (int a = 0; a < rank; a++) bytes *= (size[a] + chunk[a] - 1) / chunk[a] * chunk[a];
   return bytes + bytes / 1024 + 2 * SMALL_BYTES;
 }
 
-static hid_t CreateDataset(SoretH5 h5, const char *path, int rank, const hsize_t size[], const SoretH5Storage *storage)
+static hid_t CreateDataset(SoretH5 h5, const char *path, int rank, const hsize_t size[], const hsize_t chunk[], const SoretH5Storage *storage)
 {
   const PetscBool single = storage && storage->single ? PETSC_TRUE : PETSC_FALSE;
   const hid_t     create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(rank, size, NULL);
-  hsize_t         chunk[MAX_RANK];
   hid_t           dataset;
 
-  ChooseChunk(rank, size, single ? 4 : 8, chunk);
   H5Pset_chunk(create, rank, chunk);
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER); /* all entries are written, once */
   if (storage && storage->compression > 0) {
@@ -637,6 +697,18 @@ static hid_t CreateDataset(SoretH5 h5, const char *path, int rank, const hsize_t
   H5Sclose(space);
   H5Pclose(create);
   return dataset;
+}
+
+/* The largest box of a rank, the same on all of them. */
+static PetscErrorCode LargestBox(SoretH5 h5, const Box *box, hsize_t largest[])
+{
+  PetscInt64 count[MAX_RANK];
+
+  PetscFunctionBegin;
+  for (int a = 0; a < box->rank; a++) count[a] = (PetscInt64)box->count[a];
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, count, box->rank, MPI_INT64_T, MPI_MAX, h5->comm));
+  for (int a = 0; a < box->rank; a++) largest[a] = (hsize_t)count[a];
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Number of calls for which no rank passes more than SLICE_BYTES; the same on all ranks. */
@@ -687,6 +759,7 @@ static PetscBool WriteSlice(SoretH5 h5, hid_t dataset, PetscBool single, hid_t m
   if (single) error = H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory_space, file_space, h5->transfer, converted ? converted : &nothing);
   else error = H5Dwrite(dataset, H5T_NATIVE_DOUBLE, memory_space, file_space, h5->transfer, n > 0 ? (const void *)data : (const void *)&nothing);
   if (!converted) error = -1;
+  SoretRecordCountBytes((PetscReal)n * (single ? 4.0 : 8.0));
   if (converted != &nothing) free(converted);
   return error < 0 ? PETSC_FALSE : PETSC_TRUE;
 }
@@ -715,7 +788,8 @@ PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const Pet
 {
   const Box box     = MakeBox(rank, start, count);
   hid_t     dataset = -1;
-  hsize_t   extent[MAX_RANK];
+  hsize_t   extent[MAX_RANK], largest[MAX_RANK], chunk[MAX_RANK];
+  size_t    entry = storage && storage->single ? 4 : 8;
   PetscBool ok;
 
   PetscFunctionBegin;
@@ -725,9 +799,11 @@ PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const Pet
     PetscCheck(start[a] >= 0 && count[a] >= 0 && start[a] + count[a] <= size[a], PETSC_COMM_SELF, PETSC_ERR_ARG_OUTOFRANGE, "box beyond axis %d of %s", a, path);
   }
   SoretH5Listen(h5->path);
-  PetscCall(ReserveFor(h5, BytesOnDisk(rank, extent, storage && storage->single ? 4 : 8), "write", path));
+  PetscCall(LargestBox(h5, &box, largest));
+  ChooseChunk(rank, extent, largest, entry, chunk);
+  PetscCall(ReserveFor(h5, BytesOnDisk(rank, extent, chunk, entry), "write", path));
   if (Exists(h5, path)) SoretH5Because("it exists already");
-  else if (MakeGroups(h5, path, PETSC_FALSE)) dataset = CreateDataset(h5, path, rank, extent, storage);
+  else if (MakeGroups(h5, path, PETSC_FALSE)) dataset = CreateDataset(h5, path, rank, extent, chunk, storage);
   PetscCall(Agree(h5, dataset >= 0 ? PETSC_TRUE : PETSC_FALSE, "write", path));
   PetscCall(WriteSlices(h5, dataset, &box, storage ? storage->single : PETSC_FALSE, data, &ok));
   if (H5Dclose(dataset) < 0) ok = PETSC_FALSE;

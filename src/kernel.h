@@ -10,6 +10,28 @@
 #include <math.h>
 #include <petscsys.h>
 
+/* Calls for the number of species as a constant where it is small: the compiler unrolls the loops over species. */
+#define BY_SPECIES(function, ns, ...) \
+  do { \
+    switch (ns) { \
+    case 1: \
+      function(1, __VA_ARGS__); \
+      break; \
+    case 2: \
+      function(2, __VA_ARGS__); \
+      break; \
+    case 3: \
+      function(3, __VA_ARGS__); \
+      break; \
+    case 4: \
+      function(4, __VA_ARGS__); \
+      break; \
+    default: \
+      function(ns, __VA_ARGS__); \
+    } \
+  } while (0)
+#define INLINED static inline __attribute__((always_inline))
+
 /* The face flux, the only one: from lo to hi, with u = b c and conductance g (area times a over distance). */
 static inline PetscReal SoretFaceFlux(PetscReal g, PetscReal u_lo, PetscReal u_hi)
 {
@@ -38,7 +60,7 @@ static inline void SoretKernelScaleRow(PetscInt m, const PetscReal *restrict b, 
   for (PetscInt q = 0; q < m; q++) u[q] = b[q] * c[q];
 }
 
-/* Adds the net outflow through the faces of the cells of a row where conductances are products of one factor per axis (constant a).
+/* Net outflow through the faces of the cells of a row where conductances are products of one factor per axis (constant a).
 
    m            - entries of the row
    ns           - species
@@ -48,8 +70,8 @@ static inline void SoretKernelScaleRow(PetscInt m, const PetscReal *restrict b, 
    g[4]         - conductance per dx and a of the faces y-, y+, z-, z+ of the row; 0 where closed or beyond the dimension
    u            - row, with one cell more on both sides
    uy0 ... uz1  - neighbouring rows
-   f            - added to */
-static inline void SoretKernelAddUniformRow(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], const PetscReal *u, const PetscReal *uy0, const PetscReal *uy1, const PetscReal *uz0, const PetscReal *uz1, PetscReal *restrict f)
+   f            - written */
+static inline void SoretKernelUniformRow(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], const PetscReal *u, const PetscReal *uy0, const PetscReal *uy1, const PetscReal *uz0, const PetscReal *uz1, PetscReal *restrict f)
 {
   const PetscReal g0 = g[0], g1 = g[1], g2 = g[2], g3 = g[3];
 
@@ -57,23 +79,23 @@ static inline void SoretKernelAddUniformRow(PetscInt m, PetscInt ns, PetscReal a
     const PetscReal along  = SoretFaceFlux(gx[q + ns], u[q], u[q + ns]) - SoretFaceFlux(gx[q], u[q - ns], u[q]);
     const PetscReal across = SoretFaceFlux(g1, u[q], uy1[q]) - SoretFaceFlux(g0, uy0[q], u[q]) + SoretFaceFlux(g3, u[q], uz1[q]) - SoretFaceFlux(g2, uz0[q], u[q]);
 
-    f[q] += area * along + dx[q] * across;
+    f[q] = area * along + dx[q] * across;
   }
 }
 
-/* Adds the derivative of the same by the own u. */
-static inline void SoretKernelAddUniformDiagonal(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], PetscReal *restrict diagonal)
+/* The derivative of the same by the own u. */
+static inline void SoretKernelUniformDiagonal(PetscInt m, PetscInt ns, PetscReal area, const PetscReal *restrict gx, const PetscReal *restrict dx, const PetscReal g[4], PetscReal *restrict diagonal)
 {
   const PetscReal across = g[0] + g[1] + g[2] + g[3];
 
-  for (PetscInt q = 0; q < m; q++) diagonal[q] += area * (gx[q] + gx[q + ns]) + dx[q] * across;
+  for (PetscInt q = 0; q < m; q++) diagonal[q] = area * (gx[q] + gx[q + ns]) + dx[q] * across;
 }
 
 /* Adds the net outflow through two opposite faces of each cell, with conductances stored face by face.
 
-   step_lo, step_hi - u[q] and its neighbours: lo[q] and hi[q] are rows of their own
-   g_lo, g_hi       - [m] conductances of the lower and upper faces
-   w_lo, w_hi       - [m] velocity over b times area, or NULL without velocity */
+   g_lo, g_hi - [m] conductances of the lower and upper faces
+   w_lo, w_hi - [m] velocity over b times area, or NULL without velocity
+   u_lo, u, u_hi - rows of the cells and their neighbours */
 static inline void SoretKernelAddFaceRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict f)
 {
   for (PetscInt q = 0; q < m; q++) f[q] += SoretFaceFlux(g_hi[q], u[q], u_hi[q]) - SoretFaceFlux(g_lo[q], u_lo[q], u[q]);
@@ -87,6 +109,27 @@ static inline void SoretKernelAddFaceDiagonal(PetscInt m, const PetscReal *restr
   for (PetscInt q = 0; q < m; q++) diagonal[q] += g_hi[q] + g_lo[q];
   if (!w_lo) return;
   for (PetscInt q = 0; q < m; q++) diagonal[q] += 0.5 * (w_hi[q] - w_lo[q]);
+}
+
+/* What the fluxes through two opposite faces of each cell amount to: net gets the outflow, gross the sum of absolute fluxes, scale the sum of
+   the fluxes to and fro, of which each flux is the difference; all added to. Arguments as above. */
+static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict net, PetscReal *restrict gross, PetscReal *restrict scale)
+{
+  for (PetscInt q = 0; q < m; q++) {
+    const PetscReal lo = SoretFaceFlux(g_lo[q], u_lo[q], u[q]), hi = SoretFaceFlux(g_hi[q], u[q], u_hi[q]);
+
+    net[q] += hi - lo;
+    gross[q] += fabs(lo) + fabs(hi);
+    scale[q] += g_lo[q] * fabs(u_lo[q] + u[q]) + g_hi[q] * fabs(u[q] + u_hi[q]);
+  }
+  if (!w_lo) return;
+  for (PetscInt q = 0; q < m; q++) {
+    const PetscReal lo = SoretFaceFlux(g_lo[q], u_lo[q], u[q]), hi = SoretFaceFlux(g_hi[q], u[q], u_hi[q]);
+    const PetscReal with_lo = 0.5 * w_lo[q] * (u_lo[q] + u[q]), with_hi = 0.5 * w_hi[q] * (u[q] + u_hi[q]);
+
+    net[q] += with_hi - with_lo;
+    gross[q] += fabs(lo + with_lo) - fabs(lo) + fabs(hi + with_hi) - fabs(hi);
+  }
 }
 
 /* Weights of the value at a face for ballistic transport: far upwind, upwind, downwind cell. Linear with the slope between the

@@ -243,24 +243,27 @@ static PetscErrorCode ReadInt(SoretInput in, const SoretNode *node, const SoretK
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadBool(SoretInput in, const SoretNode *node, const SoretKey *key, PetscBool *dest, PetscBool *ok)
+PetscBool SoretNodeIsTruth(const SoretNode *node, PetscBool *value)
 {
   static const char *const words[2][11] = {
     {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"},
     {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"}
   };
 
-  PetscFunctionBeginUser;
-  *ok = PETSC_FALSE;
-  if (node->kind == SORET_NODE_SCALAR) {
-    for (int value = 0; value < 2; value++) {
-      for (int i = 0; i < 11; i++) {
-        if (strcmp(node->text, words[value][i])) continue;
-        *dest = value ? PETSC_TRUE : PETSC_FALSE;
-        *ok   = PETSC_TRUE;
-      }
+  for (int truth = 0; truth < 2 && node->kind == SORET_NODE_SCALAR; truth++) {
+    for (int i = 0; i < 11; i++) {
+      if (strcmp(node->text, words[truth][i])) continue;
+      *value = truth ? PETSC_TRUE : PETSC_FALSE;
+      return PETSC_TRUE;
     }
   }
+  return PETSC_FALSE;
+}
+
+static PetscErrorCode ReadBool(SoretInput in, const SoretNode *node, const SoretKey *key, PetscBool *dest, PetscBool *ok)
+{
+  PetscFunctionBeginUser;
+  *ok = SoretNodeIsTruth(node, dest);
   if (!*ok) PetscCall(ReportKind(in, node, key, "true or false"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

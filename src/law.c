@@ -439,9 +439,9 @@ static PetscReal Quadrature(SoretLaw law, PetscReal a, PetscReal b)
 /* Integral from the lower end of the range. */
 static PetscReal FromBelow(SoretIntegral s, PetscReal T)
 {
-  PetscInt i = (PetscInt)PetscFloorReal((T - s->lowest) / s->panel);
+  const PetscReal panel = PetscFloorReal((T - s->lowest) / s->panel);
+  const PetscInt  i     = (PetscInt)PetscMax(0.0, PetscMin(panel, NUM_PANELS - 1.0)); /* limited before it is an integer: T may be anything */
 
-  i = PetscMax(0, PetscMin(i, NUM_PANELS - 1));
   return s->cumulated[i] + Quadrature(s->law, s->lowest + i * s->panel, T);
 }
 

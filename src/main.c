@@ -5,33 +5,37 @@
 
 #include <math.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "progress.h"
+#include "soret/case.h"
+#include "soret/launch.h"
+#include "soret/record.h"
 #include "soret/sweep.h"
+#include "soret_commit.h"
+#include "soret/libraries.h"
 
+/* fits a screen of 24 lines and 80 columns; a test sees to it */
 static const char help_text[] =
   "soret " SORET_VERSION ": thermophoresis in reacting, diffusing systems\n"
   "\n"
-  "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]   run a case\n"
-  "  soret check CASE.yaml [key.path=value ...]   check it; print unknowns, conserved sums, boundaries,\n"
-  "                                               stiffness, memory and file size\n"
-  "  soret reference                              every key of a case file, as Markdown\n"
-  "  soret info FILE.h5                           what a result file holds\n"
-  "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   compare results (bitwise without tolerances)\n"
+  "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]\n"
+  "                           run a case\n"
+  "  soret check CASE.yaml [key.path=value ...]\n"
+  "                           check it: unknowns, sums, walls, memory, file size\n"
+  "  soret reference          every key of a case file, as Markdown\n"
+  "  soret info FILE.h5       what a result file holds\n"
+  "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   bitwise without tolerances\n"
   "  soret --help, soret --version\n"
   "\n"
-  "Examples\n"
   "  soret input/tutorial/first.yaml\n"
-  "  soret case.yaml domain.cells=[128,128,128] species.A.initial=2 output.file=fine.h5\n"
-  "  soret case.yaml -snes_monitor -ksp_converged_reason     (any PETSc option)\n"
+  "  soret case.yaml domain.cells=[64,64] species.A.initial=2 output.file=fine.h5\n"
+  "  soret case.yaml -snes_monitor -ksp_converged_reason    any PETSc option\n"
   "\n"
-  "A run writes NAME.h5.1 (.2, ...) and names it NAME.h5 when it is complete; an existing NAME.h5 is\n"
-  "refused unless output.overwrite=true.\n"
-  "\n"
-  "Exit status: 0 done, 1 internal error, 2 the input is wrong, 3 not converged, 4 I/O error,\n"
-  "75 stopped early with a valid checkpoint.\n";
+  "A run writes NAME.h5.1 (.2, ...) and names it NAME.h5 when it is complete; an\n"
+  "existing NAME.h5 is refused unless --overwrite (output.overwrite=true) is given.\n"
+  "Exit status: 0 done, 1 internal error, 2 the input is wrong, 3 not converged,\n"
+  "4 I/O error, 75 stopped early with a valid checkpoint.\n";
 
 /* ---- arguments ---- */
 
@@ -149,51 +153,36 @@ typedef struct {
   SoretProblem     problem;
   SoretOutput      output;
   SoretProgress    progress;
-  PetscReal        seconds_output;
 } Run;
 
 static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame)
 {
-  Run           *run = (Run *)context;
-  PetscLogDouble begin, end;
+  Run *run = (Run *)context;
 
   PetscFunctionBegin;
   if (run->c->solve.mode == SORET_STEADY) {
     PetscCall(SoretProgressSteady(&run->progress, step, residual, run->c->solve.tolerance.value));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscTime(&begin));
   if (!frame || step == 0) PetscCall(SoretOutputAddRow(run->output, step, t, c));
   if (frame) PetscCall(SoretOutputAddFrame(run->output, step, t, c));
-  PetscCall(PetscTime(&end));
-  run->seconds_output += end - begin;
   PetscCall(SoretProgressTime(&run->progress, step, t, run->c->solve.end.value));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode PeakMemory(MPI_Comm comm, PetscReal *bytes)
-{
-  struct rusage usage;
-  PetscReal     mine;
-
-  PetscFunctionBegin;
-  (void)getrusage(RUSAGE_SELF, &usage);
-  mine = 1024.0 * (PetscReal)usage.ru_maxrss;
-  PetscCallMPI(MPI_Allreduce(&mine, bytes, 1, MPIU_REAL, MPI_SUM, comm));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal seconds_setup, PetscReal seconds_solve)
+static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
-  PetscReal        contrast = NAN, soret = NAN, bytes;
+  const PetscReal  setup    = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
+  const PetscReal  solve    = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
+  PetscReal        contrast = NAN, soret = NAN, bytes, smallest, largest;
 
   PetscFunctionBegin;
   if (sums->num) {
     PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
     PetscCall(SoretDiagnoseSoret(&run->problem.op, run->problem.c, sums->w, NULL, &soret));
   }
-  PetscCall(PeakMemory(run->problem.grid.comm, &bytes));
+  PetscCall(SoretRecordMemory(run->problem.grid.comm, &smallest, &largest, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
   PetscCall(SoretOutputSummaryString(run->output, "method", outcome->method));
@@ -207,12 +196,70 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal
   PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", SoretOutputDrift(run->output)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
   PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", soret));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", seconds_setup));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", seconds_solve - run->seconds_output));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", setup));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", solve));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", output));
   PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
-  PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)seconds_setup, (double)(seconds_solve - run->seconds_output), (double)run->seconds_output, (double)(bytes / 1073741824.0)));
-  if (sums->num) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)setup, (double)solve, (double)output, (double)(bytes / 1073741824.0)));
+  if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g, S_T %.6g\n", sums->name[0], (double)contrast, (double)soret));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* NAME.json beside NAME.h5, and NAME.h5.1.json beside NAME.h5.1. */
+static PetscErrorCode RecordName(const char *result, size_t length, char name[])
+{
+  size_t n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(name, result, length));
+  PetscCall(PetscStrlen(name, &n));
+  if (n > 3 && !strcmp(name + n - 3, ".h5")) name[n - 3] = 0;
+  PetscCall(PetscStrlcat(name, ".json", length));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The performance record (docs/result-file.md). */
+static PetscErrorCode WriteRecord(const Run *run, const SoretOutcome *outcome, const char *command, const char *result)
+{
+  const SoretCase *c     = run->c;
+  const PetscReal  cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
+  const char      *job   = getenv("SLURM_JOB_ID");
+  const MPI_Comm   comm  = run->problem.grid.comm;
+  PetscMPIInt      nodes, most;
+  char             hash[17], petsc[256], path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  if (!c->output.record) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretLaunchNodes(comm, &nodes, &most));
+  PetscCall(PetscGetVersion(petsc, sizeof(petsc)));
+  SoretRecordHash(c->text, hash);
+  const SoretRecordItem items[] = {
+    {"version", 0.0, SORET_VERSION},
+    {"commit", 0.0, SORET_COMMIT},
+    {"petsc_version", 0.0, petsc},
+    {"case", 0.0, c->path},
+    {"case_hash", 0.0, hash},
+    {"title", 0.0, c->title},
+    {"command", 0.0, command},
+    {"result", 0.0, result},
+    {"job", 0.0, job ? job : ""},
+    {"mode", 0.0, c->solve.mode == SORET_STEADY ? "steady" : "transient"},
+    {"method", 0.0, outcome->method},
+    {"converged", outcome->converged, NULL},
+    {"dimension", (PetscReal)c->grid.dim, NULL},
+    {"cells", cells, NULL},
+    {"species", (PetscReal)c->model.num_species, NULL},
+    {"unknowns", cells * (PetscReal)c->model.num_species, NULL},
+    {"newton_iterations", (PetscReal)outcome->newton_iterations, NULL},
+    {"linear_iterations", (PetscReal)outcome->linear_iterations, NULL},
+    {"cycles", (PetscReal)outcome->cycles, NULL},
+    {"steps", (PetscReal)outcome->steps, NULL},
+    {"nodes", nodes, NULL},
+    {"ranks_per_node", most, NULL}
+  };
+
+  PetscCall(RecordName(result, sizeof(path), path));
+  PetscCall(SoretRecordWrite(comm, path, (PetscInt)(sizeof(items) / sizeof(items[0])), items));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -220,18 +267,18 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
 {
   const MPI_Comm        comm       = PETSC_COMM_WORLD;
   const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
-  PetscLogDouble        begin, ready, done;
   PetscInt       num_times = 0;
   PetscReal     *times     = NULL;
   PetscErrorCode status;
   char           path[PETSC_MAX_PATH_LEN];
 
   PetscFunctionBegin;
-  PetscCall(PetscTime(&begin));
+  SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
-  PetscCall(PetscTime(&ready));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
+  SoretRecordEnter(SORET_PHASE_SOLVE);
   PetscCall(SoretProgressStart(comm, &run->progress));
   if (c->solve.mode == SORET_STEADY) {
     PetscCall(SoretSolveSteady(&c->solve, &run->problem.op, &c->sums, Monitor, run, run->problem.c, outcome));
@@ -242,11 +289,12 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
     PetscCall(SoretSolveTransient(&c->solve, &run->problem.op, &c->sums, num_times, times, Monitor, run, run->problem.c, outcome));
     PetscCall(PetscFree(times));
   }
-  PetscCall(PetscTime(&done));
+  SoretRecordEnter(SORET_PHASE_OUTPUT);
   PetscCall(SoretProgressStop(&run->progress));
   PetscCall(SoretSay(comm, "%s (%s; %" PetscInt_FMT " Newton, %" PetscInt_FMT " linear iterations)\n", outcome->reason, outcome->method, outcome->newton_iterations, outcome->linear_iterations));
-  PetscCall(Summarise(run, outcome, ready - begin, done - ready));
+  PetscCall(Summarise(run, outcome));
   status = SoretOutputFinish(run->output, outcome->converged, sizeof(path), path);
+  PetscCall(WriteRecord(run, outcome, command, path));
   PetscCall(SoretSay(comm, "result in %s\n", path));
   PetscFunctionReturn(status);
 }
@@ -273,6 +321,7 @@ static PetscErrorCode RunCase(const Arguments *a, const char *command)
   PetscErrorCode        status;
 
   PetscFunctionBegin;
+  PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
@@ -336,6 +385,10 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
 static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
 {
   if (code >= SORET_ERR_INPUT && code <= SORET_ERR_STOPPED) return code;
+  if (code == PETSC_ERR_ARG_UNKNOWN_TYPE) { /* of an option: the defaults are known */
+    if (type == PETSC_ERROR_INITIAL) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
+    return code;
+  }
   return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);
 }
 
@@ -345,6 +398,7 @@ static SoretExit ExitStatus(PetscErrorCode code)
   case PETSC_SUCCESS:
     return SORET_EXIT_DONE;
   case SORET_ERR_INPUT:
+  case PETSC_ERR_ARG_UNKNOWN_TYPE:
     return SORET_EXIT_INPUT;
   case SORET_ERR_NOT_CONVERGED:
     return SORET_EXIT_NOT_CONVERGED;
@@ -368,6 +422,19 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
   return PETSC_TRUE;
 }
 
+/* Is this the first process of those that a launcher started? Before MPI can tell. */
+static PetscBool IsFirst(void)
+{
+  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"};
+
+  for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+    const char *rank = getenv(names[k]);
+
+    if (rank) return atoi(rank) == 0 ? PETSC_TRUE : PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 int main(int argc, char **argv)
 {
   Arguments      arguments;
@@ -377,10 +444,16 @@ int main(int argc, char **argv)
   char           command[4096];
   int            status;
 
+  SoretProgressLook();
+  SoretRecordStart();
   ParseArguments(argc, argv, &arguments);
   if (Simple(&arguments, argc, &status)) {
     FreeArguments(&arguments);
     return status;
+  }
+  if (!SoretLibrariesFit(IsFirst() ? stderr : NULL)) {
+    FreeArguments(&arguments);
+    return SORET_EXIT_INTERNAL;
   }
   petsc_argv = arguments.petsc;
   code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);

@@ -112,7 +112,7 @@ static PetscErrorCode ReadMirror(SoretInput in, SoretModel *model, PetscInt i)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Both species of a pair must name each other and have opposite velocity along the axis, equal velocities along the others. */
+/* Both species of a pair must name each other and have opposite velocities along the axis of the wall; along the others they may differ. */
 static PetscErrorCode CheckMirror(SoretInput in, const SoretModel *model, PetscInt i)
 {
   const SoretSpecies *s = &model->species[i];
@@ -120,18 +120,17 @@ static PetscErrorCode CheckMirror(SoretInput in, const SoretModel *model, PetscI
   PetscFunctionBegin;
   for (PetscInt axis = 0; axis < model->dim; axis++) {
     const SoretSpecies *m;
+    PetscReal           vs, vm;
 
     if (s->mirror[axis] < 0) continue;
-    m = &model->species[s->mirror[axis]];
+    m  = &model->species[s->mirror[axis]];
+    vs = s->velocity.n ? s->velocity.value[axis] : 0.0;
+    vm = m->velocity.n ? m->velocity.value[axis] : 0.0;
     if (m->mirror[axis] != i) {
       PetscCall(SoretInputError(in, s->mirror_node, "'%s' names '%s' as its mirror along %c, but '%s' does not name '%s'", s->name, m->name, SORET_AXIS_NAMES[axis], m->name, s->name));
       continue;
     }
-    for (PetscInt k = 0; k < model->dim; k++) {
-      const PetscReal vs = s->velocity.n ? s->velocity.value[k] : 0.0, vm = m->velocity.n ? m->velocity.value[k] : 0.0;
-
-      if (k == axis && vs != -vm) PetscCall(SoretInputError(in, s->mirror_node, "mirrored species must have opposite velocities along %c: '%s' has %g, '%s' has %g", SORET_AXIS_NAMES[k], s->name, (double)vs, m->name, (double)vm));
-    }
+    if (vs != -vm) PetscCall(SoretInputError(in, s->mirror_node, "mirrored species must have opposite velocities along %c: '%s' has %g, '%s' has %g", SORET_AXIS_NAMES[axis], s->name, (double)vs, m->name, (double)vm));
     if (s->diffuses || m->diffuses) PetscCall(SoretInputError(in, s->mirror_node, "only species with diffusivity 0 can have a mirror ('%s')", s->diffuses ? s->name : m->name));
   }
   PetscFunctionReturn(PETSC_SUCCESS);

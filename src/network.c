@@ -83,68 +83,92 @@ static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Reads "2 A + B" from *position up to an arrow or the end; calls for each term store into weights by species index. */
-static PetscErrorCode ReadTerms(SoretInput in, const SoretNode *node, PetscInt *position, PetscInt n, const SoretNetworkSpecies species[], PetscBool integers, PetscReal weight[], Word *stop, PetscBool *ok)
+/* Where the reader of a sum such as "2 A + B" stands. */
+typedef struct {
+  SoretInput                 in;
+  const SoretNode           *node;
+  PetscInt                   n;
+  const SoretNetworkSpecies *species;
+  PetscBool                  integers;    /* side of an equation: whole coefficients, no minus */
+  PetscReal                 *weight;      /* [n] added to                                      */
+  PetscReal                  sign, factor; /* of the next species                              */
+  PetscBool                  want_term, have_factor;
+} SumReader;
+
+static PetscBool IsThirdBody(const Word *word)
 {
-  Word      word;
-  PetscReal sign = 1.0, factor = 1.0;
-  PetscBool want_term = PETSC_TRUE, have_factor = PETSC_FALSE;
+  return WordIs(word, "M") || WordIs(word, "(+M)") ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode RefuseThirdBody(const SumReader *r, const Word *word)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "third bodies ('%.*s') are not a feature of soret: write the collision partner as a species", (int)word->length, word->begin));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A word where a term is wanted: a coefficient, a sign or a species. */
+static PetscErrorCode ReadTerm(SumReader *r, const Word *word, PetscBool *ok)
+{
+  const PetscInt i = FindSpecies(word, r->n, r->species);
 
   PetscFunctionBegin;
-  *ok          = PETSC_FALSE;
+  *ok = PETSC_TRUE;
+  if (!r->have_factor && WordNumber(word, &r->factor)) {
+    r->have_factor = PETSC_TRUE;
+    if (!r->integers || (r->factor == PetscFloorReal(r->factor) && r->factor >= 1.0 && r->factor <= MAX_FACTORS)) PetscFunctionReturn(PETSC_SUCCESS);
+    *ok = PETSC_FALSE;
+    PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "a stoichiometric coefficient must be a whole number from 1 to %d", MAX_FACTORS));
+  } else if (!r->integers && !r->have_factor && WordIs(word, "-")) {
+    r->sign = -r->sign;
+  } else if (i >= 0) {
+    r->weight[i] += r->sign * r->factor;
+    r->factor      = 1.0;
+    r->sign        = 1.0;
+    r->have_factor = r->want_term = PETSC_FALSE;
+  } else {
+    *ok = PETSC_FALSE;
+    if (IsThirdBody(word)) PetscCall(RefuseThirdBody(r, word));
+    else if (SoretScanSignedNumber(word->begin) == (size_t)word->length) PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, r->have_factor ? "two coefficients before one species" : "'%.*s' is not a coefficient", (int)word->length, word->begin));
+    else PetscCall(UnknownSpecies(r->in, r->node, word, r->n, r->species));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A word behind a species: what joins it to the next. */
+static PetscErrorCode ReadJoint(SumReader *r, const Word *word, PetscBool *ok)
+{
+  PetscFunctionBegin;
+  *ok = WordIs(word, "+") || (!r->integers && WordIs(word, "-")) ? PETSC_TRUE : PETSC_FALSE;
+  if (*ok) {
+    r->want_term = PETSC_TRUE;
+    r->sign      = WordIs(word, "-") ? -1.0 : 1.0;
+  } else if (WordIs(word, "(+M)")) PetscCall(RefuseThirdBody(r, word));
+  else PetscCall(SoretInputErrorAt(r->in, r->node, word->offset, "expected '+'%s in '%s'; terms are separated by blanks, as in '2 A + B <=> C'", r->integers ? ", '<=>' or '=>'" : "", r->node->text));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Reads "2 A + B" from *position up to an arrow or the end, adding the terms to weight by species index. */
+static PetscErrorCode ReadTerms(SoretInput in, const SoretNode *node, PetscInt *position, PetscInt n, const SoretNetworkSpecies species[], PetscBool integers, PetscReal weight[], Word *stop, PetscBool *ok)
+{
+  SumReader r = {.in = in, .node = node, .n = n, .species = species, .integers = integers, .weight = weight, .sign = 1.0, .factor = 1.0, .want_term = PETSC_TRUE};
+  Word      word;
+
+  PetscFunctionBegin;
+  *ok          = PETSC_TRUE;
   stop->length = 0;
-  while (NextWord(node->text, position, &word)) {
+  while (*ok && NextWord(node->text, position, &word)) {
     if (WordIs(&word, "<=>") || WordIs(&word, "=") || WordIs(&word, "=>")) {
       *stop = word;
       break;
     }
-    if (want_term && !have_factor && WordNumber(&word, &factor)) {
-      if (integers && (factor != PetscFloorReal(factor) || factor < 1.0 || factor > MAX_FACTORS)) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, "a stoichiometric coefficient must be a whole number from 1 to %d", MAX_FACTORS));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      have_factor = PETSC_TRUE;
-    } else if (want_term) {
-      const PetscInt i = FindSpecies(&word, n, species);
-
-      if (!integers && !have_factor && WordIs(&word, "-")) {
-        sign = -sign;
-        continue;
-      }
-      if (i < 0 && (WordIs(&word, "M") || WordIs(&word, "(+M)"))) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('M') are not a feature of soret: write the collision partner as a species"));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      if (i < 0 && SoretScanSignedNumber(word.begin) == (size_t)word.length) {
-        PetscCall(SoretInputErrorAt(in, node, word.offset, have_factor ? "two coefficients before one species" : "'%.*s' is not a coefficient", (int)word.length, word.begin));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      if (i < 0) {
-        PetscCall(UnknownSpecies(in, node, &word, n, species));
-        PetscFunctionReturn(PETSC_SUCCESS);
-      }
-      weight[i] += sign * factor;
-      factor      = 1.0;
-      sign        = 1.0;
-      have_factor = want_term = PETSC_FALSE;
-    } else if (WordIs(&word, "+")) {
-      want_term = PETSC_TRUE;
-    } else if (!integers && WordIs(&word, "-")) {
-      want_term = PETSC_TRUE;
-      sign      = -1.0;
-    } else if (WordIs(&word, "(+M)")) {
-      PetscCall(SoretInputErrorAt(in, node, word.offset, "third bodies ('(+M)') are not a feature of soret: write the collision partner as a species"));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    } else {
-      PetscCall(SoretInputErrorAt(in, node, word.offset, "expected '+'%s in '%s'; terms are separated by blanks, as in '2 A + B <=> C'", integers ? ", '<=>' or '=>'" : "", node->text));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
+    if (r.want_term) PetscCall(ReadTerm(&r, &word, ok));
+    else PetscCall(ReadJoint(&r, &word, ok));
   }
-  if (want_term) {
+  if (*ok && r.want_term) {
+    *ok = PETSC_FALSE;
     PetscCall(SoretInputErrorAt(in, node, stop->length ? stop->offset : 0, "'%s' lacks a species %s", node->text, stop->length ? "before the arrow" : "at its end"));
-    PetscFunctionReturn(PETSC_SUCCESS);
   }
-  *ok = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -328,7 +352,7 @@ static PetscErrorCode ReadRate(SoretInput in, const SoretNode *node, const char 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, SoretNetwork *net, SoretReaction *reaction)
+static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const ReactionSpec *spec, PetscBool reversible, const PetscInt nu[], const SoretNetwork *net, SoretReaction *reaction)
 {
   PetscFunctionBegin;
   if (!reversible) PetscCall(SoretInputError(in, node, "`law: barrier` needs a reversible reaction ('<=>')"));
@@ -338,7 +362,14 @@ static PetscErrorCode ReadBarrier(SoretInput in, const SoretNode *node, const Re
   reaction->has_barrier = PETSC_TRUE;
   reaction->prefactor   = spec->prefactor.value;
   reaction->barrier     = spec->barrier.value;
-  for (PetscInt i = 0; i < reaction->reactants.num; i++) reaction->energy_reactants += net->species[reaction->reactants.species[i]].energy.value;
+  for (PetscInt i = 0; i < reaction->reactants.num; i++) {
+    const PetscInt             s       = reaction->reactants.species[i];
+    const SoretNetworkSpecies *species = &net->species[s];
+
+    /* of the others SetEnergies() tells */
+    if (!species->energy.given && !nu[s] && (i == 0 || reaction->reactants.species[i - 1] != s)) PetscCall(SoretInputError(in, node, "'%s' has a barrier, but species '%s' has no 'energy'", reaction->equation, species->name));
+    reaction->energy_reactants += species->energy.value;
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -397,7 +428,7 @@ static PetscErrorCode ReadReaction(SoretInput in, const SoretNode *node, SoretOp
   PetscCall(SoretInputReadMap(in, node, node, "a reaction", keys, &spec));
   PetscCall(RefuseFeatures(in, &spec));
   if (!ok) PetscFunctionReturn(PETSC_SUCCESS);
-  if (spec.law) PetscCall(ReadBarrier(in, node, &spec, reversible, net, reaction));
+  if (spec.law) PetscCall(ReadBarrier(in, node, &spec, reversible, nu, net, reaction));
   else PetscCall(ReadConstants(in, node, &spec, reversible, reaction));
   if (reaction->kind == SORET_BACKWARD_ENERGIES) PetscCall(SetEnergies(in, node, net, nu, standard, reaction));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -489,56 +520,129 @@ PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r)
   return SoretLawIsConstant(reaction->backward, &kb) && kb == 0.0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* ---- mass action ---- */
+/* ---- mass action, for several cells side by side ----
 
-static inline PetscReal Product(const SoretFactors *side, const PetscReal c[])
+   Loops over the lanes are innermost and independent, so that they vectorise whatever the network. */
+
+/* out = k times the concentrations of a side, without factor `skip` (-1: all). */
+static void Product(const SoretFactors *side, PetscInt skip, PetscInt n, const PetscReal *restrict k, const PetscReal *c, PetscReal *restrict out)
 {
-  PetscReal product = 1.0;
+  const PetscReal *factor[2];
+  PetscInt         num = 0;
 
-  for (PetscInt i = 0; i < side->num; i++) product *= c[side->species[i]];
-  return product;
+  for (PetscInt i = 0; i < side->num; i++) {
+    if (i == skip) continue;
+    if (num < 2) factor[num] = c + side->species[i] * n;
+    num++;
+  }
+  if (num == 0) {
+    for (PetscInt l = 0; l < n; l++) out[l] = k[l];
+  } else if (num == 1) {
+    for (PetscInt l = 0; l < n; l++) out[l] = k[l] * factor[0][l];
+  } else {
+    for (PetscInt l = 0; l < n; l++) out[l] = k[l] * factor[0][l] * factor[1][l];
+  }
+  if (num <= 2) return;
+  for (PetscInt i = 0, passed = 0; i < side->num; i++) { /* the third factor and those after it */
+    const PetscReal *more = c + side->species[i] * n;
+
+    if (i == skip || ++passed <= 2) continue;
+    for (PetscInt l = 0; l < n; l++) out[l] *= more[l];
+  }
 }
 
-void SoretNetworkRates(const SoretNetwork *net, PetscInt r, const PetscReal k[], const PetscReal c[], PetscReal *forward, PetscReal *backward)
+static void AddLanes(PetscInt n, PetscReal sign, const PetscReal *restrict x, PetscReal *restrict y)
 {
-  *forward  = k[2 * r] * Product(&net->reaction[r].reactants, c);
-  *backward = k[2 * r + 1] == 0.0 ? 0.0 : k[2 * r + 1] * Product(&net->reaction[r].products, c);
+  for (PetscInt l = 0; l < n; l++) y[l] += sign * x[l];
 }
 
-void SoretNetworkAddSource(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal s[])
+static void RatesOf(const SoretReaction *reaction, PetscInt n, const PetscReal *const k[2], const PetscReal c[], PetscReal forward[], PetscReal backward[])
 {
+  Product(&reaction->reactants, -1, n, k[0], c, forward);
+  Product(&reaction->products, -1, n, k[1], c, backward);
+}
+
+void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[])
+{
+  PetscReal forward[SORET_MAX_LANES], backward[SORET_MAX_LANES];
+
   for (PetscInt r = 0; r < net->num_reactions; r++) {
     const SoretFactors *reactants = &net->reaction[r].reactants, *products = &net->reaction[r].products;
-    PetscReal           forward, backward;
 
-    SoretNetworkRates(net, r, k, c, &forward, &backward);
-    for (PetscInt i = 0; i < reactants->num; i++) s[reactants->species[i]] -= forward - backward;
-    for (PetscInt i = 0; i < products->num; i++) s[products->species[i]] += forward - backward;
+    RatesOf(&net->reaction[r], n, k + 2 * r, c, forward, backward);
+    for (PetscInt l = 0; l < n; l++) forward[l] -= backward[l];
+    for (PetscInt i = 0; i < reactants->num; i++) AddLanes(n, -1.0, forward, s + reactants->species[i] * n);
+    for (PetscInt i = 0; i < products->num; i++) AddLanes(n, 1.0, forward, s + products->species[i] * n);
   }
 }
 
-/* Adds the derivative of k prod(side) to the rows of the species that the reaction makes (+) and uses (-). */
-static void AddSide(const SoretNetwork *net, const SoretReaction *reaction, const SoretFactors *side, PetscReal k, const PetscReal c[], PetscReal block[])
+void SoretNetworkAddGrossLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal gross[])
 {
-  if (k == 0.0) return;
-  for (PetscInt a = 0; a < side->num; a++) { /* product rule: leave out factor a */
-    const PetscInt j        = side->species[a];
-    PetscReal      gradient = k;
+  PetscReal forward[SORET_MAX_LANES], backward[SORET_MAX_LANES];
 
-    for (PetscInt b = 0; b < side->num; b++) gradient *= b == a ? 1.0 : c[side->species[b]];
-    for (PetscInt i = 0; i < reaction->reactants.num; i++) block[reaction->reactants.species[i] * net->num_species + j] -= gradient;
-    for (PetscInt i = 0; i < reaction->products.num; i++) block[reaction->products.species[i] * net->num_species + j] += gradient;
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    RatesOf(&net->reaction[r], n, k + 2 * r, c, forward, backward);
+    for (PetscInt l = 0; l < n; l++) forward[l] = fabs(forward[l]) + fabs(backward[l]);
+    for (PetscInt s = 0; s < net->num_species; s++) {
+      const PetscInt nu = PetscAbsInt(net->stoichiometry[r * net->num_species + s]);
+
+      if (nu) AddLanes(n, (PetscReal)nu, forward, gross + s * n);
+    }
   }
 }
 
-void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal scale, PetscReal block[])
+/* Adds the derivative of k prod(side) to the rows of the species that the reaction makes (sign) and uses (-sign). */
+static void AddSide(const SoretNetwork *net, const SoretReaction *reaction, const SoretFactors *side, PetscReal sign, PetscInt n, const PetscReal k[], const PetscReal c[], PetscReal block[])
+{
+  PetscReal gradient[SORET_MAX_LANES];
+
+  for (PetscInt a = 0; a < side->num; a++) { /* product rule: leave out factor a */
+    const PetscInt j = side->species[a];
+
+    Product(side, a, n, k, c, gradient);
+    for (PetscInt i = 0; i < reaction->reactants.num; i++) AddLanes(n, -sign, gradient, block + (reaction->reactants.species[i] * net->num_species + j) * n);
+    for (PetscInt i = 0; i < reaction->products.num; i++) AddLanes(n, sign, gradient, block + (reaction->products.species[i] * net->num_species + j) * n);
+  }
+}
+
+void SoretNetworkAddJacobianLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal block[])
 {
   for (PetscInt r = 0; r < net->num_reactions; r++) {
     const SoretReaction *reaction = &net->reaction[r];
 
-    AddSide(net, reaction, &reaction->reactants, scale * k[2 * r], c, block);
-    AddSide(net, reaction, &reaction->products, -scale * k[2 * r + 1], c, block);
+    AddSide(net, reaction, &reaction->reactants, 1.0, n, k[2 * r], c, block);
+    AddSide(net, reaction, &reaction->products, -1.0, n, k[2 * r + 1], c, block);
   }
+}
+
+/* ---- one cell ---- */
+
+static void PointAt(const SoretNetwork *net, const PetscReal k[], const PetscReal *pointer[])
+{
+  for (PetscInt r = 0; r < 2 * net->num_reactions; r++) pointer[r] = k + r;
+}
+
+void SoretNetworkRates(const SoretNetwork *net, PetscInt r, const PetscReal k[], const PetscReal c[], PetscReal *forward, PetscReal *backward)
+{
+  const PetscReal *const pointer[2] = {k + 2 * r, k + 2 * r + 1};
+
+  RatesOf(&net->reaction[r], 1, pointer, c, forward, backward);
+}
+
+void SoretNetworkAddSource(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal s[])
+{
+  const PetscReal *pointer[2 * SORET_MAX_REACTIONS];
+
+  PointAt(net, k, pointer);
+  SoretNetworkAddSourceLanes(net, 1, pointer, c, s);
+}
+
+void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal block[])
+{
+  const PetscReal *pointer[2 * SORET_MAX_REACTIONS];
+
+  PointAt(net, k, pointer);
+  SoretNetworkAddJacobianLanes(net, 1, pointer, c, block);
 }
 
 /* ---- conserved sums ---- */
@@ -584,62 +688,92 @@ static PetscInt Support(PetscInt n, const PetscInt64 v[])
   return count;
 }
 
-/* Farkas' algorithm: each ray carries [matrix w | w] in `width` entries; row by row of the matrix, rays of opposite sign are
-   combined so that the entry vanishes, and those that do not vanish are dropped. Gives up (num = 0) when there are too many,
-   or their numbers too long. */
-static PetscErrorCode NonnegativeRays(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscInt64 **rays)
+/* Rays of Farkas' algorithm: each carries [matrix w | w]. */
+typedef struct {
+  PetscInt    rows, width; /* of the matrix; rows + number of weights */
+  PetscInt    num;
+  PetscInt64 *entry;       /* [MAX_RAYS][width] */
+} Rays;
+
+static PetscInt64 *Ray(const Rays *rays, PetscInt i)
 {
-  const PetscInt width = rows + cols;
-  PetscInt       n     = cols;
-  PetscInt64    *a;
+  return rays->entry + (size_t)i * rays->width;
+}
+
+/* Is the ray behind the last one minimal: does its support contain that of no other one that vanishes in row r? Of the first `before` not
+   all do, of the others all. */
+static PetscBool IsMinimal(const Rays *rays, PetscInt r, PetscInt before)
+{
+  const PetscInt64 *v = Ray(rays, rays->num);
+
+  for (PetscInt l = 0; l < rays->num; l++) {
+    const PetscInt64 *other  = Ray(rays, l);
+    PetscBool         inside = PETSC_TRUE;
+
+    if (l < before && other[r]) continue;
+    for (PetscInt k = rays->rows; k < rays->width && inside; k++) inside = (!other[k] || v[k]) ? PETSC_TRUE : PETSC_FALSE;
+    if (inside) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
+/* Appends the combination of two rays of opposite sign in row r that vanishes there, if its support contains no other ray's. PETSC_FALSE
+   where there is no room for it, or in 64 bits none for its numbers. */
+static PetscBool AppendCombination(Rays *rays, PetscInt r, PetscInt before, PetscInt i, PetscInt j)
+{
+  const PetscInt64 *x = Ray(rays, i), *y = Ray(rays, j), p = x[r] < 0 ? -x[r] : x[r], q = y[r] < 0 ? -y[r] : y[r];
+  PetscInt64       *v = Ray(rays, rays->num);
+
+  if (rays->num == MAX_RAYS) return PETSC_FALSE;
+  for (PetscInt k = 0; k < rays->width; k++) {
+    if (!Combine(p, y[k], q, x[k], &v[k])) return PETSC_FALSE;
+  }
+  DivideByGcd(rays->width, v);
+  if (IsMinimal(rays, r, before)) rays->num++;
+  return PETSC_TRUE;
+}
+
+/* Makes all rays vanish in row r: by combining them, and dropping those that do not. */
+static PetscErrorCode Eliminate(Rays *rays, PetscInt r, PetscBool *possible)
+{
+  const PetscInt before = rays->num;
+  PetscInt       kept   = 0;
 
   PetscFunctionBegin;
-  PetscCall(PetscCalloc1((size_t)MAX_RAYS * width, &a));
+  *possible = PETSC_TRUE;
+  for (PetscInt i = 0; i < before && *possible; i++) {
+    for (PetscInt j = i + 1; j < before && *possible; j++) {
+      const PetscInt64 p = Ray(rays, i)[r], q = Ray(rays, j)[r];
+
+      if ((p < 0 && q > 0) || (p > 0 && q < 0)) *possible = AppendCombination(rays, r, before, i, j);
+    }
+  }
+  for (PetscInt i = 0; i < rays->num; i++) {
+    if (Ray(rays, i)[r]) continue;
+    if (kept != i) PetscCall(PetscArraycpy(Ray(rays, kept), Ray(rays, i), rays->width));
+    kept++;
+  }
+  rays->num = kept;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Farkas' algorithm, row by row of the matrix. Gives up (num = 0) when there are too many rays, or their numbers too long. */
+static PetscErrorCode NonnegativeRays(PetscInt rows, PetscInt cols, const PetscInt matrix[], PetscInt *num, PetscInt64 **rays)
+{
+  Rays      all      = {.rows = rows, .width = rows + cols, .num = cols};
+  PetscBool possible = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((size_t)MAX_RAYS * all.width, &all.entry));
   for (PetscInt i = 0; i < cols; i++) {
-    for (PetscInt r = 0; r < rows; r++) a[i * width + r] = matrix[r * cols + i];
-    a[i * width + rows + i] = 1;
+    for (PetscInt r = 0; r < rows; r++) Ray(&all, i)[r] = matrix[r * cols + i];
+    Ray(&all, i)[rows + i] = 1;
   }
-  for (PetscInt r = 0; r < rows; r++) {
-    const PetscInt before = n;
-    PetscInt       kept   = 0;
-
-    for (PetscInt i = 0; i < before && n >= 0; i++) {
-      for (PetscInt j = i + 1; j < before && n >= 0; j++) {
-        const PetscInt64 p = a[i * width + r], q = a[j * width + r];
-        PetscInt64      *v;
-        PetscBool        minimal = PETSC_TRUE, fits = n < MAX_RAYS ? PETSC_TRUE : PETSC_FALSE;
-
-        if ((p > 0) == (q > 0) || !p || !q) continue;
-        v = a + (size_t)n * width;
-        for (PetscInt k = 0; k < width && fits; k++) fits = Combine(p < 0 ? -p : p, a[j * width + k], q < 0 ? -q : q, a[i * width + k], &v[k]);
-        if (!fits) {
-          n = -1;
-          break;
-        }
-        DivideByGcd(width, v);
-        /* keep only rays whose support contains no other ray's */
-        for (PetscInt l = 0; l < n && minimal; l++) {
-          PetscBool inside = PETSC_TRUE;
-
-          if ((l < before && a[l * width + r]) || l == i || l == j) continue;
-          for (PetscInt k = rows; k < width && inside; k++) inside = (!a[l * width + k] || v[k]) ? PETSC_TRUE : PETSC_FALSE;
-          if (inside) minimal = PETSC_FALSE;
-        }
-        if (minimal) n++;
-      }
-    }
-    if (n < 0) break;
-    for (PetscInt i = 0; i < n; i++) {
-      if (a[i * width + r]) continue;
-      if (kept != i) PetscCall(PetscArraycpy(a + (size_t)kept * width, a + (size_t)i * width, width));
-      kept++;
-    }
-    n = kept;
-  }
-  *num = PetscMax(n, 0);
+  for (PetscInt r = 0; r < rows && possible; r++) PetscCall(Eliminate(&all, r, &possible));
+  *num = possible ? all.num : 0;
   PetscCall(PetscMalloc1((size_t)PetscMax(*num, 1) * cols, rays));
-  for (PetscInt i = 0; i < *num; i++) PetscCall(PetscArraycpy(*rays + i * cols, a + (size_t)i * width + rows, cols));
-  PetscCall(PetscFree(a));
+  for (PetscInt i = 0; i < *num; i++) PetscCall(PetscArraycpy(*rays + i * cols, Ray(&all, i) + rows, cols));
+  PetscCall(PetscFree(all.entry));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

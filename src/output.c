@@ -11,6 +11,7 @@
 #include <H5public.h>
 #include <yaml.h>
 
+#include "soret/record.h"
 #include "soret_commit.h"
 #include "xdmf.h"
 
@@ -26,6 +27,8 @@ static const SoretKey output_keys[] = {
   {"compression", SORET_INT, NULL, "0", SORET_BETWEEN(0, 9), AT(compression), "deflate level of the fields"},
   {"xdmf", SORET_BOOL, NULL, "true", SORET_ANY, AT(xdmf), "write an .xdmf file for ParaView beside the result"},
   {"overwrite", SORET_BOOL, NULL, "false", SORET_ANY, AT(overwrite), "replace an existing result once the new one is complete; without it an existing file is refused before the run"},
+  {"record", SORET_BOOL, NULL, "false", SORET_ANY, AT(record), "write a performance record (JSON) beside the result: where the time went, memory, messages"},
+  {"hints", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(hints), "hints for MPI-IO, as in {striping_factor: 16, cb_nodes: 8}", .syntax = "map of hint to value"},
   {.key = NULL}};
 
 static const char *const field_names[] = {"concentration", "flux", "rate", "soret", "entropy_production"};
@@ -64,6 +67,24 @@ static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode CheckHints(SoretInput in, const SoretNode *map)
+{
+  PetscFunctionBegin;
+  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
+  if (map->kind != SORET_NODE_MAP) {
+    PetscCall(SoretInputError(in, map, "'hints' must be a map of hint to value, as in {striping_factor: 16, cb_nodes: 8}"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  for (PetscInt k = 0; k < map->size; k++) {
+    const char *value = map->item[k]->text;
+
+    if (map->item[k]->kind != SORET_NODE_SCALAR) PetscCall(SoretInputError(in, map->item[k], "the value of the hint '%s' must be a text or a number", map->key[k]->text));
+    else if (!value[0] || strlen(value) >= MPI_MAX_INFO_VAL || strlen(map->key[k]->text) >= MPI_MAX_INFO_KEY || !SoretIsIdentifier(map->key[k]->text)) PetscCall(SoretInputError(in, map->key[k], "'%s' with the value '%s' is no hint for MPI-IO, such as cb_nodes: 8", map->key[k]->text, value));
+  }
+  if (map->size > 32) PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " hints are more than 32", map->size));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec)
 {
   const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "output");
@@ -71,7 +92,9 @@ PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec)
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'output'", output_keys, spec));
+  if (spec->hints && SoretNodeIsNull(spec->hints)) spec->hints = NULL;
   PetscCall(ReadFields(in, spec));
+  PetscCall(CheckHints(in, spec->hints));
   if (spec->every.given && spec->times.n) PetscCall(SoretInputError(in, node, "give either 'every' or 'times', not both"));
   for (PetscInt i = 1; i < spec->times.n; i++) {
     if (spec->times.value[i] > spec->times.value[i - 1]) continue;
@@ -96,6 +119,15 @@ PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, Pets
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm)
+{
+  char why[256];
+
+  PetscFunctionBegin;
+  if (spec->fields & SORET_FIELD_ENTROPY && !SoretEntropyIsDefined(model, sizeof(why), why)) PetscCall(SoretSay(comm, "entropy_production is not defined: %s; it is written as NaN\n", why));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature)
 {
   const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
@@ -109,6 +141,15 @@ PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec
 }
 
 /* ---- places ---- */
+
+/* Directories, devices, pipes, and links to them or to nothing: no result replaces those, whatever is asked for. */
+static PetscBool IsSpecial(const char *path)
+{
+  struct stat target, itself;
+
+  if (lstat(path, &itself)) return PETSC_FALSE;
+  return stat(path, &target) || !S_ISREG(target.st_mode) ? PETSC_TRUE : PETSC_FALSE;
+}
 
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm)
 {
@@ -127,6 +168,9 @@ PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm)
     else PetscCall(PetscStrncpy(directory, ".", sizeof(directory)));
     if (!spec->overwrite && access(spec->file, F_OK) == 0) {
       (void)fprintf(stderr, "soret: the result file '%s' exists; nothing was run. Choose another with output.file=NAME, or replace it, once the new one is complete, with output.overwrite=true\n", spec->file);
+      status = SORET_ERR_INPUT;
+    } else if (IsSpecial(spec->file)) {
+      (void)fprintf(stderr, "soret: '%s' is there and no regular file; nothing was run. Choose another with output.file=NAME\n", spec->file);
       status = SORET_ERR_INPUT;
     } else if (access(directory, W_OK | X_OK) != 0) {
       (void)fprintf(stderr, "soret: cannot write the result file '%s': directory '%s': %s\n", spec->file, directory, strerror(errno));
@@ -361,6 +405,7 @@ PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec
   SoretState     state;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretDiagnoseState(o->op, o->sums, c, &state));
   PetscCall(TrackDrift(o, c, &state));
   *row++ = t;
@@ -374,6 +419,7 @@ PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec
     }
   }
   *row = state.entropy_production;
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -518,6 +564,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   SoretH5 h5;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretOperatorSetTime(o->op, t));
   PetscCall(PetscSNPrintf(frame, sizeof(frame), "/frames/%06" PetscInt_FMT, o->num_frames));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &h5));
@@ -531,6 +578,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(RememberTime(o, o->many ? (PetscReal)o->num_frames : t)); /* viewers order the frames by it */
   PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
   PetscCall(WriteXDMF(o, xdmf, o->path));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -542,6 +590,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   SoretH5     h5;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(PetscNew(output));
   o       = *output;
   o->spec = *spec;
@@ -550,6 +599,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   o->comm = op->grid->comm;
   o->SI   = !provenance->reduced;
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
+  for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(NameColumns(o, op->model, op->boundary->spec));
   PetscCall(ChooseAttempt(o));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_CREATE, &h5));
@@ -558,6 +608,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(SoretH5MakeGroup(h5, "/frames"));
   PetscCall(SoretH5MakeGroup(h5, "/series"));
   PetscCall(SoretH5Close(&h5));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -679,7 +730,10 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   if (rank == 0) {
-    if (o->spec.overwrite) status = rename(o->path, o->spec.file);
+    if (IsSpecial(o->spec.file)) { /* it was not there before the run */
+      errno  = EEXIST;
+      status = -1;
+    } else if (o->spec.overwrite) status = rename(o->path, o->spec.file);
     else {
       status = link(o->path, o->spec.file);
       if (status == 0) (void)unlink(o->path);
@@ -699,6 +753,7 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
   PetscMPIInt rank;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   PetscCall(WriteSummary(o));
   PetscCall(PetscSNPrintf(old_xdmf, sizeof(old_xdmf), "%s.xdmf", o->path));
@@ -709,5 +764,6 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
   }
   PetscCall(PetscStrncpy(path, taken ? o->spec.file : o->path, length));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(complete && !taken ? SORET_ERR_IO : PETSC_SUCCESS);
 }

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "progress.h"
 
+#include <math.h>
 #include <petsctime.h>
 #include <unistd.h>
+
+static PetscBool launched = PETSC_FALSE;
+
+void SoretProgressLook(void)
+{
+  launched = getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_SIZE") || getenv("PMIX_RANK") ? PETSC_TRUE : PETSC_FALSE;
+}
 
 /* Does what is printed reach a terminal? mpiexec gives its processes a pseudo-terminal even when its own output goes to a file, so under
    a launcher its standard output is asked too; one on another node counts as a file. */
@@ -12,7 +20,7 @@ static PetscBool IsTerminal(void)
   ssize_t length;
 
   if (!isatty(STDOUT_FILENO)) return PETSC_FALSE;
-  if (!getenv("OMPI_COMM_WORLD_SIZE") && !getenv("PMI_SIZE") && !getenv("PMIX_RANK")) return PETSC_TRUE;
+  if (!launched) return PETSC_TRUE;
   (void)snprintf(link, sizeof(link), "/proc/%ld/fd/1", (long)getppid());
   length = readlink(link, target, sizeof(target) - 1);
   if (length < 0) return PETSC_FALSE;
@@ -30,19 +38,8 @@ PetscErrorCode SoretProgressStart(MPI_Comm comm, SoretProgress *progress)
   progress->terminal = IsTerminal();
   progress->percent  = -1;
   progress->last     = 0.0;
+  progress->first    = 0.0;
   PetscCall(PetscTime(&progress->begin));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretProgressSteady(SoretProgress *progress, PetscInt iteration, PetscReal residual, PetscReal tolerance)
-{
-  PetscLogDouble now;
-
-  PetscFunctionBegin;
-  if (!progress->speaks) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscTime(&now));
-  (void)printf("%siteration %3" PetscInt_FMT "   residual %9.2e of the gross rates (goal %.0e)   %.1f s%s", progress->terminal ? "\r" : "", iteration, (double)residual, (double)tolerance, now - progress->begin, progress->terminal ? "  " : "\n");
-  (void)fflush(stdout);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -54,27 +51,67 @@ static void Duration(PetscLogDouble seconds, size_t length, char text[])
   else (void)snprintf(text, length, "%.0f h %02.0f min", (double)(long)(seconds / 3600.0), (seconds - 3600.0 * (double)(long)(seconds / 3600.0)) / 60.0);
 }
 
-PetscErrorCode SoretProgressTime(SoretProgress *progress, PetscInt step, PetscReal t, PetscReal end)
+/* Is it time for a line? On a terminal ten times a second, in a log with each 5 % that are new and at least once a minute. */
+static PetscBool IsDue(const SoretProgress *progress, int percent, PetscLogDouble now)
 {
-  const int      percent = (int)(100.0 * t / end);
+  if (progress->percent < 0 || (percent >= 100 && progress->percent < 100)) return PETSC_TRUE;
+  if (progress->terminal) return now - progress->last >= 0.1 ? PETSC_TRUE : PETSC_FALSE;
+  return percent / 5 > progress->percent / 5 || now - progress->last >= 60.0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* What has been done, how much that is of all, the time that it took and what is left at that pace. */
+static void Tell(SoretProgress *progress, const char *done, int percent, PetscLogDouble now)
+{
+  const PetscLogDouble spent = now - progress->begin;
+  char                 line[256], left[64] = "";
+
+  if (percent > 0) Duration(spent * (100 - percent) / percent, sizeof(left), left);
+  (void)snprintf(line, sizeof(line), "%s %3d %%   %.1f s%s%s%s", done, percent, spent, *left ? ", about " : "", left, *left ? " left" : "");
+  if (progress->terminal) SoretRewrite(line);
+  else {
+    (void)puts(line);
+    (void)fflush(stdout);
+  }
+  progress->last    = now;
+  progress->percent = PetscMax(percent, progress->percent);
+}
+
+PetscErrorCode SoretProgressSteady(SoretProgress *progress, PetscInt iteration, PetscReal residual, PetscReal tolerance)
+{
   PetscLogDouble now;
-  char           left[64];
+  char           done[160];
+  int            percent = 0;
 
   PetscFunctionBegin;
   if (!progress->speaks) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscTime(&now));
-  if (progress->terminal ? now - progress->last < 0.1 && t < end : percent / 5 == progress->percent / 5 && now - progress->last < 60.0 && progress->percent >= 0) PetscFunctionReturn(PETSC_SUCCESS);
-  progress->last    = now;
-  progress->percent = percent;
-  Duration(t > 0.0 ? (now - progress->begin) * (end - t) / t : 0.0, sizeof(left), left);
-  (void)printf("%sstep %6" PetscInt_FMT "   t = %-10.4g %3d %%   %.1f s, about %s left%s", progress->terminal ? "\r" : "", step, (double)t, percent, now - progress->begin, left, progress->terminal ? "      " : "\n");
-  (void)fflush(stdout);
+  if (progress->first == 0.0) progress->first = residual;
+  if (residual <= tolerance) percent = 100;
+  else if (residual < progress->first) percent = PetscMin(99, (int)(100.0 * log(progress->first / residual) / log(progress->first / tolerance)));
+  if (!IsDue(progress, percent, now)) PetscFunctionReturn(PETSC_SUCCESS);
+  (void)snprintf(done, sizeof(done), "iteration %3" PetscInt_FMT "   residual %9.2e of the gross rates (goal %.0e)", iteration, (double)residual, (double)tolerance);
+  Tell(progress, done, percent, now);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretProgressTime(SoretProgress *progress, PetscInt step, PetscReal t, PetscReal end)
+{
+  const int      percent = t < end ? PetscMin(99, (int)(100.0 * t / end)) : 100;
+  PetscLogDouble now;
+  char           done[160];
+
+  PetscFunctionBegin;
+  if (!progress->speaks) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscTime(&now));
+  if (!IsDue(progress, percent, now)) PetscFunctionReturn(PETSC_SUCCESS);
+  (void)snprintf(done, sizeof(done), "step %6" PetscInt_FMT "   t = %-10.4g", step, (double)t);
+  Tell(progress, done, percent, now);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretProgressStop(SoretProgress *progress)
 {
   PetscFunctionBegin;
-  if (progress->speaks && progress->terminal) (void)printf("\n");
+  if (progress->speaks) SoretEndLine();
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -3,18 +3,22 @@
    What a run tells while it runs: on a terminal one line that rewrites itself, in a log file a line every few per cent. */
 #pragma once
 
-#include "soret/base.h"
+#include "soret/text.h"
 
 typedef struct {
-  PetscBool      speaks;   /* rank 0          */
-  PetscBool      terminal; /* stdout is one   */
-  PetscLogDouble begin, last;
-  int            percent;  /* last one told   */
+  PetscBool      speaks;      /* rank 0               */
+  PetscBool      terminal;    /* stdout is one        */
+  PetscLogDouble begin, last; /* last: of a line      */
+  int            percent;     /* last one told, or -1 */
+  PetscReal      first;       /* residual, or 0       */
 } SoretProgress;
+
+/* Is this program started by a launcher? To be called before MPI, which changes the environment, is. */
+void SoretProgressLook(void);
 
 PetscErrorCode SoretProgressStart(MPI_Comm comm, SoretProgress *progress);
 
-/* After a Newton iteration. */
+/* After a Newton iteration or a cycle. The way from the first residual to the tolerance is measured in decades. */
 PetscErrorCode SoretProgressSteady(SoretProgress *progress, PetscInt iteration, PetscReal residual, PetscReal tolerance);
 
 /* After a time step. */

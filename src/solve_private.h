@@ -14,6 +14,7 @@ typedef struct {
   SoretOperator   *op;
   const SoretSums *sums;
   PetscInt         num, num_local;
+  PetscBool        augmented;         /* with the terms of the sums: steady                      */
   PetscReal       *q, *target, *beta; /* [num][num_species], [num], [num]                        */
   PetscReal       *q_local;           /* [num_local][num_species]                                */
   PetscReal       *kept;              /* [num_cells][num_local] q_l . c_0                        */
@@ -24,18 +25,29 @@ typedef struct {
   Mat              A, P;
   Vec              inverse_volume;    /* transient: rows of the Jacobian are divided by volumes  */
   PetscInt         scaled;
-  PetscReal       *constant, *matrix, *kept_term; /* terms of the smoother */
+  PetscReal       *constant, *matrix, *kept_term; /* terms beside F */
+  /* amounts of the species in a vector, known from who wrote it last */
+  PetscObjectId    known;
+  PetscObjectState known_state;
+  PetscBool        summed;                    /* over the ranks */
+  PetscReal        content[SORET_MAX_SPECIES];
 } SoretSystem;
 
 /* c_0: state that gives the local sums. augmented: with the terms of conserved sums (steady). Makes no matrices. */
 PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c_0, PetscBool augmented, SoretSystem *sys);
 PetscErrorCode SoretSystemDestroy(SoretSystem *sys);
 
+/* What the left side above has beside F at c: constant over the box for the global sums, cell by cell for the rest. */
+PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec c, SoretCellTerms *terms);
+
 /* f = the left side above. */
 PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f);
 
 /* One Gauss-Seidel sweep for the left side = rhs (NULL: 0). */
 PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c);
+
+/* Says the amount [num_species] of each species that this rank has in c as it is now, so that it need not be added up again. */
+PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[]);
 
 /* Makes A and P, if they are not there. */
 PetscErrorCode SoretSystemCreateMatrices(SoretSystem *sys);
@@ -63,14 +75,25 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
 
 typedef struct SoretFAS_s *SoretFAS;
 
-/* Makes the coarser levels of a system, rediscretised, and the SNES of type FAS on all of them. The system is borrowed.
+/* Makes the coarser levels of a system, and a SNES that does cycles on all of them. Options: those of SNESFAS (docs/numerics.md). The system is
+   borrowed. With a single level (SoretFASNumLevels()) there is nothing to solve with.
 
    c_0 - state that gives the local sums. Collective. */
 PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas);
 PetscErrorCode SoretFASDestroy(SoretFAS *fas);
 
-/* The SNES of the finest level; convergence test and tolerances are the caller's. */
+/* The SNES of the finest level, for options, monitors and tolerances. */
 SNES SoretFASGetSNES(SoretFAS fas);
+
+/* Called after the smoother of each cycle with the norm of the residual then: sets *reason to stop. */
+typedef PetscErrorCode (*SoretCycleTest)(void *context, PetscInt cycle, PetscReal fnorm, Vec c, SNESConvergedReason *reason);
+PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context);
+
+/* One cycle on level l (0: the finest) for left side = rhs (NULL: 0). */
+PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c);
+
+/* Brings the levels to the time of the finest operator, and to the shift of its system. */
+PetscErrorCode SoretFASUpdate(SoretFAS fas);
 
 /* Full multigrid start: solves the coarsest level from the restricted c by `solve`, then interpolates and cycles upwards; c is replaced. */
 PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context, SoretSystem *sys, Vec c), void *context, Vec c);

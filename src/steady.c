@@ -12,16 +12,11 @@ static PetscErrorCode ReadUntilSteady(SoretInput in, const SoretNode *node, cons
 {
   static const SoretKey number = {"until_steady", SORET_REAL, "1", SORET_OPTIONAL, SORET_POSITIVE, 0, ""};
   SoretOptional        *until  = (SoretOptional *)dest;
-  PetscBool             ok;
+  PetscBool             asked;
 
   PetscFunctionBegin;
-  if (node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "true")) {
-    until->given = PETSC_TRUE;
-    until->value = 1.0e-8;
-  } else if (!(node->kind == SORET_NODE_SCALAR && !strcmp(node->text, "false"))) {
-    PetscCall(SoretInputReadValue(in, node, &number, &until->value, &ok));
-    until->given = ok;
-  }
+  if (SoretNodeIsTruth(node, &asked)) *until = (SoretOptional){.value = 1.0e-8, .given = asked};
+  else PetscCall(SoretInputReadValue(in, node, &number, &until->value, &until->given));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -66,79 +61,74 @@ PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
 
 typedef struct {
   const SoretSums *sums;
+  PetscReal       *net, *transport, *scale, *source, *reaction; /* a row each */
   /* sums of squares over cells: for each species, then for each global and open sum */
   PetscReal residual[4 * SORET_MAX_SPECIES], gross[4 * SORET_MAX_SPECIES], floor[4 * SORET_MAX_SPECIES];
   PetscReal amount[4 * SORET_MAX_SPECIES]; /* of sum_i |w_i| u_i times volume; sums only */
 } Measure;
 
-/* Adds the squares of one cell: species by species, then sum by sum (reactions cancel in those). */
+/* The squares of one sum in a row: net transport, in which reactions cancel. */
+static void MeasureSum(const SoretOperator *op, const SoretRow *row, const PetscReal w[], const PetscReal volume[], Measure *m, PetscInt entry)
+{
+  const PetscInt ns = op->num_species;
+
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0;
+
+    for (PetscInt s = 0; s < ns; s++) {
+      f += w[s] * m->net[i * ns + s];
+      gross += PetscAbsReal(w[s]) * m->transport[i * ns + s];
+      scale += PetscAbsReal(w[s]) * m->scale[i * ns + s];
+      amount += PetscAbsReal(w[s] * row->u[0][2][i * ns + s]) * volume[i];
+    }
+    m->residual[entry] += f * f;
+    m->gross[entry] += gross * gross;
+    m->floor[entry] += scale * scale;
+    m->amount[entry] += amount * amount;
+  }
+}
+
+/* Adds the squares of one row: species by species, then sum by sum. */
 static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  Measure         *m    = (Measure *)context;
-  const SoretSums *sums = m->sums;
-  const PetscInt   ns   = op->num_species;
+  Measure        *m  = (Measure *)context;
+  const PetscInt  ns = op->num_species, nx = op->grid->count[0];
+  const PetscReal *volume;
 
   PetscFunctionBegin;
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
-    PetscReal net[SORET_MAX_SPECIES], transport[SORET_MAX_SPECIES], rounding[SORET_MAX_SPECIES], reaction[SORET_MAX_SPECIES] = {0}, source[SORET_MAX_SPECIES] = {0};
-    PetscReal k[2 * SORET_MAX_REACTIONS];
-    const PetscReal volume = SoretOperatorVolume(op, row, i);
+  SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale);
+  SoretOperatorGrossReactions(op, row, m->source, m->reaction);
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal residual = 0.0, all = 0.0, floor = 0.0;
 
-    for (PetscInt s = 0; s < ns; s++) {
-      PetscReal flux[6], oneway[6];
+    for (PetscInt q = s; q < nx * ns; q += ns) {
+      const PetscReal f = m->net[q] - m->source[q], gross = m->transport[q] + m->reaction[q], scale = m->scale[q] + m->reaction[q];
 
-      SoretOperatorFaceFluxes(op, row, i, s, flux, oneway);
-      net[s] = transport[s] = rounding[s] = 0.0;
-      for (int face = 0; face < 6; face++) {
-        net[s] += face % 2 ? flux[face] : -flux[face];
-        transport[s] += PetscAbsReal(flux[face]);
-        rounding[s] += oneway[face];
-      }
+      residual += f * f;
+      all += gross * gross;
+      floor += scale * scale;
     }
-    SoretOperatorConstants(op, row->first + i, k);
-    SoretNetworkAddSource(&op->model->network, k, row->c + i * ns, source);
-    for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
-      PetscReal forward, backward;
-
-      SoretNetworkRates(&op->model->network, r, k, row->c + i * ns, &forward, &backward);
-      for (PetscInt s = 0; s < ns; s++) reaction[s] += volume * PetscAbsInt(op->model->network.stoichiometry[r * ns + s]) * (PetscAbsReal(forward) + PetscAbsReal(backward));
-    }
-    for (PetscInt s = 0; s < ns; s++) {
-      const PetscReal f = net[s] - volume * source[s], gross = transport[s] + reaction[s], scale = rounding[s] + reaction[s];
-
-      m->residual[s] += f * f;
-      m->gross[s] += gross * gross;
-      m->floor[s] += scale * scale;
-    }
-    for (PetscInt l = 0; l < sums->num; l++) {
-      const PetscReal *w = sums->w + l * ns;
-      PetscReal        f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0;
-
-      for (PetscInt s = 0; s < ns; s++) {
-        f += w[s] * net[s];
-        gross += PetscAbsReal(w[s]) * transport[s];
-        scale += PetscAbsReal(w[s]) * rounding[s];
-        amount += PetscAbsReal(w[s] * row->u[0][2][i * ns + s]) * volume;
-      }
-      m->residual[ns + l] += f * f;
-      m->gross[ns + l] += gross * gross;
-      m->floor[ns + l] += scale * scale;
-      m->amount[ns + l] += amount * amount;
-    }
+    m->residual[s] += residual;
+    m->gross[s] += all;
+    m->floor[s] += floor;
   }
+  volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+  for (PetscInt l = 0; l < m->sums->num; l++) MeasureSum(op, row, m->sums->w + l * ns, volume, m, ns + l);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor)
 {
-  const PetscInt ns = op->num_species, n = ns + sums->num;
+  const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
   Measure        m;
   PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
   m.sums = sums;
+  PetscCall(PetscMalloc5(row, &m.net, row, &m.transport, row, &m.scale, row, &m.source, row, &m.reaction));
   PetscCall(SoretOperatorForEachRow(op, c, MeasureRow, &m));
+  PetscCall(PetscFree5(m.net, m.transport, m.scale, m.source, m.reaction));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.residual, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
@@ -250,10 +240,9 @@ static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *of
 
 /* Converged on the residual without the terms of the sums, and on the totals by themselves (docs/numerics.md). The measure costs a few
    residuals: while the norm says that it cannot be good yet it is not taken again. */
-static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
+static PetscErrorCode TestState(void *context, PetscInt it, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
 {
   Steady *steady = (Steady *)context;
-  Vec     c;
 
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
@@ -266,14 +255,23 @@ static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscR
     if (it > 0 && steady->closes && fnorm > 0.1 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
     steady->eight_ago = fnorm;
   }
-  PetscCall(SNESGetSolution(snes, &c));
-  if (it == 0 || it % 8 == 0 || steady->ratio * fnorm <= 10.0 * steady->tolerance * steady->measured) {
+  if (it == 0 || it % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
     PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
     if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes ? 1.0e-7 : 1.0e-12)) *reason = SNES_CONVERGED_FNORM_RELATIVE;
   }
   if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, steady->ratio * (steady->measured > 0.0 ? fnorm / steady->measured : 1.0), c, PETSC_FALSE));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
+{
+  Vec c;
+
+  PetscFunctionBegin;
+  PetscCall(SNESGetSolution(snes, &c));
+  PetscCall(TestState(context, it, fnorm, c, reason));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -409,7 +407,7 @@ static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outco
   PetscCall(VecScale(f, -1.0));
   PetscCall(SoretSmallest(steady->sys->op, f, &value, &s, x));
   PetscCall(VecDestroy(&f));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " Newton iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). Try -snes_monitor, a better `initial`, or `mode: transient` with `until_steady`", outcome->newton_iterations, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). Try -snes_monitor, a better `initial`, or `mode: transient` with `until_steady`", outcome->newton_iterations + outcome->cycles, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -492,13 +490,16 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
 
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
+  PetscCall(SoretFASCreate(steady->sys, c_0, &fas));
+  if (SoretFASNumLevels(fas) < 2) { /* so few cells on each rank that there is no coarser level */
+    PetscCall(SoretFASDestroy(&fas));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
-  PetscCall(SoretFASCreate(steady->sys, c_0, &fas));
   snes = SoretFASGetSNES(fas);
-  PetscCall(SNESSetConvergenceTest(snes, TestSteady, steady, NULL));
+  PetscCall(SoretFASSetTest(fas, TestState, steady));
   PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(40, max_steps), PETSC_MAX_INT));
-  PetscCall(SNESSetNormSchedule(snes, SNES_NORM_ALWAYS));
   PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c));
   steady->closes = PETSC_TRUE;
   for (int attempt = 0; attempt < 3 && !*solved; attempt++) {
@@ -513,7 +514,8 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   steady->closes = PETSC_FALSE;
   if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
   (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(fas), (int)outcome->cycles);
-  if (!*solved) {
+  if (!*solved && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
+  else if (!*solved) {
     PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
     PetscCall(VecCopy(guess, c));
   }
@@ -537,6 +539,22 @@ static PetscErrorCode ChooseFAS(const SoretOperator *op, PetscBool *use)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is the box empty, and does nothing come in? Then that is the steady state, and there is no scale that a solver could measure by. */
+static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
+{
+  PetscReal amount, residual;
+  Vec       f;
+
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(VecNorm(c, NORM_INFINITY, &amount));
+  PetscCall(SoretSystemResidual(sys, c, f)); /* with the totals asked for */
+  PetscCall(VecNorm(f, NORM_INFINITY, &residual));
+  PetscCall(VecDestroy(&f));
+  *empty = amount == 0.0 && residual == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretSystem sys;
@@ -550,10 +568,12 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretSystemCreate(op, sums, c, PETSC_TRUE, &sys));
   PetscCall(VecDuplicate(c, &c_0));
   PetscCall(VecCopy(c, c_0));
-  if (!spec->warm) PetscCall(LiftGuess(op, c));
+  PetscCall(IsEmpty(&sys, c, &solved));
+  if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
+  if (!solved && !spec->warm) PetscCall(LiftGuess(op, c));
   PetscCall(ChooseFAS(op, &use_fas));
-  if (use_fas) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
-  if (!solved) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
+  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
+  if (!solved && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   outcome->converged = solved;
   outcome->residual  = steady.ratio;
   outcome->scaled    = sys.scaled;

@@ -2,8 +2,10 @@
 #include "solve_private.h"
 
 #include <math.h>
+#include <petsc/private/petscimpl.h> /* PetscObjectStateGet(), which has a manual page but no public prototype */
 
 #include "soret/multigrid.h"
+#include "soret/record.h"
 
 /* Strength of the shift of the preconditioner relative to that of the operator: small, so that it moves only the null modes, which cost
    the Krylov method one iteration each. */
@@ -148,6 +150,7 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c
   PetscCall(PetscMemzero(sys, sizeof(*sys)));
   sys->op        = op;
   sys->sums      = sums;
+  sys->augmented = augmented;
   sys->num       = augmented ? sums->num_global : 0;
   sys->num_local = sums->num_local;
   PetscCall(PetscMalloc7(ns * ns, &sys->q, ns, &sys->target, ns, &sys->beta, ns * ns, &sys->q_local, ns * ns, &sys->extra, ns, &sys->constant, ns * ns, &sys->matrix));
@@ -195,107 +198,123 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- residual and Jacobian ---- */
+/* ---- amounts ---- */
 
-/* Local sums and pseudo-time, cell by cell. */
-static PetscErrorCode AddCellTerms(SoretSystem *sys, Vec x, Vec y)
+PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[])
 {
-  const SoretGrid *grid = sys->op->grid;
-  const PetscInt   ns   = sys->op->num_species;
-  const PetscReal *c, *old = NULL;
-  PetscReal       *f;
+  PetscFunctionBegin;
+  PetscCall(PetscObjectGetId((PetscObject)c, &sys->known));
+  PetscCall(PetscObjectStateGet((PetscObject)c, &sys->known_state));
+  PetscCall(PetscArraycpy(sys->content, content, sys->op->num_species));
+  sys->summed = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Amount of each species in the box, sys->content: known, if c has not changed since SoretSystemKnow(). */
+static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
+{
+  const PetscInt   ns = sys->op->num_species;
+  PetscReal        content[SORET_MAX_SPECIES] = {0.0};
+  PetscObjectState state;
+  PetscObjectId    id;
 
   PetscFunctionBegin;
-  PetscCall(VecGetArrayRead(x, &c));
-  if (sys->shift != 0.0) PetscCall(VecGetArrayRead(sys->old, &old));
-  PetscCall(VecGetArray(y, &f));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt  ijk[3] = {grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]};
-    const PetscReal volume = SoretGridCellVolume(grid, ijk);
+  PetscCall(PetscObjectGetId((PetscObject)c, &id));
+  PetscCall(PetscObjectStateGet((PetscObject)c, &state));
+  if (id != sys->known || state != sys->known_state) {
+    const PetscReal *x;
 
-    for (PetscInt l = 0; l < sys->num_local; l++) {
-      const PetscReal *w   = sys->q_local + l * ns;
-      PetscReal        off = -sys->kept[p * sys->num_local + l];
-
-      for (PetscInt s = 0; s < ns; s++) off += w[s] * c[p * ns + s];
-      for (PetscInt s = 0; s < ns; s++) f[p * ns + s] += volume * sys->beta_local * off * w[s];
-    }
-    for (PetscInt s = 0; s < ns && old; s++) f[p * ns + s] += volume * sys->shift * (c[p * ns + s] - old[p * ns + s]);
+    PetscCall(VecGetArrayRead(c, &x));
+    for (PetscInt row = 0; row < sys->op->grid->count[1] * sys->op->grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, x, content);
+    PetscCall(VecRestoreArrayRead(c, &x));
+    PetscCall(SoretSystemKnow(sys, c, content));
   }
-  PetscCall(VecRestoreArray(y, &f));
+  if (!sys->summed) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sys->content, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, sys->op->grid->comm));
+  sys->summed = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- residual and Jacobian ---- */
+
+PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
+{
+  const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells, num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
+  const PetscReal *old = NULL;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(terms, sizeof(*terms)));
+  if (sys->num) {
+    PetscCall(MeasureContent(sys, x));
+    PetscCall(PetscArrayzero(sys->constant, ns));
+    for (PetscInt k = 0; k < sys->num; k++) {
+      PetscReal mean = 0.0;
+
+      for (PetscInt s = 0; s < ns; s++) mean += sys->q[k * ns + s] * sys->content[s] / sys->op->grid->volume;
+      for (PetscInt s = 0; s < ns; s++) sys->constant[s] += sys->beta[k] * (mean - sys->target[k]) * sys->q[k * ns + s];
+    }
+    terms->constant = sys->constant;
+  }
+  if (!num_local && sys->shift == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscArrayzero(sys->matrix, ns * ns));
+  for (PetscInt i = 0; i < ns; i++) {
+    for (PetscInt j = 0; j < ns; j++) {
+      for (PetscInt l = 0; l < num_local; l++) sys->matrix[i * ns + j] += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
+    }
+    sys->matrix[i * ns + i] += sys->shift;
+  }
+  terms->matrix = sys->matrix;
+  /* on coarser levels constants cancel: what they would be is not known there, nor needed */
+  if (!sys->old && !num_local) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
+  if (sys->shift != 0.0 && sys->old) PetscCall(VecGetArrayRead(sys->old, &old));
+  for (PetscInt p = 0; p < cells; p++) {
+    for (PetscInt s = 0; s < ns; s++) {
+      PetscReal sum = old ? sys->shift * old[p * ns + s] : 0.0;
+
+      for (PetscInt l = 0; l < num_local; l++) sum += sys->beta_local * sys->kept[p * num_local + l] * sys->q_local[l * ns + s];
+      sys->kept_term[p * ns + s] = sum;
+    }
+  }
   if (old) PetscCall(VecRestoreArrayRead(sys->old, &old));
-  PetscCall(VecRestoreArrayRead(x, &c));
+  terms->kept = sys->kept_term;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f)
 {
-  PetscFunctionBegin;
-  PetscCall(SoretOperatorResidual(sys->op, c, f));
-  if (sys->num) PetscCall(AddSums(sys, c, sys->target, 0.0, f));
-  if ((sys->num_local && sys->beta_local != 0.0) || sys->shift != 0.0) PetscCall(AddCellTerms(sys, c, f));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Terms of the smoother: the sums as they are now, constant over the box, and the local sums and pseudo-time cell by cell. */
-static PetscErrorCode FillTerms(SoretSystem *sys, Vec x)
-{
-  const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells;
-  PetscReal        mean[SORET_MAX_SPECIES];
-  const PetscReal *old = NULL;
-  SoretSums        each = {.num_species = ns, .num = sys->num, .w = sys->q};
+  SoretCellTerms terms;
 
   PetscFunctionBegin;
-  PetscCall(PetscArrayzero(sys->constant, ns));
-  if (sys->num) PetscCall(SoretSumsMeasure(&each, sys->op->grid, x, mean, NULL));
-  for (PetscInt k = 0; k < sys->num; k++) {
-    for (PetscInt s = 0; s < ns; s++) sys->constant[s] += sys->beta[k] * (mean[k] - sys->target[k]) * sys->q[k * ns + s];
-  }
-  if (!sys->num_local && sys->shift == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
-  if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
-  PetscCall(PetscArrayzero(sys->matrix, ns * ns));
-  for (PetscInt i = 0; i < ns; i++) {
-    for (PetscInt j = 0; j < ns; j++) {
-      for (PetscInt l = 0; l < sys->num_local; l++) sys->matrix[i * ns + j] += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
-    }
-    sys->matrix[i * ns + i] += sys->shift;
-  }
-  if (sys->shift != 0.0) PetscCall(VecGetArrayRead(sys->old, &old));
-  for (PetscInt p = 0; p < cells; p++) {
-    for (PetscInt s = 0; s < ns; s++) {
-      PetscReal sum = old ? sys->shift * old[p * ns + s] : 0.0;
-
-      for (PetscInt l = 0; l < sys->num_local; l++) sum += sys->beta_local * sys->kept[p * sys->num_local + l] * sys->q_local[l * ns + s];
-      sys->kept_term[p * ns + s] = sum;
-    }
-  }
-  if (old) PetscCall(VecRestoreArrayRead(sys->old, &old));
+  SoretRecordBegin(SORET_PHASE_RESIDUAL);
+  PetscCall(SoretSystemTerms(sys, c, &terms));
+  PetscCall(SoretOperatorResidual(sys->op, &terms, c, f));
+  SoretRecordEnd(SORET_PHASE_RESIDUAL);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c)
 {
-  SoretCellTerms terms = {.constant = sys->constant};
+  PetscReal      content[SORET_MAX_SPECIES];
+  SoretCellTerms terms;
 
   PetscFunctionBegin;
-  PetscCall(FillTerms(sys, c));
-  if (sys->kept_term) {
-    terms.matrix = sys->matrix;
-    terms.kept   = sys->kept_term;
-  }
-  PetscCall(SoretOperatorSmooth(sys->op, &terms, rhs, c));
+  PetscCall(SoretSystemTerms(sys, c, &terms));
+  PetscCall(SoretOperatorSmooth(sys->op, &terms, rhs, c, content));
+  PetscCall(SoretSystemKnow(sys, c, content));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c)
 {
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_JACOBIAN);
   PetscCall(SoretOperatorJacobian(sys->op, c, sys->shift, sys->extra, sys->P));
   if (sys->inverse_volume) PetscCall(MatDiagonalScale(sys->P, sys->inverse_volume, NULL));
   if (sys->A != sys->P) {
     PetscCall(MatAssemblyBegin(sys->A, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(sys->A, MAT_FINAL_ASSEMBLY));
   }
+  SoretRecordEnd(SORET_PHASE_JACOBIAN);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

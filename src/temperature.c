@@ -4,22 +4,19 @@
 /* First bad value of all ranks: says where and ends the run. */
 static PetscErrorCode CheckValues(const SoretTemperature *temperature)
 {
-  const SoretGrid *grid = temperature->grid;
-  PetscMPIInt      rank, bad, first;
-  PetscInt         p = 0;
+  const SoretGrid *grid         = temperature->grid;
+  PetscInt         p            = 0;
+  char             trouble[256] = "";
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
   while (p < grid->num_cells && temperature->T[p] > 0.0 && temperature->T[p] < PETSC_MAX_REAL) p++;
-  bad = p < grid->num_cells ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, grid->comm));
-  if (first == PETSC_MPI_INT_MAX) PetscFunctionReturn(PETSC_SUCCESS);
-  if (first == rank) {
+  if (p < grid->num_cells) {
     const PetscInt i = grid->start[0] + p % grid->count[0], j = grid->start[1] + p / grid->count[0] % grid->count[1], k = grid->start[2] + p / grid->count[0] / grid->count[1];
 
-    (void)fprintf(stderr, "soret: temperature is %g at (%g, %g, %g), t = %g; it must be positive and finite everywhere\n", (double)temperature->T[p], (double)grid->center[0][i], (double)(grid->dim > 1 ? grid->center[1][j] : 0.0), (double)(grid->dim > 2 ? grid->center[2][k] : 0.0), (double)temperature->t);
+    (void)snprintf(trouble, sizeof(trouble), "soret: temperature is %g at (%g, %g, %g), t = %g; it must be positive and finite everywhere\n", (double)temperature->T[p], (double)grid->center[0][i], (double)(grid->dim > 1 ? grid->center[1][j] : 0.0), (double)(grid->dim > 2 ? grid->center[2][k] : 0.0), (double)temperature->t);
   }
-  PetscFunctionReturn(SORET_ERR_INPUT);
+  PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode Fill(SoretTemperature *temperature, PetscReal t)

@@ -149,6 +149,24 @@ void SoretPrintable(const char *text, size_t length, char out[], size_t size)
   out[used] = 0;
 }
 
+static PetscBool line_is_open = PETSC_FALSE;
+
+void SoretRewrite(const char *text)
+{
+  /* to the end of the line everything is cleared; at its beginning the cursor waits, so that a message of anybody else hides the line */
+  (void)printf("\r%s\033[K\r", text);
+  (void)fflush(stdout);
+  line_is_open = PETSC_TRUE;
+}
+
+void SoretEndLine(void)
+{
+  if (!line_is_open) return;
+  (void)printf("\n");
+  (void)fflush(stdout);
+  line_is_open = PETSC_FALSE;
+}
+
 PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
 {
   PetscMPIInt rank;
@@ -158,9 +176,22 @@ PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   va_start(list, format);
   if (rank == 0) {
+    SoretEndLine();
     (void)vprintf(format, list);
     (void)fflush(stdout);
   }
   va_end(list);
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFailTogether(MPI_Comm comm, const char *trouble)
+{
+  PetscMPIInt rank, mine, first;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  mine = *trouble ? rank : PETSC_MPI_INT_MAX;
+  PetscCallMPI(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, comm));
+  if (first == rank) (void)fputs(trouble, stderr);
+  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : (PetscErrorCode)SORET_ERR_INPUT);
 }

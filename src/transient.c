@@ -163,7 +163,7 @@ static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
     if (!SoretModelIsImmobile(op->model, s)) slowest = PetscMin(slowest, op->mean_D[s]);
   }
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(op, 1.0, f));
   *change = 0.0;
   for (PetscInt s = 0; s < op->num_species; s++) {
@@ -179,11 +179,14 @@ static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
    here along the direction that reactions do not resist. */
 static PetscErrorCode PostStep(TS ts)
 {
-  Transient *tr;
-  PetscReal  t, before;
-  Vec        c;
+  Transient        *tr;
+  PetscReal         t, before;
+  TSConvergedReason reason;
+  Vec               c;
 
   PetscFunctionBegin;
+  PetscCall(TSGetConvergedReason(ts, &reason));
+  if (reason < 0) PetscFunctionReturn(PETSC_SUCCESS); /* there was no step */
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetSolution(ts, &c));
   PetscCall(TSGetTime(ts, &t));
@@ -244,7 +247,7 @@ static PetscErrorCode FirstStep(Transient *tr, Vec c, PetscReal *step)
   }
   PetscCall(SetStageWeights(tr, c));
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, f));
   PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
   PetscCall(VecNorm(f, NORM_INFINITY, &d1));
@@ -297,6 +300,7 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(TSSetMaxSteps(*ts, tr->spec->max_steps));
   PetscCall(TSSetMaxStepRejections(*ts, 30));
   PetscCall(TSSetMaxSNESFailures(*ts, -1));
+  PetscCall(TSSetErrorIfStepFails(*ts, PETSC_FALSE)); /* a collapse of the step is told by Diagnose() */
   PetscCall(SetVectorTolerance(tr, *ts, c));
   PetscCall(TSGetAdapt(*ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
@@ -319,50 +323,95 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
 
 /* ---- failures ---- */
 
+/* The reaction that changes a species most in the cell with its centre at x, -1 if none does. Collective. */
+static PetscErrorCode FastestReaction(const SoretOperator *op, Vec c, PetscInt species, const PetscReal x[3], PetscInt *fastest)
+{
+  const SoretGrid    *grid     = op->grid;
+  const SoretNetwork *net      = &op->model->network;
+  PetscInt            local[3] = {0, 0, 0}, mine = -1;
+  PetscReal           k[2 * SORET_MAX_REACTIONS], largest = 0.0;
+  const PetscReal    *a;
+  PetscBool           here = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < grid->dim; axis++) {
+    while (local[axis] < grid->count[axis] && grid->center[axis][grid->start[axis] + local[axis]] != x[axis]) local[axis]++;
+    if (local[axis] == grid->count[axis]) here = PETSC_FALSE;
+  }
+  PetscCall(VecGetArrayRead(c, &a));
+  if (here) {
+    const PetscInt p = (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0];
+
+    SoretOperatorConstants(op, p, k);
+    for (PetscInt r = 0; r < net->num_reactions; r++) {
+      PetscReal forward, backward, rate;
+
+      SoretNetworkRates(net, r, k, a + p * op->num_species, &forward, &backward);
+      rate = PetscAbsReal((PetscReal)net->stoichiometry[r * op->num_species + species] * (forward - backward));
+      if (!(rate > largest)) continue;
+      largest = rate;
+      mine    = r;
+    }
+  }
+  PetscCall(VecRestoreArrayRead(c, &a));
+  PetscCallMPI(MPI_Allreduce(&mine, fastest, 1, MPIU_INT, MPI_MAX, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Names what keeps the step small: the species and cell of the fastest change in the weighted norm, and the fastest reaction there. */
 static PetscErrorCode Diagnose(Transient *tr, PetscReal t, const char *what, Vec c, SoretOutcome *outcome)
 {
   const SoretOperator *op = tr->sys.op;
   PetscReal            value, x[3];
-  PetscInt             s;
+  PetscInt             s, r;
   Vec                  f;
 
   PetscFunctionBegin;
   PetscCall(SetStageWeights(tr, c));
   PetscCall(VecDuplicate(c, &f));
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  PetscCall(SoretOperatorResidual(tr->sys.op, c, f));
+  PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(op, 1.0, f));
   PetscCall(VecPointwiseMult(f, f, tr->stage_weight));
   PetscCall(VecAbs(f));
   PetscCall(VecScale(f, -1.0));
   PetscCall(SoretSmallest(op, f, &value, &s, x));
   PetscCall(VecDestroy(&f));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "%s at t = %g after %" PetscInt_FMT " steps (last step %g): species '%s' at (%g, %g, %g) changes fastest%s", what, (double)t, tr->steps, (double)tr->last_step, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], "");
-  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
-    if (!op->model->network.stoichiometry[r * op->num_species + s]) continue;
-    PetscCall(PetscStrlcat(outcome->reason, r ? ", " : ", in '", sizeof(outcome->reason)));
-    PetscCall(PetscStrlcat(outcome->reason, op->model->network.reaction[r].equation, sizeof(outcome->reason)));
-    PetscCall(PetscStrlcat(outcome->reason, "'", sizeof(outcome->reason)));
-    break;
-  }
+  PetscCall(FastestReaction(op, c, s, x, &r));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "%s at t = %g after %" PetscInt_FMT " steps (last step %g): species '%s' at (%g, %g, %g) changes fastest%s%.200s%s", what, (double)t, tr->steps, (double)tr->last_step, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], r < 0 ? "" : ", in '", r < 0 ? "" : op->model->network.reaction[r].equation, r < 0 ? "" : "'");
   PetscCall(PetscStrlcat(outcome->reason, ". Try a smaller first_step, a larger tolerance or absolute, or -ts_monitor -ts_adapt_monitor", sizeof(outcome->reason)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- the run ---- */
 
+/* A value of T, a rate or a wall that no run can use, at a time that was not tried before the run: it has been told. The state is that of
+   the last step. */
+static PetscErrorCode StopAtBadInput(Transient *tr, TS ts, SoretOutcome *outcome)
+{
+  PetscReal t;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetTime(ts, &t));
+  tr->sys.op->fresh = PETSC_FALSE; /* what it holds is of the time of the bad value */
+  PetscCall(SoretOperatorSetTime(tr->sys.op, t));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset", (double)t, tr->steps);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Integrates up to one output time. */
 static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
 {
   TSConvergedReason reason;
+  PetscErrorCode    status;
   PetscReal         t;
   PetscInt          rejections, newton, linear;
 
   PetscFunctionBegin;
   PetscCall(TSSetMaxTime(ts, target));
   PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
-  PetscCall(TSSolve(ts, c));
+  status = TSSolve(ts, c);
+  if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
   PetscCall(TSGetConvergedReason(ts, &reason));
   PetscCall(TSGetTime(ts, &t));
   PetscCall(TSGetStepRejections(ts, &rejections));
@@ -373,7 +422,8 @@ static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, Petsc
   tr->linear   = linear;
   *arrived     = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
   if (*arrived) PetscFunctionReturn(PETSC_SUCCESS);
-  if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
+  if (status) PetscCall(StopAtBadInput(tr, ts, outcome));
+  else if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
   else PetscCall(Diagnose(tr, t, tr->stalled ? "the clock stands still: the step is below rounding" : "the step size collapsed", c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -53,6 +53,12 @@ def check_commands(text, help_text):
             yield f"`soret {command}` is no command of the program"
 
 
+def check_soretpost(text, commands):
+    for command in re.findall(r"(?:^|[`/$] ?|-m )soretpost ([a-z]+)\b", text, re.M):
+        if commands and command not in commands:
+            yield f"`soretpost {command}` is no command"
+
+
 def check_options(text, cmake):
     for option in re.findall(r"(?:\b|-D)(SORET_[A-Z]+)\b", text):
         if option not in cmake:
@@ -72,12 +78,15 @@ def run(*arguments):
 
 def main():
     help_text, reference = run("--help"), run("reference")
-    cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8") + (ROOT / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
+    commands = re.findall(r'^    (?:command = )?add\(commands, "(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"), re.M)
+    commands += re.findall(r'add_parser\("(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"))
+    headers = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "include" / "soret").glob("*.h"))  # constants of the code may be named too
+    cmake = headers + (ROOT / "CMakeLists.txt").read_text(encoding="utf-8") + (ROOT / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
     presets = [p["name"] for p in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]]
     problems = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_options(text, cmake), *check_presets(text, presets)]
+        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_options(text, cmake), *check_presets(text, presets)]
         problems += [f"{page.relative_to(ROOT)}: {problem}" for problem in found]
     if reference and (ROOT / "docs" / "case-reference.md").read_text(encoding="utf-8").partition("\n")[2] != reference:
         problems.append("docs/case-reference.md is not what `soret reference` prints, after its first line")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Installs BUILD, moves what was installed and runs it from another folder: does it find its libraries and its examples?
+# Installs BUILD, moves what was installed and runs it from another folder: does it find its libraries and its examples, do soretpost, the man
+# page and the module file work there?
 #
-#   cmake -DBUILD=<build folder> -P check_install.cmake
+#   cmake -DBUILD=<build folder> -DVERSION=<of soret> [-DPYTHON=<with h5py and matplotlib>] -P check_install.cmake
 set(work ${BUILD}/check_install)
 file(REMOVE_RECURSE ${work})
 file(MAKE_DIRECTORY ${work}/elsewhere)
@@ -19,5 +20,37 @@ run(${work}/moved/bin/soret --version)
 run(${work}/moved/bin/soret ${work}/moved/share/soret/input/tutorial/first.yaml)
 if(NOT EXISTS ${work}/elsewhere/first.h5)
   message(FATAL_ERROR "no first.h5 in ${work}/elsewhere")
+endif()
+
+if(PYTHON)
+  set(ENV{SORET_PYTHON} ${PYTHON})
+  set(ENV{PYTHONPATH} "")
+  run(${work}/moved/bin/soretpost plot first.h5 -o first.png --dpi 50)
+  file(SIZE ${work}/elsewhere/first.png size)
+  if(size LESS 5000)
+    message(FATAL_ERROR "soretpost drew a picture of ${size} bytes")
+  endif()
+endif()
+
+find_program(MAN man)
+if(MAN)
+  run(${MAN} --warnings -l ${work}/moved/share/man/man1/soret.1)
+endif()
+
+# the module file, read by Tcl with its commands in place of those of Environment Modules
+find_program(TCLSH tclsh)
+if(TCLSH)
+  file(WRITE ${work}/elsewhere/load.tcl "
+    proc module-whatis {text} {}
+    proc conflict {name} {}
+    proc setenv {name value} { puts \"$name $value\" }
+    proc prepend-path {name value} { puts \"$name $value\"; if {![file isdirectory $value]} { error \"there is no $value\" } }
+    set ModulesCurrentModulefile ${work}/moved/share/soret/modulefiles/soret/${VERSION}
+    source $ModulesCurrentModulefile
+    ModulesHelp
+    if {![file executable $root/bin/soret]} { error \"no soret in $root/bin\" }
+    if {![file isfile $root/share/man/man1/soret.1]} { error \"no man page below $root\" }
+  ")
+  run(${TCLSH} load.tcl)
 endif()
 file(REMOVE_RECURSE ${work})

@@ -24,6 +24,7 @@
 enum {
   SORET_MAX_SPECIES = 64, /* length of the work arrays of one cell in the kernels */
   SORET_MAX_REACTIONS = 256,
+  SORET_MAX_LANES = 64,   /* cells that the kernels treat side by side */
   SORET_NAME_LENGTH = 64  /* longest name of a species or parameter, with the final 0 */
 };
 

@@ -17,8 +17,8 @@ typedef struct {
 /* Collective. */
 PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec c, SoretState *state);
 
-/* Is entropy production defined: no irreversible reaction, no ballistic species? If not, says why. */
-PetscBool SoretEntropyIsDefined(const SoretModel *model, const char **why);
+/* Is entropy production defined: no irreversible reaction, no ballistic species? If not, says why, in at most `size` characters. */
+PetscBool SoretEntropyIsDefined(const SoretModel *model, size_t size, char why[]);
 
 /* ---- fields: out is one value per cell of this rank. Collective. ---- */
 

@@ -39,3 +39,6 @@ PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal
 
 /* The place in the file, for messages; may be NULL. */
 const SoretNode *SoretFieldNode(SoretField field);
+
+/* The file that it is read from; NULL for a formula. */
+const char *SoretFieldPath(SoretField field);

@@ -22,6 +22,10 @@ typedef enum {
   SORET_H5_READ
 } SoretH5Mode;
 
+/* Adds a hint for MPI-IO ("cb_nodes", "8") to all files opened from now on; one of the same name is replaced. MPI ignores those that it does
+   not know. All ranks pass the same. Not collective. */
+PetscErrorCode SoretH5SetHint(const char *name, const char *value);
+
 /* Opens a file through MPI-IO. The locking of HDF5 is switched off for it, the format is kept readable for HDF5 1.8. */
 PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, SoretH5 *h5);
 
@@ -48,7 +52,8 @@ PetscErrorCode SoretH5WriteInt(SoretH5 h5, const char *object, const char *name,
    data       - the box, contiguous
    storage    - NULL for float64 without compression
 
-   Chunked; chunks hold about 1 MiB and never more than the extent. */
+   Chunked. A chunk is the largest box of a rank, or an even part of it, up to 1 MiB, so that ranks with boxes of one size share no chunk;
+   boxes of less than 64 KiB are put together. */
 PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], const PetscReal data[], const SoretH5Storage *storage);
 
 /* Reads a box of a dataset of floating-point or integer type. */

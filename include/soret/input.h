@@ -120,6 +120,9 @@ const SoretNode *SoretNodeFind(const SoretNode *map, const char *key);
 /* Is this an empty value: nothing, ~ or null? */
 PetscBool SoretNodeIsNull(const SoretNode *node);
 
+/* Is this a truth value of YAML 1.1: true, no, On ...? */
+PetscBool SoretNodeIsTruth(const SoretNode *node, PetscBool *value);
+
 /* ---- units and constants ---- */
 
 /* Where a file named in the case file is: relative paths start from the directory of the case file. A path that does not fit into

@@ -67,18 +67,24 @@ unsigned SoretNetworkUses(const SoretNetwork *net, PetscInt r);
 /* Is reaction r switched off: both constants the number 0? */
 PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r);
 
-/* Adds the source of one cell.
+/* ---- mass action. No allocation, no errors ---- */
 
-   k - [num_reactions][2] forward and backward constants
-   c - [num_species] concentrations
-   s - [num_species] source, added to */
+/* Forward and backward rate of reaction r. k - [num_reactions][2] constants, c - [num_species] concentrations of a cell. */
+void SoretNetworkRates(const SoretNetwork *net, PetscInt r, const PetscReal k[], const PetscReal c[], PetscReal *forward, PetscReal *backward);
+
+/* Adds the source of one cell to s[num_species]. */
 void SoretNetworkAddSource(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal s[]);
 
-/* Adds dS_i/dc_j to block[i*num_species + j], scaled. */
-void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal scale, PetscReal block[]);
+/* Adds dS_i/dc_j to block[i][j]. */
+void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const PetscReal c[], PetscReal block[]);
 
-/* Forward and backward rate of reaction r. */
-void SoretNetworkRates(const SoretNetwork *net, PetscInt r, const PetscReal k[], const PetscReal c[], PetscReal *forward, PetscReal *backward);
+/* The same for n <= SORET_MAX_LANES cells side by side: k - [num_reactions][2] pointers to n constants each; c, s - [num_species][n];
+   block - [i][j][n]. */
+void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[]);
+void SoretNetworkAddJacobianLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal block[]);
+
+/* Adds sum over reactions of |nu_i| (|forward| + |backward|) to gross[num_species][n]. */
+void SoretNetworkAddGrossLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal gross[]);
 
 /* Integer vectors w with matrix w = 0 that span all solutions: non-negative ones of smallest support first (moieties such as
    A + 2 A2), completed by others where those do not span. Farkas' algorithm, then elimination over the integers.

@@ -5,8 +5,8 @@
      F_i(cell) = sum over faces of the outflow of species i - volume * S_i(c)          mol/s (mol m^-2 s^-1 in 1D ...)
      dc_i/dt   = -F_i / volume                                                        (docs/numerics.md)
 
-   Vectors hold the concentrations c of a cell together, [k][j][i][species], on the DMDA `dm`. Kernels work on planes of u = b c that roll through
-   the box, so no ghosted copy of a vector is made. */
+   Vectors hold the concentrations c of a cell together, [k][j][i][species], on the DMDA `dm`. Kernels work on slabs of u = b c (planes in 3D, rows
+   in 2D) that roll through the box, so no ghosted copy of a vector is made. */
 #pragma once
 
 #include "soret/boundary.h"
@@ -19,10 +19,11 @@ typedef struct {
   const PetscReal *u[3][5];      /* [axis][2 + offset] rows of u = b c at offset -2..2 along the axis; along x all are the same row, shifted */
 } SoretRow;
 
-typedef struct {
+typedef struct SoretOperator SoretOperator;
+struct SoretOperator {
   SoretModel       *model;
   const SoretGrid  *grid;
-  SoretTemperature *temperature;
+  SoretTemperature *temperature;  /* NULL on coarser levels                                                */
   SoretBoundary    *boundary;
   DM                dm;
   PetscInt          num_species;
@@ -32,41 +33,75 @@ typedef struct {
   PetscBool         fresh;
   /* caches */
   PetscReal *b;                   /* [num_cells][num_species]                                              */
-  PetscReal *k;                   /* [num_cells][num_slots] rate constants that vary                       */
-  PetscInt   num_slots, *slot;    /* [2 num_reactions] column of k, or -1: constant                        */
-  PetscReal *k_constant;          /* [2 num_reactions]                                                     */
+  PetscReal *k;                   /* [rows][num_slots][cells of a row] rate constants that vary            */
+  PetscInt   num_slots, *slot;    /* [2 num_reactions] place in k, or -1: constant                         */
+  PetscReal *k_constant;          /* [2 num_reactions][SORET_MAX_LANES] the constants that do not vary     */
+  PetscReal *volume;              /* [num_cells], or NULL: the product of the widths                       */
   PetscBool  uniform;             /* a is constant for every species: conductances are products            */
   PetscReal *a_constant;          /* [num_species], with uniform                                           */
   PetscReal *gx, *dx;             /* rows for the uniform kernel                                           */
   PetscReal *g[3], *w[3];         /* face by face, else; w NULL unless a diffusing species has a velocity  */
+  PetscReal *g_diffusive[3];      /* g before it is fitted to w; the array g itself where w is NULL        */
   PetscReal *mean_D;              /* [num_species] mean of D = a b over the box; |v| L for ballistic ones  */
   /* work */
   SoretHalo  halo;
-  PetscReal *plane[5];            /* u, with layers around                                                 */
-  PetscReal *row;                 /* [2][count[0]][num_species] for the smoother                           */
-  PetscInt   width, row_length, plane_length;
-  PetscBool  coarse;              /* of a coarser level: the range of Theta is that of the finest          */
-} SoretOperator;
+  PetscReal *slab[6];             /* u, with layers around                                                 */
+  PetscInt   width, row_length;   /* layers of neighbours; entries of a row of a slab                      */
+  PetscInt   num_slabs, num_rows; /* of this rank; rows of one slab                                        */
+  PetscReal *row;                 /* [2][num_species] + [1] rows: transport, its derivative, volumes       */
+  PetscReal *window;              /* five rows of u                                                        */
+  PetscInt   num_lanes;           /* cells treated side by side                                            */
+  PetscReal *lanes;               /* their work arrays                                                     */
+  /* a coarser level is made of the finer one */
+  const SoretOperator *finer;
+  PetscBool            coarsened[3];
+};
 
 /* Collective. The parts are borrowed and must outlive the operator. */
 PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, SoretTemperature *temperature, SoretBoundary *boundary, SoretOperator *op);
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op);
 
-/* Net outflow of each entry of a row through its faces inside the box, added to f, and, if wanted, its derivative by the entry's own u. */
-void SoretOperatorAddTransport(const SoretOperator *op, const SoretRow *row, PetscReal f[], PetscReal diagonal[]);
+/* The same equations on the next coarser grid, made of those of the finer one without asking any formula (docs/numerics.md, "Coarser grids"):
+   volumes and volume/b are added, rate constants averaged, conductances joined in series and parallel, so that it works for any spacing and for
+   closed faces.
+
+   grid      - made from the fine one by SoretGridCoarsen(), aligned
+   coarsened - axes along which two cells became one
+   boundary  - made here, too
+
+   Both operators share the model; the fine one must outlive the coarse one. Collective. */
+PetscErrorCode SoretOperatorCreateCoarse(const SoretOperator *fine, const SoretGrid *grid, const PetscBool coarsened[3], SoretBoundary *boundary, SoretOperator *op);
 
 /* First entry of the coefficients alpha, beta of a wall for the cell with local indices ijk, -1 if it does not touch that wall. */
 PetscInt SoretOperatorWall(const SoretOperator *op, int face, const PetscInt ijk[3]);
-
-/* Adds alpha c - beta of the walls to a row, and alpha to diagonal if wanted. */
-void SoretOperatorAddWalls(const SoretOperator *op, const SoretRow *row, PetscReal f[], PetscReal diagonal[]);
 
 /* Brings temperature, boundary and caches to time t; does nothing if they are there already. A diffusivity or rate constant that
    is negative or not finite is a message with species or reaction and place, and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t);
 
-/* f = F(c) at the time of the last SoretOperatorSetTime(). Collective. */
-PetscErrorCode SoretOperatorResidual(SoretOperator *op, Vec c, Vec f);
+/* Terms of one cell that a solver adds to F, all per volume: constant[s] + sum_j matrix[s][j] c_j - kept[cell][s]. Each may be NULL. */
+typedef struct {
+  const PetscReal *constant; /* [num_species]              */
+  const PetscReal *matrix;   /* [num_species][num_species] */
+  const PetscReal *kept;     /* [num_cells][num_species]   */
+} SoretCellTerms;
+
+/* f = F(c) + terms at the time of the last SoretOperatorSetTime(); terms may be NULL. Collective. */
+PetscErrorCode SoretOperatorResidual(SoretOperator *op, const SoretCellTerms *terms, Vec c, Vec f);
+
+/* The same row by row, f of the row given to visit and not stored. Collective. */
+typedef PetscErrorCode (*SoretResidualVisitor)(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context);
+PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTerms *terms, Vec c, SoretResidualVisitor visit, void *context);
+
+/* One red-black point-block Gauss-Seidel sweep for F(c) + terms = rhs: all species of a cell at once by a step of Newton's method with the
+   exact reaction Jacobian, the red cells first. A step that would make a positive concentration negative is shortened so that it keeps a
+   tenth. Both colours are treated in one pass over memory.
+
+   rhs     - may be NULL
+   content - [num_species] amount of each species on this rank after the sweep, not yet summed over ranks; may be NULL
+
+   Collective. */
+PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, Vec rhs, Vec c, PetscReal content[]);
 
 /* f divided by the volumes of the cells, times factor. */
 PetscErrorCode SoretOperatorPerVolume(const SoretOperator *op, PetscReal factor, Vec f);
@@ -80,7 +115,7 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
 /* J = dF/dc + volume (shift I + extra). Assembled. Ballistic transport enters without limiter. Collective. */
 PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec c, PetscReal shift, const PetscReal extra[], Mat J);
 
-/* Calls visit for each row of this rank, k and j ascending. Collective: exchanges ghosts first. */
+/* Calls visit for each row of this rank. Collective: exchanges ghosts first. */
 typedef PetscErrorCode (*SoretRowVisitor)(SoretOperator *op, const SoretRow *row, void *context);
 PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec c, SoretRowVisitor visit, void *context);
 
@@ -90,21 +125,25 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec c, SoretRowVisitor
    oneway - [6] sum of the flux to and fro, the scale of rounding; or NULL */
 void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal flux[6], PetscReal oneway[6]);
 
+/* Entry by entry of a row, integrated over the cells: net outflow through the faces, walls included; sum of the absolute fluxes; and scale, the sum
+   of the fluxes to and fro, of which rounding is a part. */
+void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[]);
+
+/* The same for reactions: net source, and sum over reactions of |nu| (forward + backward rate). */
+void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[]);
+
 /* Rate constants [num_reactions][2] of cell p. */
 void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[]);
+
+/* Volume of cell p of this rank. */
+PetscReal SoretOperatorCellVolume(const SoretOperator *op, PetscInt p);
+
+/* Volumes of the cells of a row, rows counted as cells are: in `work`, [count[0]], or where they are stored. */
+const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[]);
+
+/* Adds the amounts of the species in a row to content[num_species]. */
+void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[]);
 
 /* Global indices of cell i of a row, and its volume. */
 void      SoretOperatorCell(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt ijk[3]);
 PetscReal SoretOperatorVolume(const SoretOperator *op, const SoretRow *row, PetscInt i);
-
-/* Terms of one cell that a solver adds to F, all per volume: constant[s] + sum_j matrix[s][j] c_j - kept[cell][s]. Each may be NULL. */
-typedef struct {
-  const PetscReal *constant; /* [num_species]              */
-  const PetscReal *matrix;   /* [num_species][num_species] */
-  const PetscReal *kept;     /* [num_cells][num_species]   */
-} SoretCellTerms;
-
-/* One red-black point-block Gauss-Seidel sweep for F(c) + terms = rhs: all species of a cell at once by a step of Newton's method with the
-   exact reaction Jacobian, the red cells first. A step that would make a positive concentration negative is shortened so that it keeps a
-   tenth. rhs may be NULL. Collective. */
-PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, Vec rhs, Vec c);

@@ -28,7 +28,8 @@ typedef struct {
   unsigned        fields;
   int             precision;  /* 0 double, 1 single */
   PetscInt        compression;
-  PetscBool       xdmf, overwrite;
+  PetscBool       xdmf, overwrite, record;
+  const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec);
@@ -36,6 +37,9 @@ PetscErrorCode SoretOutputReference(FILE *out);
 
 /* Times of the frames of a transient run between 0 and end, ascending; free with PetscFree. */
 PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, PetscInt *num, PetscReal *times[]);
+
+/* Tells which of the fields asked for cannot be computed for this model, and why. Collective. */
+PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm);
 
 /* Bytes of one frame. */
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool varying_temperature);

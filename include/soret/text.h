@@ -37,3 +37,14 @@ void SoretPrintable(const char *text, size_t length, char out[], size_t size);
 
 /* Prints on rank 0, with C's own formats: PETSc's printf writes 2 as "2.". Collective. */
 PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(2, 3);
+
+/* The first rank that has something to tell tells it on stderr, then all ranks have failed: SORET_ERR_INPUT. Collective.
+
+   trouble - a line with its end, "" where all is well */
+PetscErrorCode SoretFailTogether(MPI_Comm comm, const char *trouble);
+
+/* Writes a line of a terminal that the next one replaces; what SoretSay() says comes below it. For the rank that prints. */
+void SoretRewrite(const char *text);
+
+/* Ends the line that SoretRewrite() has left open, if there is one. */
+void SoretEndLine(void);

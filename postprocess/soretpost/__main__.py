@@ -1,18 +1,54 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command line: python3 -m soretpost plot FILE [-o PNG], python3 -m soretpost info FILE."""
+"""Command line: python3 -m soretpost plot | compare | movie | report | info FILE ..., scaling RECORD.json ..."""
 import argparse
 import os
 import sys
 
+from . import __version__, scaling
 from . import open as open_result
-from . import plot
+
+
+def beside(path, ending):
+    """NAME.png of NAME.h5."""
+    return os.path.splitext(path)[0] + ending
 
 
 def draw(options):
+    from .plots import plot
+
     with open_result(options.file) as result:
-        figure = plot(result, frame=options.frame, species=options.species)
-    output = options.output or os.path.splitext(options.file)[0] + ".png"
+        figure = plot(result, options.frame, options.species, options.only)
+    output = options.output or beside(options.file, ".png")
     figure.savefig(output, dpi=options.dpi)
+    print(output)
+
+
+def compare(options):
+    from .compare import compare as compare_results
+
+    with open_result(options.file) as first, open_result(options.second) as second:
+        text, figure = compare_results(first, second, options.frame)
+    output = options.output or beside(options.file, "_compare.png")
+    figure.savefig(output, dpi=options.dpi)
+    print(text)
+    print(output)
+
+
+def movie(options):
+    from .movie import movie as make_movie
+
+    with open_result(options.file) as result:
+        print(make_movie(result, options.output, options.fps, options.every, options.species, options.dpi))
+
+
+def report(options):
+    from .report import report as make_report
+
+    output = options.output or beside(options.file, ".html")
+    with open_result(options.file) as result:
+        page = make_report(result)
+    with open(output, "w", encoding="utf-8") as file:
+        file.write(page)
     print(output)
 
 
@@ -21,19 +57,36 @@ def info(options):
         print(result.describe())
 
 
+def add(commands, name, run, words, dpi=None, output=None):
+    """A command on one result file."""
+    command = commands.add_parser(name, help=words, description=words)
+    command.add_argument("file", metavar="FILE", help="result file (HDF5)")
+    if output:
+        command.add_argument("-o", "--output", help=output)
+    if dpi:
+        command.add_argument("--dpi", type=int, default=dpi)
+    command.set_defaults(run=run)
+    return command
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="soretpost", description="Reads and plots the result files of soret.")
-    commands = parser.add_subparsers(required=True, metavar="plot | info")
-    command = commands.add_parser("plot", help="profiles, maps or slices of the last frame, and the course of time")
-    command.add_argument("file", help="result file (HDF5)")
-    command.add_argument("-o", "--output", help="picture, of any format matplotlib knows (default: FILE with .png)")
+    parser = argparse.ArgumentParser(prog="soretpost", description="Reads and draws the result files of soret.")
+    parser.add_argument("--version", action="version", version=f"soretpost {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = add(commands, "plot", draw, "profiles, maps or planes of the last frame, and all else that belongs to it", 200, "picture, of any format matplotlib knows (default: FILE with .png)")
     command.add_argument("--frame", type=int, default=-1, help="number of the frame, negative from the end (default: the last)")
     command.add_argument("--species", nargs="+", metavar="NAME", help="only these")
-    command.add_argument("--dpi", type=int, default=200)
-    command.set_defaults(run=draw)
-    command = commands.add_parser("info", help="what the file holds")
-    command.add_argument("file", help="result file (HDF5)")
-    command.set_defaults(run=info)
+    command.add_argument("--only", nargs="+", metavar="PART", help="only these parts: fields, beside (fluxes, rates, S_T against T, ...), time, sweep")
+    command = add(commands, "compare", compare, "how far two results are apart, as a table and a picture", 200, "picture (default: FILE with _compare.png)")
+    command.add_argument("second", metavar="SECOND", help="another result over the same box, on any grid")
+    command.add_argument("--frame", type=int, default=-1, help="number of the frame in both (default: the last)")
+    command = add(commands, "movie", movie, "the frames as a film", 110, "film: .mp4 (needs ffmpeg) or .gif (default: FILE with what can be made)")
+    command.add_argument("--fps", type=float, default=10.0, help="frames per second (default: 10)")
+    command.add_argument("--every", type=int, default=0, metavar="N", help="each N-th frame (default: at most 300 in all)")
+    command.add_argument("--species", nargs="+", metavar="NAME", help="only these")
+    add(commands, "report", report, "one page of HTML: outcome, pictures, budgets, timings, provenance, case", output="page (default: FILE with .html)")
+    add(commands, "info", info, "what the file holds")
+    scaling.add_command(commands)
     return parser.parse_args(arguments)
 
 
@@ -41,9 +94,12 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         options.run(options)
+    except ImportError as error:
+        print(f"soretpost: {error.name} is missing, which this command needs (Debian: python3-{error.name})", file=sys.stderr)
+        return 1
     except (OSError, KeyError, IndexError, ValueError) as error:
         text = error.args[0] if isinstance(error, KeyError) else error
-        print(f"{options.file}: {text}", file=sys.stderr)
+        print(f"{options.file}: {text}" if "file" in options else text, file=sys.stderr)
         return 2
     return 0
 

@@ -37,6 +37,11 @@ class Array:
         return self._datasets[0] if self._stacked else self._datasets
 
     @property
+    def attrs(self):
+        """Attributes of the dataset: `equation` of a rate, `of` of a Soret coefficient."""
+        return {name: text(value) for name, value in self._first.attrs.items()}
+
+    @property
     def shape(self):
         return ((len(self._datasets),) if self._stacked else ()) + self._first.shape
 
@@ -81,12 +86,14 @@ class Array:
                 raise KeyError(f"{self.name} has no dimension '{dim}' ({', '.join(self.dims)})")
         return self[tuple(self.index(d, positions[d]) if d in positions else slice(None) for d in self.dims)]
 
-    def to_xarray(self):
-        """The same as an xarray.DataArray, in memory."""
+    def to_xarray(self, lazy=False):
+        """The same as an xarray.DataArray, in memory; lazy - read when asked, as long as the file is open."""
         import xarray
 
-        attrs = {"units": self.units} if self.units else {}
-        return xarray.DataArray(self.values, dims=self.dims, coords=self.coords, name=self.name, attrs=attrs)
+        attrs = dict(self.attrs, units=self.units) if self.units else self.attrs
+        if lazy:
+            from .lazy import lazily
+        return xarray.DataArray(lazily(self) if lazy else self.values, dims=self.dims, coords=self.coords, name=self.name, attrs=attrs)
 
     def __repr__(self):
         extent = ", ".join(f"{d}: {n}" for d, n in zip(self.dims, self.shape))
@@ -116,9 +123,13 @@ class Table(Mapping):
     def __len__(self):
         return len(self._names)
 
+    def text(self, name):
+        """What a total is the sum of, as the file has it ("A + 2 A2"), else its name."""
+        return str(text(self._group[name].attrs.get("formula", name.split("/")[-1])))
+
     def formula(self, name):
-        """{species: weight} of a total, from the attribute `formula` ("A + 2 A2"); empty if the file does not tell."""
-        return parse_sum(str(text(self._group[name].attrs.get("formula", name.split("/")[-1]))))
+        """{species: weight} of a total, from the attribute `formula`; empty if the file does not tell."""
+        return parse_sum(self.text(name))
 
 
 def parse_sum(formula):
@@ -180,6 +191,34 @@ class Result:
         found = re.search(r"^title:[ \t]*(.+?)[ \t]*(?:\s#.*)?$", self.case, re.MULTILINE)
         return str(self.attrs.get("title") or (found.group(1).strip("\"'") if found else os.path.basename(self.path)))
 
+    def attributes(self, place):
+        """Of a group or a dataset of the last frame, by its path in it."""
+        return {k: text(v) for k, v in self._frames[-1][place].attrs.items()} if self._frames and place in self._frames[-1] else {}
+
+    def tables(self, place="summary"):
+        """{path: attributes} of the groups below /summary that have some: budgets, parts of S_T."""
+        found = {}
+        if place in self._file:
+            self._file[place].visititems(lambda name, item: found.update({name: {k: text(v) for k, v in item.attrs.items()}}) if isinstance(item, h5py.Group) and item.attrs else None)
+        return found
+
+    def sweep_point(self, frame):
+        """The value of the parameter of a sweep at which a frame was made; None where that is not told."""
+        if "frame" not in self.sweep or "parameter" not in self.sweep:
+            return None
+        at = np.flatnonzero(self.sweep["frame"][:] == frame)
+        return float(self.sweep["parameter"][int(at[0])]) if at.size else None
+
+    @property
+    def sweep_name(self):
+        """The key that a sweep changed: an attribute of the group or of its parameter, else what the case says."""
+        for place in ("sweep/parameter", "sweep"):
+            for name in ("key", "path", "name", "parameter"):
+                if place in self._file and name in self._file[place].attrs:
+                    return str(text(self._file[place].attrs[name]))
+        found = re.search(r"^sweep:.*?\bparameter:[ \t]*[\"']?([^\s,\"'}]+)", self.case, re.MULTILINE | re.DOTALL)
+        return found.group(1) if found else ""
+
     @property
     def species(self):
         """Names in the order of the case."""
@@ -239,12 +278,12 @@ class Result:
     def solid(self):
         return self._array("solid", self._file["solid"]) if "solid" in self._file else None
 
-    def to_xarray(self, *names):
-        """The fields (default: the species and the temperature) as an xarray.Dataset, in memory."""
+    def to_xarray(self, *names, lazy=False):
+        """The fields (default: the species and the temperature) as an xarray.Dataset, in memory; lazy - read when asked, as long as the file is open."""
         import xarray
 
         arrays = [self[n] for n in names or self.species] + ([self.temperature] if not names and self.temperature else [])
-        return xarray.Dataset({a.name: a.to_xarray() for a in arrays}, attrs=dict(self.attrs, case=self.case))
+        return xarray.Dataset({a.name: a.to_xarray(lazy) for a in arrays}, attrs=dict(self.attrs, case=self.case))
 
     def describe(self):
         """What the file holds, in words."""

@@ -2,6 +2,7 @@
 """Writes result files with made-up but plausible numbers, laid out as soret does (docs/result-file.md).
 
     python3 make_result.py DIMENSION FILE [FRAMES]
+    python3 make_result.py large FILE N          N^3 cells, five fields, written plane by plane
 """
 import sys
 
@@ -47,7 +48,30 @@ def write_frame(group, number, time, T, fields, flux):
             frame[f"flux/{name}"] = -0.01 * data[..., None] * gradient
 
 
-def make(path, dimension, frames=1, units="reduced", solid=False, flux=False, size=1.0):
+def write_derived(frame, T, fields):
+    """The total's S_T = 2 (1 - T), which changes its sign at T = 1, a rate of both signs and an entropy production over four decades."""
+    frame["soret"] = 2 * (1 - T)
+    frame["soret"].attrs["of"] = "A + 2 A2"
+    frame["rate/0"] = fields["A"] - np.mean(fields["A"])
+    frame["rate/0"].attrs["equation"] = "2 A <=> A2"
+    frame["entropy_production"] = 10 ** (-4 * (T - T.min()) / np.ptp(T))
+
+
+def write_sweep(file):
+    """Over a parameter from 1e-2 to 1e2; S_T changes its sign where it is 1."""
+    values = np.logspace(-2, 2, 9)
+    file["sweep/parameter"] = values
+    file["sweep"].attrs["parameter"] = "parameters.k"
+    file["sweep/frame"] = np.where(np.arange(9) == 8, 0, -1)
+    file["sweep/zero"] = [1.0]
+    file["sweep/soret_mean"] = 0.1 * np.log10(values)
+    file["sweep/contrast"] = 1 + values / 100
+    for k in range(2):
+        file[f"sweep/total/{k}"] = np.full(9, 1.0 + k)
+    file["sweep/converged"] = np.ones(9, dtype=int)
+
+
+def make(path, dimension, frames=1, units="reduced", solid=False, flux=False, size=1.0, derived=False, sweep=False):
     """size - edge of the box along y (and z); 1.5 times as long along x in 2D."""
     cells = CELLS[dimension]
     axes = "xyz"[:dimension]
@@ -72,7 +96,11 @@ def make(path, dimension, frames=1, units="reduced", solid=False, flux=False, si
             if solid:
                 fields = {n: np.where(file["solid"][...] > 0.5, 0.0, d) for n, d in fields.items()}
             write_frame(group, k, time, T, fields, flux)
+            if derived:
+                write_derived(group[f"{k:06d}"], T, fields)
         write_series(file, T, np.linspace(0, 1, 40) if frames > 1 else times)
+        if sweep:
+            write_sweep(file)
         summary = file.create_group("summary")
         summary.attrs["converged"], summary.attrs["reason"], summary.attrs["residual"] = 1, "residual below tolerance", 3.2e-9
 
@@ -87,5 +115,28 @@ def write_series(file, T, times):
         file[f"series/max/{name}"] = [r[name].max() for r in rows]
 
 
+def make_large(path, n):
+    """A hot spot in a box; A, A2, soret and entropy_production as simple functions of T."""
+    x = (np.arange(n) + 0.5) / n
+    functions = {"A": lambda t: 1 / t, "A2": lambda t: t**-2, "soret": lambda t: 1 - t, "entropy_production": lambda t: t * t}
+    with h5py.File(path, "w", track_order=True) as file:
+        file.attrs["case"] = CASE.format(title=TITLES[3], units="reduced")
+        for a in "xyz":
+            file[f"grid/{a}"], file[f"grid/{a}_edges"] = x, np.linspace(0, 1, n + 1)
+        T = file.create_dataset("temperature", (n, n, n), "f8")
+        frame = file.create_group("frames/000000", track_order=True)
+        frame.attrs["time"], frame.attrs["step"] = 0.0, 0
+        fields = {name: frame.create_dataset(name, (n, n, n), "f8") for name in functions}
+        mesh = np.meshgrid(x, x, indexing="ij")[::-1]
+        for k, z in enumerate(x):
+            t = temperature(3, (*mesh, z))
+            T[k] = t
+            for name, function in functions.items():
+                fields[name][k] = function(t)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "large":
+        make_large(sys.argv[2], int(sys.argv[3]))
+        sys.exit()
     make(sys.argv[2], int(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """ParaView's own XDMF reader opens results in 1D, 2D and 3D, with time: same numbers as h5py, right box, a picture with content.
 
-usage: test_paraview.py SORET    (needs python3-paraview and Xvfb)
+usage: test_paraview.py SORET [DIMENSION]    (needs python3-paraview and Xvfb)
 Exit status 77: not run, because something is not installed."""
 import os
 import shutil
@@ -87,25 +87,27 @@ def start_display():
     return server
 
 
-def main(soret):
+def main(soret, dimensions=(1, 2, 3)):
     if not shutil.which("Xvfb"):
         print("Xvfb is not installed")
         return 77
     server = start_display()
     try:
-        return check_all(soret)
+        return check_all(soret, dimensions)
     finally:
         server.terminate()
         server.wait()
 
 
-def check_all(soret):
+def check_all(soret, dimensions):
     try:
         from paraview import simple
     except ImportError:
         print("python3-paraview is not installed")
         return 77
     for dim, precision in ((1, "double"), (2, "single"), (3, "double")):
+        if dim not in dimensions:
+            continue
         with tempfile.TemporaryDirectory() as directory:
             run(soret, dim, precision, directory)
             reader = simple.XDMFReader(FileNames=[os.path.join(directory, "pv.xdmf")])
@@ -118,4 +120,4 @@ def check_all(soret):
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1])))
+    sys.exit(main(os.path.abspath(sys.argv[1]), [int(d) for d in sys.argv[2:]] or (1, 2, 3)))

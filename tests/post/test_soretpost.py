@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tests of soretpost on made-up results: python3 tests/post/test_soretpost.py"""
+import base64
 import contextlib
+import html.parser
 import io
 import os
+import re
+import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import h5py
+import matplotlib.image
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,6 +22,9 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "postprocess")]
 import soretpost  # noqa: E402
 from make_result import CELLS, concentrations, make, temperature  # noqa: E402
 from soretpost.__main__ import main  # noqa: E402
+from soretpost.compare import compare  # noqa: E402
+from soretpost.movie import frames_to_show, movie  # noqa: E402
+from soretpost.report import report  # noqa: E402
 from soretpost.result import parse_sum  # noqa: E402
 
 try:
@@ -147,13 +156,30 @@ class Reading(WithFiles):
         self.assertEqual(data["temperature"].attrs["units"], "K")
         self.assertAlmostEqual(float(data["A"].sel(time=1.0, x=0.3, y=0.3, method="nearest")), float(data["A"][2, 14, 14]))
 
+    @unittest.skipUnless(xarray and os.path.exists("/proc/self/io"), "no xarray, or no counters of the bytes read")
+    def test_lazy_xarray(self):
+        path = self.make(3, 2)
+        with h5py.File(path, "a") as file:
+            for k in range(2):
+                file[f"frames/{k:06d}/B"] = np.arange(60 * 200 * 200.0).reshape(60, 200, 200)
+            for axis, n in (("x", 200), ("y", 200), ("z", 60)):
+                del file[f"grid/{axis}"], file[f"grid/{axis}_edges"]
+                file[f"grid/{axis}"] = (np.arange(n) + 0.5) / n
+        with soretpost.open(path) as result:
+            before = bytes_read()
+            data = result.to_xarray("B", lazy=True)
+            self.assertLess(bytes_read() - before, 1e6)
+            plane = data["B"].isel(time=1, z=3)[::-2, 5]
+            np.testing.assert_array_equal(plane.values, np.arange(3 * 40000 + 5, 4 * 40000, 200.0)[::-2])
+            self.assertLess(bytes_read() - before, 2e6)
+            self.assertEqual(float(data["B"].sel(time=0, z=0.99, y=0.99, x=0.99, method="nearest")), data["B"].isel(time=0, z=59, y=197, x=197).item())
+
 
 class Picture:
     """A figure and its pixels."""
 
     def __init__(self, figure):
-        self.figure = figure
-        figure.canvas.draw()
+        self.figure = figure  # drawn already
         self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
         self.axes = [a for a in figure.axes if a.get_visible()]
         self.maps = [a for a in self.axes if any(type(c).__name__ == "QuadMesh" for c in a.collections)]
@@ -247,6 +273,107 @@ class Plotting(WithFiles):
         first = Picture(soretpost.plot(self.path("result2_5.h5"), frame=0))
         self.assertIn("t = 0", first.figure._suptitle.get_text())
 
+    def panel(self, picture, **labels):
+        """The one panel with these labels."""
+        found = [a for a in picture.axes if all(getattr(a, f"get_{k}")() == v for k, v in labels.items())]
+        self.assertEqual(len(found), 1, labels)
+        return found[0]
+
+    def test_derived_profiles(self):
+        picture = Picture(soretpost.plot(self.make(1, derived=True, flux=True)))
+        self.check_not_blank(picture)
+        T = temperature(1, [(np.arange(120) + 0.5) / 120])
+        flux = self.panel(picture, ylabel="flux")
+        np.testing.assert_allclose(flux.lines[0].get_ydata(), -0.01 * concentrations(T, 1.0)["A"] * np.gradient(T))
+        soret = self.panel(picture, ylabel="$S_T$ of A + 2 A2")
+        np.testing.assert_allclose(soret.lines[0].get_xdata(), T)
+        np.testing.assert_allclose(soret.lines[0].get_ydata(), 2 * (1 - T))
+        self.assertAlmostEqual(soret.lines[1].get_xdata()[0], 1.0)  # the mark where it changes its sign
+        self.assertEqual(soret.texts[0].get_text(), "1")
+        self.assertEqual(self.panel(picture, ylabel="net rate").get_legend().get_texts()[0].get_text(), "2 A <=> A2")
+        self.assertEqual(self.panel(picture, ylabel="entropy production / R").get_yscale(), "log")
+
+    def test_derived_maps(self):
+        picture = Picture(soretpost.plot(self.make(2, derived=True, flux=True)))
+        self.assertEqual([a.get_title() for a in picture.maps], ["T", "A", "A2", "$S_T$ of A + 2 A2", "entropy production / R", "rate of 2 A <=> A2"])
+        self.check_not_blank(picture)
+        soret = picture.map_of("$S_T$ of A + 2 A2")
+        warm, cold = picture.colour(soret, 0.35, 0.3), picture.colour(soret, 0.1, 0.9)  # S_T < 0 and > 0
+        self.assertGreater(warm[0], warm[2] + 60)  # red gathers in the warmth
+        self.assertGreater(cold[2], cold[0] + 30)  # blue in the cold
+        arrows = [c for c in picture.map_of("A").collections if type(c).__name__ == "Quiver"]
+        self.assertEqual(len(arrows), 1)
+        # -grad T leads away from the hot spot
+        offsets, u = arrows[0].get_offsets(), np.ma.filled(arrows[0].U, 0.0)
+        right = (abs(offsets[:, 1] - 0.3) < 0.15) & (offsets[:, 0] > 0.4) & (offsets[:, 0] < 0.6)
+        self.assertTrue(right.any() and (u[right] > 0).all())
+        mesh = next(c for c in picture.map_of("entropy production / R").collections if type(c).__name__ == "QuadMesh")
+        self.assertEqual(type(mesh.norm).__name__, "LogNorm")
+
+    def test_no_arrows_of_rounding(self):
+        path = self.make(2, flux=True)
+        with h5py.File(path, "a") as file:
+            flux = file["frames/000000/flux/A"]
+            flux[...] = 1e-16 * np.random.default_rng(1).standard_normal(flux.shape)
+        picture = Picture(soretpost.plot(path))
+        self.assertEqual([any(type(c).__name__ == "Quiver" for c in picture.map_of(n).collections) for n in ("A", "A2")], [False, True])
+
+    def test_derived_planes(self):
+        picture = Picture(soretpost.plot(self.make(3, derived=True)))
+        self.assertEqual(len(picture.maps), 18)
+        cloud = self.panel(picture, ylabel="$S_T$ of A + 2 A2")
+        T, S = cloud.lines[0].get_data()
+        np.testing.assert_allclose(S, 2 * (1 - T))
+        self.check_not_blank(picture)
+
+    def test_sweep(self):
+        picture = Picture(soretpost.plot(self.make(1, sweep=True)))
+        soret = self.panel(picture, xlabel="k", ylabel="$S_T$")
+        self.assertEqual(soret.get_xscale(), "log")
+        np.testing.assert_allclose(soret.lines[0].get_ydata(), 0.1 * np.linspace(-2, 2, 9), atol=1e-15)
+        self.panel(picture, xlabel="k", ylabel="contrast")
+        self.assertFalse([a for a in picture.axes if "converged" in a.get_ylabel() or "total" in a.get_ylabel()])  # a total that never changes is no news
+        self.assertIn("k = 100", picture.figure._suptitle.get_text())
+        self.check_not_blank(picture)
+        self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
+
+    def test_meter(self):
+        """S_T by the meter, with its parts; the budgets below /summary come into the report."""
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            T = file["temperature"][()]
+            for name, values in (("soret", 1 - T), ("chemical", -T), ("diffusivity", np.ones_like(T)), ("transport", np.zeros_like(T)), ("equilibrium", 1.1 - T)):
+                file[f"frames/000000/meter/total/0/{name}"] = values
+            file["frames/000000/meter/total/0"].attrs["of"] = "A + 2 A2"
+            file.create_group("summary/budget/species/A").attrs.update({"in": 1.5, "out": 0.25, "source": -1.25, "change": 0.0})
+        axes = self.panel(Picture(soretpost.plot(path)), ylabel="$S_T$ of A + 2 A2")
+        self.assertEqual([line.get_label() for line in axes.lines if not line.get_label().startswith("_")], ["$S_T$", "chemical", "diffusivity", "fast reactions"])
+        with soretpost.open(path) as result:
+            self.assertEqual(result.species, ["A", "A2"])
+            words = Page(report(result)).words
+        at = words.index("species A")
+        self.assertEqual(words[at - 4 : at + 5], ["in", "out", "source", "change", "species A", "1.5", "0.25", "-1.25", "0"])
+
+    def test_small_amounts(self):
+        path = self.make(1, units="SI")
+        with h5py.File(path, "a") as file:
+            for name in ("A", "A2"):
+                file[f"frames/000000/{name}"][...] *= 1e-3
+                file[f"series/max/{name}"][...] *= 1e-3
+        axes = Picture(soretpost.plot(path)).axes[0]
+        self.assertEqual(axes.get_ylabel(), "concentration (µmol/L)")
+        T = temperature(1, [(np.arange(120) + 0.5) / 120])
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), concentrations(T, 1.0)["A"])  # 1e-3 mol/m^3 = 1 umol/L
+
+    def test_hot_wall(self):
+        """Where the hottest cell is at a wall, the planes pass the middle."""
+        path = self.make(3)
+        with h5py.File(path, "a") as file:
+            file["temperature"][...] = np.linspace(1, 2, CELLS[3][2])
+        T = Picture(soretpost.plot(path)).map_of("T")
+        vertical = [line.get_xdata()[0] for line in T.lines if line.get_xdata()[0] == line.get_xdata()[1]]
+        self.assertAlmostEqual(vertical[0], 0.5, delta=0.02)
+
     def test_choice_of_species(self):
         picture = Picture(soretpost.plot(self.make(2), species=["A2"]))
         self.assertEqual([a.get_title() for a in picture.maps], ["T", "A2"])
@@ -271,6 +398,164 @@ class Plotting(WithFiles):
         self.assertEqual(len(Picture(soretpost.plot(path)).maps), 2)
 
 
+class Comparing(WithFiles):
+    def test_same(self):
+        path = self.make(2)
+        with soretpost.open(path) as a, soretpost.open(path) as b:
+            text, figure = compare(a, b)
+        self.assertEqual([line.split()[:3] for line in text.splitlines()[1:]], [["temperature", "0", "0"], ["A", "0", "0"], ["A2", "0", "0"]])
+        self.assertEqual(len(Picture(figure).maps), 6)
+
+    def test_known_difference(self):
+        for dimension in (1, 2, 3):
+            path, other = self.make(dimension), self.path("other.h5")
+            shutil.copy(path, other)
+            with h5py.File(other, "a") as file:
+                file["frames/000000/A"][...] += 0.25
+                file["summary"].attrs["residual"] = 1.0
+            with soretpost.open(path) as a, soretpost.open(other) as b:
+                text, figure = compare(a, b)
+            self.assertIn(f"{'A':20}{0.25:20.4g}{0.25:20.4g}", text)
+            self.assertRegex(text, r"residual +3.2e-09 +1\b")
+            picture = Picture(figure)
+            if dimension == 1:
+                np.testing.assert_allclose(picture.axes[1].lines[0].get_ydata(), 0.25)
+
+    def test_other_grid(self):
+        """Linear functions survive the change of grid, on graded grids too; the mean is over volumes."""
+        paths = []
+        for n, power in ((20, 1.0), (31, 1.7)):
+            paths.append(self.path(f"grid{n}.h5"))
+            with h5py.File(paths[-1], "w") as file:
+                edges = {a: np.linspace(0, 1, m + 1) ** power for a, m in (("x", n), ("y", n + 3), ("z", n - 4))}
+                centres = {a: 0.5 * (e[1:] + e[:-1]) for a, e in edges.items()}
+                for a in "xyz":
+                    file[f"grid/{a}"], file[f"grid/{a}_edges"] = centres[a], edges[a]
+                z, y, x = np.meshgrid(*[centres[a] for a in "zyx"], indexing="ij")
+                file["frames/000000/A"] = 1 + x - 2 * y + 3 * z + (0.5 * (x > 0.5) if n == 31 else 0)
+        with soretpost.open(paths[1]) as a, soretpost.open(paths[0]) as b:
+            numbers = [float(v) for v in compare(a, b)[0].splitlines()[1].split()[1:3]]
+        edges = np.linspace(0, 1, 32) ** 1.7
+        far = np.diff(edges)[0.5 * (edges[1:] + edges[:-1]) > 0.5].sum()
+        np.testing.assert_allclose(numbers, [0.5, 0.5 * np.sqrt(far)], rtol=1e-3)  # the table has four digits
+
+    def test_mistakes(self):
+        with soretpost.open(self.make(1)) as a, soretpost.open(self.make(2)) as b:
+            with self.assertRaisesRegex(ValueError, "1 dimensions"):
+                compare(a, b)
+        first = self.make(1)
+        shutil.move(first, self.path("a.h5"))
+        with soretpost.open(self.path("a.h5")) as a, soretpost.open(self.make(1, size=2.0)) as b:
+            with self.assertRaisesRegex(ValueError, "different boxes: x from 0 to 1"):
+                compare(a, b)
+
+
+class Moving(WithFiles):
+    def frames_of(self, path):
+        from PIL import Image, ImageSequence
+
+        with Image.open(path) as film:
+            return [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(film)]
+
+    def test_gif(self):
+        path = self.make(1, 5)
+        with soretpost.open(path) as result:
+            self.assertEqual(movie(result, self.path("a.gif"), dpi=60), self.path("a.gif"))
+        frames = self.frames_of(self.path("a.gif"))
+        self.assertEqual(len(frames), 5)
+        self.assertEqual(len({f.shape for f in frames}), 1)
+        for one, next_one in zip(frames, frames[1:]):
+            moved = np.abs(one - next_one).max(axis=-1) > 60
+            self.assertGreater(moved.sum(), 20)
+            self.assertFalse(moved[:, : one.shape[1] // 12].any())  # the axis stands still
+
+    def test_same_colours(self):
+        """A film that brightens: the colours mean the same in each frame."""
+        path = self.path("film.h5")
+        with h5py.File(path, "w") as file:
+            for axis in "xy":
+                file[f"grid/{axis}"] = (np.arange(8) + 0.5) / 8
+            for k in range(3):
+                file[f"frames/{k:06d}/A"] = np.full((8, 8), float(k))
+                file[f"frames/{k:06d}"].attrs["time"] = float(k)
+        with soretpost.open(path) as result:
+            movie(result, self.path("film.gif"), dpi=60)
+        middle = [f[f.shape[0] // 2, f.shape[1] // 3].sum() for f in self.frames_of(self.path("film.gif"))]
+        self.assertTrue(middle[0] + 60 < middle[1] and middle[1] + 60 < middle[2], middle)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg")
+    def test_video(self):
+        with soretpost.open(self.make(2, 4)) as result:
+            path = movie(result, dpi=60)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(12)[4:8], b"ftyp")
+
+    def test_mistakes(self):
+        with soretpost.open(self.make(1, 1)) as result, self.assertRaisesRegex(ValueError, "one frame only"):
+            movie(result)
+        with soretpost.open(self.make(1, 3)) as result, unittest.mock.patch("shutil.which", return_value=None):
+            with self.assertRaisesRegex(OSError, "ffmpeg is not here"):
+                movie(result, self.path("a.mp4"))
+            self.assertTrue(movie(result, dpi=40).endswith("result1_3.gif"))
+
+    def test_choice_of_frames(self):
+        self.assertEqual(frames_to_show(5, 0), [0, 1, 2, 3, 4])
+        self.assertEqual(frames_to_show(6, 4), [0, 4, 5])
+        self.assertLessEqual(len(frames_to_show(5000, 0)), 301)
+
+
+class Page(html.parser.HTMLParser):
+    """The text of a page, its pictures, and whether its elements are closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.words, self.images, self.open = [], [], []
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs)["src"])
+        elif tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.words.append(data.strip())
+
+
+class Reporting(WithFiles):
+    def test_page(self):
+        path = self.make(2, 3)
+        with h5py.File(path, "a") as file:
+            file.attrs["commit"] = "<b> & co"
+            file["summary"].attrs["seconds_solve"], file["summary"].attrs["contrast"] = 1.25, 1.7777
+        with soretpost.open(path) as result:
+            text = report(result)
+        page = Page(text)
+        for part in ("Dimerization between two hot spots", "Converged: residual below tolerance", "x 0 .. 1.5 in 72 cells, y 0 .. 1 in 48 cells", "mean of A + 2 A2", "1.25 s", "1.7777", "<b> & co"):
+            self.assertIn(part, page.words)
+        self.assertIn("title: Dimerization between two hot spots", page.words[-1])
+        self.assertEqual(len(page.images), 1)
+        image = matplotlib.image.imread(io.BytesIO(base64.b64decode(page.images[0].split(",")[1])), format="png")
+        self.assertGreater(image[..., :3].std(), 0.05)
+        self.assertNotIn("http", re.sub(r"base64,[^\"]*", "", text))  # complete: nothing is fetched
+
+    def test_run_without_end(self):
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            del file["summary"], file["series"]
+        with soretpost.open(path) as result:
+            self.assertIn("No summary: the run did not end, or goes on.", Page(report(result)).words)
+        with h5py.File(path, "a") as file:
+            del file["frames/000000"]
+        with soretpost.open(path) as result:
+            self.assertEqual(Page(report(result)).images, [])
+
+
 class CommandLine(WithFiles):
     def run_main(self, *arguments):
         out, err = io.StringIO(), io.StringIO()
@@ -279,8 +564,6 @@ class CommandLine(WithFiles):
         return status, out.getvalue(), err.getvalue()
 
     def test_plot(self):
-        import matplotlib.image
-
         path = self.make(2, 3)
         status, out, _ = self.run_main("plot", path)
         self.assertEqual((status, out.strip()), (0, self.path("result2_3.png")))
@@ -291,6 +574,14 @@ class CommandLine(WithFiles):
         self.assertEqual(status, 0)
         with open(self.path("other.pdf"), "rb") as file:
             self.assertTrue(file.read(5) == b"%PDF-")
+
+    def test_commands(self):
+        path = self.make(1, 3)
+        for arguments, made in ((["compare", path, path], "result1_3_compare.png"), (["movie", path, "--dpi", "50", "-o", self.path("a.gif")], "a.gif"), (["report", path], "result1_3.html")):
+            status, out, err = self.run_main(*arguments)
+            self.assertEqual((status, err, out.splitlines()[-1]), (0, "", self.path(made)))
+            self.assertGreater(os.path.getsize(self.path(made)), 1000)
+        self.assertIn("nothing to show as 'sweep' (there is: fields, time)", self.run_main("plot", path, "--only", "sweep")[2])
 
     def test_info(self):
         status, out, _ = self.run_main("info", self.make(3, 4))

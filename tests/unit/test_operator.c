@@ -83,7 +83,7 @@ static PetscErrorCode CheckDirections(PetscErrorCode (*residual)(void *, Vec, Ve
 
 static PetscErrorCode OperatorResidual(void *op, Vec c, Vec f)
 {
-  return SoretOperatorResidual((SoretOperator *)op, c, f);
+  return SoretOperatorResidual((SoretOperator *)op, NULL, c, f);
 }
 
 static PetscErrorCode SystemResidual(void *sys, Vec c, Vec f)
@@ -131,7 +131,7 @@ static PetscErrorCode CheckFluxes(Vec c)
 
   PetscFunctionBeginUser;
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(SoretOperatorResidual(&problem.op, c, f));
+  PetscCall(SoretOperatorResidual(&problem.op, NULL, c, f));
   PetscCall(VecGetArrayRead(f, &array));
   sum.f = array;
   PetscCall(SoretOperatorForEachRow(&problem.op, c, VisitFluxSum, &sum));
@@ -375,11 +375,11 @@ static PetscErrorCode TestZeroFlux(void)
   for (PetscInt q = 0; q < 2 * problem.grid.num_cells; q++) c[q] = 1.0 / problem.op.b[q];
   PetscCall(VecRestoreArray(problem.c, &c));
   PetscCall(VecDuplicate(problem.c, &r));
-  PetscCall(SoretOperatorResidual(&problem.op, problem.c, r));
+  PetscCall(SoretOperatorResidual(&problem.op, NULL, problem.c, r));
   PetscCall(VecNorm(r, NORM_INFINITY, &norm));
   CheckClose(norm, 0.0, 1.0e-14);
   PetscCall(Fill(problem.c, 0.9, 0.0, 1.0));
-  PetscCall(SoretOperatorResidual(&problem.op, problem.c, r));
+  PetscCall(SoretOperatorResidual(&problem.op, NULL, problem.c, r));
   PetscCall(VecGetArrayRead(r, &f));
   total[0] = total[1] = 0.0;
   for (PetscInt q = 0; q < 2 * problem.grid.num_cells; q++) total[q % 2] += f[q];

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Makes again what these pages show:
+#
+#   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/
+#   docs/regenerate.sh tables      runs every command behind the tables of docs/verification.md and prints their numbers
+#   docs/regenerate.sh reference   docs/case-reference.md
+#   docs/regenerate.sh             all of it
+#
+# The program is $SORET (default: build/soret).
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../jobscripts/common.sh"
+
+SORET=$(readlink -f "${SORET:-$root/build/soret}")
+export SORET
+[ -x "$SORET" ] || die 1 "there is no $SORET: build soret first, or name it by SORET=..."
+python=$(find_python h5py numpy matplotlib scipy yaml) || die 1 "no Python here can import h5py, numpy, matplotlib, scipy and yaml together"
+export PYTHONPATH=$root/postprocess:$root/tests
+mpi_environment 4
+
+# NAME|case and overrides|command of soretpost and its options; the picture is docs/images/NAME.png
+pictures=(
+  "dimerization_3d|dimerization_3d.yaml|plot --dpi 150"
+  "dimerization_2d|dimerization_2d.yaml|plot --dpi 110"
+  "dimerization_1d|dimerization_1d.yaml|plot --dpi 110"
+  "two_state_1d|two_state_1d.yaml|plot --dpi 110"
+  "oligonucleotide_si|oligonucleotide_si.yaml|plot --dpi 110"
+  "first|tutorial/first.yaml|plot --dpi 110"
+)
+
+figures()
+{
+  local work line name case command
+  work=$(mktemp -d)
+  for line in "${pictures[@]}"; do
+    IFS='|' read -r name case command <<<"$line"
+    # shellcheck disable=SC2086 # words on purpose
+    "$SORET" "$root"/input/$case "output.file=$work/$name.h5" >"$work/log" || { cat "$work/log" >&2; die 1 "$case failed"; }
+    # shellcheck disable=SC2086
+    "$python" -m soretpost $command "$work/$name.h5" -o "$root/docs/images/$name.png"
+  done
+  "$SORET" "$root/input/two_state_1d.yaml" parameters.k=1e6 "output.file=$work/fast.h5" >/dev/null
+  "$python" -m soretpost compare "$work/two_state_1d.h5" "$work/fast.h5" -o "$root/docs/images/compare.png" --dpi 110
+  rm -r "$work"
+}
+
+tables()
+{
+  local file
+  cd "$root/tests"
+  for file in cases/*.yaml; do say "== $file"; "$python" run_case.py "$file"; done
+  for file in order/*.yaml; do say "== $file"; "$python" order/run_order.py "$file"; done
+  say "== random networks"
+  "$python" run_network.py
+}
+
+reference()
+{
+  local page=$root/docs/case-reference.md first
+  first=$(head -n 1 "$page")
+  { say "$first"; "$SORET" reference; } >"$page.new"
+  mv "$page.new" "$page"
+}
+
+[ $# -gt 0 ] || set -- figures reference tables
+for part in "$@"; do
+  case $part in
+    figures | tables | reference) "$part" ;;
+    *) die 2 "docs/regenerate.sh figures | tables | reference" ;;
+  esac
+done

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   What the launcher (srun, mpiexec) says of the processes that it started, and whether MPI agrees. */
+#pragma once
+
+#include "soret/base.h"
+
+/* Refuses N processes that are N runs of one rank each, because launcher and MPI do not know each other, and a job of several tasks in
+   which soret was started without a launcher: one line with the remedy and SORET_ERR_INPUT. The environment variable SORET_ANY_SIZE=1
+   switches this off. Collective. */
+PetscErrorCode SoretLaunchCheck(MPI_Comm comm);
+
+/* Number of nodes that the ranks are on (of groups of ranks with common memory), and the most ranks on one of them. Collective. */
+PetscErrorCode SoretLaunchNodes(MPI_Comm comm, PetscMPIInt *nodes, PetscMPIInt *most);

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of site.sh, and for those who source this
+# What the job scripts share: their options, submission, the checks before a run, the launch. Sourced by bash, not run.
+#
+# A script that is called by a user submits itself; inside the job it is called again with --inside. With --local there is no Slurm: what
+# would be submitted is run at once through mpirun, one after the other.
+
+jobs=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$jobs/common.sh"
+site_file=${SORET_SITE_FILE:-$jobs/site.sh}
+[ -f "$site_file" ] || die 2 "there is no site file '$site_file'"
+. "$jobs/site.sh" # what an older site file does not set
+# shellcheck source=site.sh
+. "$site_file"
+
+# ---------------------------------------------------------------------------------------------------------------- options
+
+usage() # prints the first comment of the script
+{
+  sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+}
+
+# Options before the case; what follows it belongs to soret. Sets nodes, ranks, limit (of time), folder, mode, and arguments.
+nodes='' ranks='' limit='' folder='' mode=submit repeat=1 at_once='' restarts=3
+read_options() # ARGUMENT...
+{
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -N | --nodes) nodes=$2 ;;
+      -n | --ranks) ranks=$2 ;;
+      -t | --time) limit=$2 ;;
+      -o | --output) folder=$2 ;;
+      --repeat) repeat=$2 ;;
+      --at-once) at_once=$2 ;;
+      --restarts) restarts=$2 ;;
+      --local | --print | --inside) mode=${1#--} ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      -*) die 2 "$0: unknown option '$1'; see $0 --help" ;;
+      *) break ;;
+    esac
+    case $1 in --local | --print | --inside) shift ;; *) shift 2 || die 2 "$0: '$1' needs a value" ;; esac
+  done
+  arguments=("$@")
+  [ $# -gt 0 ] || {
+    usage >&2
+    exit 2
+  }
+  [ "$mode" != submit ] || command -v sbatch >/dev/null || die 2 "there is no sbatch here: with --local the same runs through mpirun"
+}
+
+# The value of the last override of a key among the arguments.
+override() # KEY ARGUMENT...
+{
+  local key=$1 value='' word
+  shift
+  for word in "$@"; do [ "${word%%=*}" != "$key" ] || value=${word#*=}; done
+  say "$value"
+}
+
+# Where the result will be: that of the override, else the current directory.
+result_folder() # ARGUMENT...
+{
+  local file
+  file=$(override output.file "$@")
+  dirname "${file:-./result}"
+}
+
+# ---------------------------------------------------------------------------------------------------------------- submission
+
+# Hands a command to sbatch; prints the number of the job.
+submit() # NAME SBATCH_OPTION... -- COMMAND...
+{
+  local options=(--parsable --job-name="$1" --export=ALL --open-mode=append --output="${log_file:-%x-%j.log}") script
+  shift
+  [ -z "$site_account" ] || options+=(--account="$site_account")
+  [ -z "$site_partition" ] || options+=(--partition="$site_partition")
+  [ -z "$limit" ] || options+=(--time="$limit")
+  options+=("${site_sbatch[@]}")
+  while [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  script="#!/usr/bin/env bash
+exec$(printf ' %q' "$@")"
+  if [ "$mode" = print ]; then
+    say "# sbatch$(printf ' %q' "${options[@]}")" "$script" >&2
+    say 0
+  else
+    sbatch "${options[@]}" <<<"$script" | cut -d';' -f1
+  fi
+}
+
+# Nodes and ranks as options of sbatch, one a line.
+size_options() # NODES RANKS
+{
+  local each=$site_ranks_per_node
+  if [ -n "$1" ] && [ -n "$2" ]; then
+    printf '%s\n' "--nodes=$1" "--ntasks=$2"
+  elif [ -n "$1" ]; then
+    [ -n "$each" ] || die 2 "how many ranks on a node? Set site_ranks_per_node in $site_file, or say how many in all with -n"
+    printf '%s\n' "--nodes=$1" "--ntasks-per-node=$each" "--ntasks=$(($1 * each))"
+  else
+    say "--ntasks=${2:-1}"
+  fi
+}
+
+# ---------------------------------------------------------------------------------------------------------------- checks
+
+# Each prints one line about what is wrong, with the remedy, and nothing where all is well.
+
+find_soret()
+{
+  soret=${site_soret:-$root/build/soret}
+  [ -n "$site_soret" ] || [ -x "$soret" ] || soret=$(command -v soret) || soret=$root/build/soret
+}
+
+check_program()
+{
+  local missing
+  [ -x "$soret" ] || {
+    say "there is no program '$soret': build it (jobscripts/quickstart.sh), or set site_soret in $site_file"
+    return
+  }
+  missing=$(linked | awk '/=> not found/ { print $1 }' | tr '\n' ' ')
+  [ -z "$missing" ] || {
+    say "'$soret' does not find its libraries ${missing% }: load the modules with which it was built (site_modules in $site_file)"
+    return
+  }
+  missing=$(check_hdf5)
+  if [ -n "$missing" ]; then
+    say "$missing"
+  elif ! "$soret" --version >/dev/null 2>&1; then
+    say "'$soret' does not run on $(hostname): was it built for another kind of processor, or with other libraries than are found now?"
+  fi
+}
+
+# The libraries of the program; ldd complains of those that do not fit.
+linked()
+{
+  ldd "$soret" 2>/dev/null || true
+}
+
+# The files of libraries whose name begins so.
+library() # NAME
+{
+  linked | awk -v name="$1" 'index($1, name) == 1 && $3 ~ /^\// { print $3 }'
+}
+
+check_hdf5()
+{
+  local file
+  for file in $(library libhdf5); do
+    [[ $file != *_hl* ]] || continue
+    grep -q H5Pset_fapl_mpio "$file" || say "the HDF5 that is found now, $file, is a serial one and cannot write from several ranks: load the module of the parallel HDF5 with which soret was built, and look at LD_LIBRARY_PATH"
+  done
+}
+
+# Threads of OpenMP and BLAS times ranks on a node, against the CPUs that a job has there.
+check_threads() # RANKS_ON_NODE CPUS_ON_NODE
+{
+  local name threads
+  for name in OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS; do
+    threads=${!name:-1}
+    threads=${threads%%,*}
+    [ $((threads * $1)) -le "$2" ] || [ "$threads" -le 1 ] || say "$name=$threads with $1 ranks on a node of $2 CPUs makes $((threads * $1)) threads that wait for each other: unset it (1 is taken then), or ask for fewer ranks per node"
+  done
+}
+
+check_folder() # DIRECTORY
+{
+  local probe free
+  [ -d "$1" ] || {
+    say "there is no directory '$1' for the result"
+    return
+  }
+  probe=$(mktemp "$1/.soret-XXXXXX" 2>/dev/null) || {
+    say "the directory '$1' cannot be written from $(hostname): choose another with output.file=DIRECTORY/NAME.h5"
+    return
+  }
+  rm -f "$probe"
+  free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+  [ "$free" -ge "$site_free_mib" ] || say "the disk of '$1' has only $free MiB left, less than the $site_free_mib MiB that jobs need (site_free_mib in $site_file)"
+}
+
+# CPUs of this job on this node, or of this machine.
+cpus_here()
+{
+  if [ "$mode" = local ]; then nproc; else say "${SLURM_CPUS_ON_NODE:-$(nproc)}"; fi
+}
+
+# The first line of all checks ends the job before it has cost anything.
+preflight() # RANKS DIRECTORY
+{
+  local most=$1 trouble
+  [ -z "${SLURM_JOB_NUM_NODES:-}" ] || most=$((($1 + SLURM_JOB_NUM_NODES - 1) / SLURM_JOB_NUM_NODES))
+  trouble=$({
+    check_program
+    check_threads "$most" "$(cpus_here)"
+    check_folder "$2"
+  } | head -n 1)
+  [ -z "$trouble" ] || die 2 "soret was not started: $trouble"
+}
+
+# ---------------------------------------------------------------------------------------------------------------- the run
+
+prepare()
+{
+  [ ${#site_modules[@]} -eq 0 ] || module load "${site_modules[@]}" || die 2 "cannot load the modules of $site_file"
+  site_prepare
+  find_soret
+  export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} MKL_NUM_THREADS=${MKL_NUM_THREADS:-1}
+}
+
+# Starts ranks; the status is that of soret. A rank that dies ends all.
+launch() # RANKS COMMAND...
+{
+  local count=$1 status=0 file
+  shift
+  file=$(mktemp "$PWD/.soret-status-XXXXXX") || die 4 "cannot write in $PWD"
+  set -- "$jobs/rank.sh" "$file" "$@"
+  if [ "$mode" = local ]; then
+    (
+      mpi_environment "$count"
+      exec mpirun -n "$count" "$@"
+    ) || status=$?
+  elif [ "$site_launcher" = srun ]; then
+    srun --ntasks="$count" --kill-on-bad-exit=1 "${site_launcher_options[@]}" "$@" || status=$?
+  else
+    "$site_launcher" -n "$count" "${site_launcher_options[@]}" "$@" || status=$?
+  fi
+  if [ "$status" -eq 0 ] && [ -s "$file" ]; then status=$(head -n 1 "$file"); fi
+  rm -f "$file"
+  return "$status"
+}
+
+# One run of a case, with its performance record.
+run_case() # RANKS CASE ARGUMENT...
+{
+  local count=$1 record=(output.record=true)
+  shift
+  [ -z "$(override output.record "$@")" ] || record=()
+  say "$(date '+%F %T') soret on $count ranks, ${SLURM_JOB_NODELIST:-$(hostname)}, job ${SLURM_JOB_ID:-none}: $*"
+  launch "$count" "$soret" "$@" "${record[@]}"
+}
+
+# Ranks of this job, or of a run without one.
+ranks_here()
+{
+  if [ "$mode" = local ]; then say "${ranks:-1}"; else say "${SLURM_NTASKS:-1}"; fi
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What a launcher starts for each rank: rank.sh FILE PROGRAM ARGUMENT...
+#
+# Ends with 0 where soret ended in an orderly way, and writes its status into FILE: a launcher that ends all ranks as soon as one ends with another
+# status (which it has to, or a run with a dead rank hangs) would else kill those that are a moment later, and report that instead. Signals are for
+# soret, not for this shell.
+trap : USR1 USR2 TERM INT
+"${@:2}"
+status=$?
+case $status in
+  2 | 3 | 4 | 75)
+    echo "$status" >"$1"
+    exit 0
+    ;;
+esac
+exit "$status"

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Pictures of one frame: profiles in 1D, maps in 2D, planes and cuts in 3D."""
+import math
+
+import numpy as np
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, total_style
+from .view import plane_key
+
+MOST_PIXELS = 1500  # along each axis of a map
+ARROWS = 14  # of the flux, along the longer axis of a map
+
+
+def sum_name(weights):
+    return " + ".join(s if w == 1 else f"{w:g} {s}" for s, w in weights.items()).replace("+ -", "- ")
+
+
+def totals(view):
+    """Sums of more than one species that the file names: [(name, {species: weight})]."""
+    found = []
+    for name in view.result.series:
+        if name.startswith("total/"):
+            weights = view.result.series.formula(name)
+            if len(weights) > 1 and all(s in view.result.species for s in weights):
+                found.append((sum_name(weights), weights))
+    return found
+
+
+def use_log(curves):
+    """Whether amounts lie so far apart that a linear axis would show one of them only."""
+    finite = [c[np.isfinite(c)] for c in curves]
+    finite = [c for c in finite if c.size and c.max() > 0]
+    if not finite or any(c.min() <= 0 for c in finite):
+        return False
+    tops = [c.max() for c in finite]
+    return max(tops) > 300 * min(tops) or any(is_wide(c.min(), c.max()) for c in finite)
+
+
+def draw_curves(view, axes, axis, key, with_totals=True):
+    """Concentrations along a line of cells, T on the axis at the right. Returns what a legend needs and the second axis."""
+    x, curves, handles = view.centres(axis), [], []
+    for i, name in enumerate(view.species):
+        curves.append(view.read(name, key))
+        handles += axes.plot(x, curves[-1], label=name, **line_style(i))
+    for i, (name, weights) in enumerate(totals(view) if with_totals else []):
+        total = sum(w * view.read(s, key) for s, w in weights.items())
+        curves.append(total)
+        handles += axes.plot(x, total, label=name, **total_style(i))
+    scale_amounts(view, axes, curves)
+    twin = None
+    if view.temperature is not None:
+        twin = axes.twinx()
+        handles += twin.plot(x, view.read("temperature", key), label="T", color=GREY, linewidth=1.0, alpha=0.9)
+        twin.tick_params(axis="y", colors=GREY)
+        twin.spines["right"].set_color(GREY)
+        twin.yaxis.set_major_locator(MaxNLocator(5))
+        twin.set_ylabel(view.name("temperature"), color=GREY)
+        if "temperature" in view.limits:
+            pad_limits(twin, *view.limits["temperature"])
+        axes.set_zorder(twin.get_zorder() + 1)
+        axes.patch.set_visible(False)
+    axes.set_xlim(view.edges(axis)[0], view.edges(axis)[-1])
+    axes.set_xlabel(view.axis_label(axis))
+    return handles, twin
+
+
+def scale_amounts(view, axes, curves):
+    """Logarithmic where that is needed, from zero where zero is not far, the same in all frames of a movie."""
+    if use_log(curves):
+        axes.set_yscale("log")
+        return
+    if "amounts" in view.limits:
+        pad_limits(axes, *view.limits["amounts"])
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 0.0) if low < 0.35 * high else low, high)
+
+
+def pad_limits(axes, low, high):
+    pad = 0.05 * (high - low)
+    axes.set_ylim(low - pad, high + pad)
+
+
+# ---------------------------------------------------------------------------------------------------------------------- maps
+
+
+def draw_map(view, axes, field, plane, key, limits=None):
+    """A plane of cells in colour. plane - names of the vertical and the horizontal axis; key - index of the plane among the axes of the box."""
+    edges, steps = {a: view.edges(a) for a in plane}, {a: max(1, math.ceil(len(view.edges(a)) / MOST_PIXELS)) for a in plane}
+    key = tuple(key) or (slice(None),) * len(view.dims)
+    key = tuple(slice(None, None, steps[plane[0]]) if a == plane[0] else k for a, k in zip(view.dims, key))
+    data = view.read(field, key)[:, :: steps[plane[1]]]
+    for a in plane:
+        edges[a] = np.append(edges[a][: -1 : steps[a]], edges[a][-1])
+    vertical, horizontal = plane
+    colours, norm = colours_of(field, *(limits or view.limits.get(field) or limits_of([data])))
+    mesh = axes.pcolormesh(edges[horizontal], edges[vertical], np.ma.masked_invalid(data), cmap=colours, norm=norm, rasterized=True)
+    extent = np.ptp(edges[horizontal]) / np.ptp(edges[vertical])
+    axes.set_aspect("equal" if 0.25 <= extent <= 4 else "auto")
+    axes.set_xlabel(view.axis_label(horizontal))
+    axes.set_ylabel(view.axis_label(vertical))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4))
+    return mesh
+
+
+def add_arrows(view, axes, species):
+    """The flux of a species on its map in two dimensions, where the file has it and it is more than rounding."""
+    name = f"flux/{species}"
+    if not view.has(name):
+        return
+    cells = max(len(view.result.coords[a]) for a in view.dims)
+    coarse = max(1, cells // MOST_PIXELS)
+    flux = view.read(name, (slice(None, None, coarse), slice(None, None, coarse)))
+    if is_noise(flux[..., 0]) and is_noise(flux[..., 1]):
+        return
+    step = max(1, math.ceil(cells / coarse / ARROWS))
+    middle = slice(step // 2, None, step)
+    flux, x, y = flux[middle, middle], view.centres("x")[::coarse][middle], view.centres("y")[::coarse][middle]
+    size = np.hypot(flux[..., 0], flux[..., 1])
+    flux = np.where(size[..., None] < 0.03 * np.nanmax(size), np.nan, flux)  # no dots where next to nothing flows
+    longest = 0.95 * max(np.ptp(view.edges("x")), np.ptp(view.edges("y"))) / ARROWS
+    shape = {"width": 0.0045, "headwidth": 4, "headlength": 4.5, "headaxislength": 4, "color": "white", "edgecolor": "#303030", "linewidth": 0.3}
+    axes.quiver(x, y, flux[..., 0], flux[..., 1], scale=np.nanmax(size) / longest, scale_units="x", angles="xy", pivot="mid", **shape)
+
+
+def is_noise(values):
+    """Rounding errors, which differ from cell to cell by as much as they are large, and no field that a grid resolves."""
+    values = np.nan_to_num(values)
+    steps = [np.abs(np.diff(values, axis=a)).mean() for a in (0, 1) if values.shape[a] > 1]
+    size = np.abs(values).mean()
+    return not size > 0 or (bool(steps) and min(steps) > 0.8 * size)
+
+
+def add_colorbar(figure, mesh, axes, place, orientation="vertical"):
+    """place - left, bottom, width and height in terms of the axes, so that the bar is as long as the map."""
+    bar = figure.colorbar(mesh, cax=axes.inset_axes(place), orientation=orientation)
+    if not is_log(mesh):
+        bar.locator = MaxNLocator(5 if orientation == "vertical" else 4)
+    elif orientation == "horizontal":
+        bar.locator = LogLocator(numticks=5)
+    bar.update_ticks()
+    bar.outline.set_linewidth(0.5)
+
+
+def is_log(mesh):
+    return type(mesh.norm).__name__ == "LogNorm"
+
+
+def legend_above(axes, handles, **options):
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=2.4, columnspacing=1.4, **options)
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures per dimension
+
+
+def draw_1d(view, figure):
+    axes = figure.subplots()
+    handles, _ = draw_curves(view, axes, "x", ())
+    legend_above(axes, handles, ncol=min(len(handles), 6))
+    axes.set_ylabel(label("concentration", view.amount[1]))
+
+
+def grid_of(count):
+    """Rows and columns for panels."""
+    columns = count if count <= 3 else 2 if count == 4 else 3 if count <= 9 else 4
+    return math.ceil(count / columns), columns
+
+
+def draw_2d(view, figure):
+    fields = view.fields + view.derived
+    rows, columns = grid_of(len(fields))
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, field in zip(panels, fields):
+        mesh = draw_map(view, axes, field, ("y", "x"), ())
+        if field in view.species:
+            add_arrows(view, axes, field)
+        add_colorbar(figure, mesh, axes, (1.03, 0, 0.045, 1))
+        axes.set_title(view.name(field))
+    for k, axes in enumerate(panels):
+        axes.set_visible(k < len(fields))
+        below = k + columns < len(fields)  # the panel below has the labels
+        axes.tick_params(labelbottom=not below, labelleft=k % columns == 0)
+        if below:
+            axes.set_xlabel("")
+        if k % columns:
+            axes.set_ylabel("")
+
+
+PLANES = (("z", ("y", "x")), ("y", ("z", "x")), ("x", ("z", "y")))
+
+
+PANEL = 1.5  # inches, width of a plane
+CUTS = 2.3  # inches, height of the lines
+
+
+def heights_of(view):
+    """Heights of the three planes, inches."""
+    extents = {a: np.ptp(view.edges(a)) for a in view.dims}
+    return [PANEL * min(max(extents[v] / extents[h], 0.3), 2.0) for _, (v, h) in PLANES]
+
+
+def draw_3d(view, figure):
+    """A column per field, a row per plane through the hottest cell; below them the lines in which the planes meet."""
+    fields, heights = view.fields + view.derived, heights_of(view)
+    top, bottom = figure.subfigures(2, 1, height_ratios=[sum(heights) + 2.1, CUTS])
+    panels = top.subplots(3, len(fields), squeeze=False, gridspec_kw={"height_ratios": heights})
+    for column, field in zip(panels.T, fields):
+        draw_planes(view, top, column, field, heights)
+    for axes, (normal, _) in zip(panels[:, 0], PLANES):
+        text = f"{normal} = {view.centres(normal)[view.where[normal]]:.3g} {pretty(view.length_unit)}".strip()
+        axes.annotate(text, (-0.42, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right", fontweight="bold")
+    for axes in panels[:, 1:].ravel():
+        axes.set_ylabel("")
+        axes.tick_params(labelleft=False)
+    draw_cuts(view, bottom)
+
+
+def draw_planes(view, figure, panels, field, heights):
+    """The three planes of one field, in the same colours."""
+    limits = view.limits.get(field) or limits_of(view.shown(field))
+    for axes, (normal, plane), height in zip(panels, PLANES, heights):
+        mesh = draw_map(view, axes, field, plane, plane_key(view, normal), limits)
+        axes.yaxis.set_major_locator(MaxNLocator(max(1, min(4, int(height / 0.35)))))
+        for line, axis in ((axes.axhline, plane[0]), (axes.axvline, plane[1])):
+            line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
+    panels[0].set_title(view.name(field))
+    add_colorbar(figure, mesh, panels[-1], (0, -0.54 / heights[-1], 1, 0.075 / heights[-1]), "horizontal")
+
+
+def draw_cuts(view, figure):
+    """Along the three lines in which the planes meet, on common axes."""
+    panels, twins = figure.subplots(1, 3, sharey=True), []
+    for axes, axis in zip(panels, "xyz"):
+        handles, twin = draw_curves(view, axes, axis, tuple(slice(None) if a == axis else view.where[a] for a in view.dims), with_totals=False)
+        twins += [twin] if twin else []
+    panels[0].set_ylabel(label("concentration", view.amount[1]))
+    for twin in twins:
+        twin.set_ylim(min(t.get_ylim()[0] for t in twins), max(t.get_ylim()[1] for t in twins))
+    for twin in twins[:-1]:
+        twin.set_ylabel("")
+        twin.tick_params(labelright=False)
+    legend_above(panels[1], handles, ncol=min(len(handles), 8), title="along the dashed lines", title_fontsize=8)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How pictures look: type, lines, colours, and units that read well. For all who draw: with matplotlib.rc_context(STYLE): ..."""
+import matplotlib
+import numpy as np
+from matplotlib import colors
+
+STYLE = {
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.6,
+    "axes.formatter.limits": (-3, 4),
+    "axes.formatter.use_mathtext": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "image.cmap": "viridis",
+    "mathtext.default": "regular",
+    "pdf.fonttype": 42,  # text stays text in PDF, as journals ask
+    "svg.fonttype": "none",
+}
+# the colours of Okabe and Ito, and dashes for those who see none
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+DASHES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.5, 1.2, 1.5))]
+GREY = "#6b6b6b"
+SOLID = "#c8c8c8"
+# sequential maps of even lightness for amounts; with two signs, white is zero: red gathers in the warmth (S_T < 0), blue in the cold
+MAPS = {"temperature": "cividis", "entropy_production": "magma", "soret": "RdBu", "rate": "PuOr", "difference": "PuOr", None: "viridis"}
+SIGNED = ("soret", "rate", "difference")
+DECADES = 3  # of a field on a linear scale; beyond, it is logarithmic
+MOST_DECADES = 12
+
+
+def line_style(i):
+    return {"color": COLOURS[i % len(COLOURS)], "linestyle": DASHES[i % len(DASHES)]}
+
+
+def total_style(i):
+    return {"color": ("black", "#555555", "#999999")[i % 3], "linestyle": DASHES[(i + 2) % len(DASHES)], "linewidth": 1.1}
+
+
+def pretty(units):
+    """mol/m^3 as mol/m³."""
+    for plain, nice in (("^2", "²"), ("^3", "³"), ("um", "µm"), ("us", "µs")):
+        units = units.replace(plain, nice)
+    return units
+
+
+def label(name, units):
+    return f"{name} ({pretty(units)})" if units else name
+
+
+def scale_of(units, largest):
+    """Factor and name of the unit in which a length or a time is easy to read."""
+    steps = {"m": [(1, "m"), (1e-3, "mm"), (1e-6, "um"), (1e-9, "nm")], "s": [(86400.0, "d"), (3600.0, "h"), (1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]}
+    chosen = steps.get(units, [(1, units)])
+    for unit, name in chosen:
+        if largest >= unit * (2 if unit > 1 else 1 - 1e-9):
+            return 1 / unit, name
+    return 1 / chosen[-1][0], chosen[-1][1]
+
+
+def limits_of(planes):
+    """Common limits of the colours; a field that does not vary gets a range all the same."""
+    finite = [p[np.isfinite(p)] for p in planes]
+    finite = [p for p in finite if p.size]
+    if not finite:
+        return 0.0, 1.0
+    low, high = float(min(p.min() for p in finite)), float(max(p.max() for p in finite))
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        pad = 0.5 * abs(high) or 0.5
+        return low - pad, high + pad
+    return low, high
+
+
+def is_wide(low, high):
+    """Are both positive and so far apart that a linear scale shows the largest only?"""
+    return low > 0 and high > 10.0**DECADES * low
+
+
+def kind_of(field):
+    """The kind of a field by its name: "rate" of rate/0, "soret" of meter/total/0/soret."""
+    return "soret" if field.startswith("meter/") else field.split("/")[0]
+
+
+def colours_of(field, low, high):
+    """Colour map and norm of a field. A signed field has white at zero; one of a single sign takes the half of the map that tells it."""
+    kind = kind_of(field)
+    colours = matplotlib.colormaps[MAPS.get(kind, MAPS[None])]
+    norm = colors.Normalize(low, high)
+    if kind in SIGNED:
+        if low < 0 < high:
+            norm = colors.Normalize(-max(-low, high), max(-low, high))
+        else:
+            half = np.linspace(0.6, 1.0, 256) if low >= 0 else np.linspace(0.0, 0.4, 256)
+            colours = colors.ListedColormap(colours(half))
+    elif is_wide(low, high):
+        norm = colors.LogNorm(max(low, high / 10.0**MOST_DECADES), high)
+    colours = colours.copy()
+    colours.set_bad(SOLID)
+    return colours, norm

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   What the files of the module operator share. */
+#pragma once
+
+#include "soret/operator.h"
+
+#include "kernel.h"
+
+/* Entry of the arrays g[axis], w[axis] for the lower face of cell ijk (local indices). */
+static inline PetscInt SoretFaceIndex(const SoretGrid *grid, int axis, const PetscInt ijk[3])
+{
+  const PetscInt nx = grid->count[0] + (axis == 0), ny = grid->count[1] + (axis == 1);
+
+  return (ijk[2] * ny + ijk[1]) * nx + ijk[0];
+}
+
+/* Values of a cell with local indices ijk, which may lie in the first layer beyond a face of this rank; NULL beyond a wall. The halo must hold
+   the layers of x. */
+const PetscReal *SoretCellOrGhost(const SoretOperator *op, const PetscReal *x, const PetscInt ijk[3]);
+
+/* Pointers to the rate constants [2 num_reactions] of cell p and, side by side, of those after it in its row. */
+void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
+
+/* ---- ballistic transport (ballistic.c) ---- */
+
+/* The stencil of the value at a face for a species of velocity v: cells counted from the one above the face (-2, -1 | 0, 1). */
+typedef struct {
+  int       up, far, down; /* offsets; far and down only where their weight is not 0 */
+  PetscReal weight[3];     /* far, up, down                                          */
+  PetscReal d_far, d_near, d_face;
+} SoretFaceStencil;
+
+/* face - global index of the face along the axis. The upwind cell must exist. */
+SoretFaceStencil SoretStencilOfFace(const SoretGrid *grid, int axis, PetscInt face, PetscReal v);
+
+/* Does the condition at a wall let a ballistic species leave by its own face value? */
+PetscBool SoretLeavesThroughWall(const SoretOperator *op, PetscInt s, int axis, int side);
+
+/* Flux per area, along the axis, of ballistic species s through the lower (above = 0) or upper (1) face of cell i, mirrors included. */
+PetscReal SoretBallisticFaceFlux(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, int axis, int above);
+
+/* Adds the net outflow of all ballistic species to a row. */
+void SoretAddBallisticRow(const SoretOperator *op, const SoretRow *row, PetscReal *f);

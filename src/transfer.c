@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "transfer.h"
+
+#include "soret/multigrid.h"
+
+/* ---- creation ---- */
+
+static PetscErrorCode FillWeights(SoretTransfer *t)
+{
+  const SoretGrid *fine = t->fine->grid, *coarse = t->coarse->grid;
+  PetscInt         start[3], count[3];
+
+  PetscFunctionBegin;
+  PetscCall(DMDAGetGhostCorners(t->box, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));
+  for (int axis = 0; axis < 3; axis++) {
+    PetscCall(PetscMalloc2(2 * fine->count[axis], &t->index[axis], 2 * fine->count[axis], &t->weight[axis]));
+    for (PetscInt i = 0; i < fine->count[axis]; i++) {
+      SoretAxisWeights(fine, coarse, axis, fine->start[axis] + i, &t->index[axis][2 * i], &t->weight[axis][2 * i]);
+      for (int e = 0; e < 2; e++) t->index[axis][2 * i + e] -= start[axis];
+    }
+  }
+  PetscCall(PetscMalloc3(count[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t)
+{
+  PetscFunctionBegin;
+  t->fine_sys   = fine;
+  t->coarse_sys = coarse;
+  t->fine       = fine->op;
+  t->coarse     = coarse->op;
+  for (int axis = 0; axis < 3; axis++) t->coarsened[axis] = coarsened[axis];
+  PetscCall(SoretGridCreateDM(t->coarse->grid, t->coarse->num_species, DMDA_STENCIL_BOX, 1, &t->box));
+  PetscCall(DMCreateGlobalVector(t->box, &t->u));
+  PetscCall(DMCreateLocalVector(t->box, &t->ghosted));
+  PetscCall(FillWeights(t));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTransferDestroy(SoretTransfer *t)
+{
+  PetscFunctionBegin;
+  if (!t->box) PetscFunctionReturn(PETSC_SUCCESS);
+  for (int axis = 0; axis < 3; axis++) {
+    if (t->index[axis]) PetscCall(PetscFree2(t->index[axis], t->weight[axis]));
+  }
+  PetscCall(PetscFree3(t->line, t->row, t->work));
+  PetscCall(VecDestroy(&t->u));
+  PetscCall(VecDestroy(&t->ghosted));
+  PetscCall(DMDestroy(&t->box));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- to the coarser level ---- */
+
+/* Adds the values of a fine row to those of the coarse cells that they are part of. */
+INLINED void AddRow(const PetscInt ns, PetscInt nx, PetscBool pairs, const PetscReal *restrict fine, PetscReal *restrict coarse)
+{
+  if (!pairs) {
+    for (PetscInt q = 0; q < nx * ns; q++) coarse[q] += fine[q];
+    return;
+  }
+  for (PetscInt i = 0; i < nx / 2; i++) {
+    for (PetscInt s = 0; s < ns; s++) coarse[i * ns + s] += fine[2 * i * ns + s] + fine[(2 * i + 1) * ns + s];
+  }
+  for (PetscInt s = 0; s < ns && nx % 2; s++) coarse[nx / 2 * ns + s] += fine[(nx - 1) * ns + s];
+}
+
+/* out = volume times u for a row. */
+INLINED void WeighRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict volume, const PetscReal *restrict u, PetscReal *restrict out)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = volume[i] * u[i * ns + s];
+  }
+}
+
+typedef struct {
+  const SoretTransfer *t;
+  const PetscReal     *rhs;    /* of the fine level, or NULL */
+  PetscReal           *state, *residual;
+  PetscReal            square; /* of the fine residual */
+} Restriction;
+
+/* First entry of the coarse row that a fine row is part of. */
+static PetscInt CoarseRow(const SoretTransfer *t, PetscInt j, PetscInt k)
+{
+  return ((t->coarsened[2] ? k / 2 : k) * t->coarse->grid->count[1] + (t->coarsened[1] ? j / 2 : j)) * t->coarse->grid->count[0] * t->coarse->num_species;
+}
+
+static void AddState(const Restriction *r, const SoretRow *row)
+{
+  const SoretTransfer *t  = r->t;
+  const PetscInt       ns = t->fine->num_species, nx = t->fine->grid->count[0];
+  const PetscReal     *volume = SoretOperatorRowVolumes(t->fine, row->first / nx, t->work);
+
+  BY_SPECIES(WeighRow, ns, nx, volume, row->u[0][2], t->row);
+  BY_SPECIES(AddRow, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
+}
+
+static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
+{
+  Restriction         *r  = (Restriction *)context;
+  const SoretTransfer *t  = r->t;
+  const PetscInt       ns = op->num_species, m = op->grid->count[0] * ns;
+  PetscReal *restrict  defect = t->row;
+  PetscReal            square = 0.0;
+
+  PetscFunctionBegin;
+  AddState(r, row);
+  if (r->rhs) {
+    const PetscReal *rhs = r->rhs + row->first * ns;
+
+    for (PetscInt q = 0; q < m; q++) defect[q] = rhs[q] - f[q];
+  } else {
+    for (PetscInt q = 0; q < m; q++) defect[q] = -f[q];
+  }
+  for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
+  r->square += square;
+  BY_SPECIES(AddRow, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RestrictStateRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  PetscFunctionBegin;
+  AddState((const Restriction *)context, row);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Sums of volume times u become concentrations. */
+static void FinishState(const SoretTransfer *t, PetscReal *state)
+{
+  const SoretOperator *coarse = t->coarse;
+  const PetscInt       ns = coarse->num_species, nx = coarse->grid->count[0];
+
+  for (PetscInt row = 0; row < coarse->grid->count[1] * coarse->grid->count[2]; row++) {
+    const PetscReal *volume = SoretOperatorRowVolumes(coarse, row, t->work);
+
+    for (PetscInt i = 0; i < nx; i++) {
+      for (PetscInt s = 0; s < ns; s++) {
+        const PetscInt q = (row * nx + i) * ns + s;
+
+        state[q] = volume[i] > 0.0 ? state[q] / (volume[i] * coarse->b[q]) : 0.0;
+      }
+    }
+  }
+}
+
+PetscErrorCode SoretTransferState(const SoretTransfer *t, Vec fine, Vec coarse)
+{
+  Restriction r = {.t = t};
+
+  PetscFunctionBegin;
+  PetscCall(VecZeroEntries(coarse));
+  PetscCall(VecGetArray(coarse, &r.state));
+  PetscCall(SoretOperatorForEachRow(t->fine, fine, RestrictStateRow, &r));
+  FinishState(t, r.state);
+  PetscCall(VecRestoreArray(coarse, &r.state));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTransferDefect(const SoretTransfer *t, Vec fine_rhs, Vec fine, Vec state, Vec residual, PetscReal *square)
+{
+  Restriction    r = {.t = t, .square = 0.0};
+  SoretCellTerms terms;
+
+  PetscFunctionBegin;
+  PetscCall(VecZeroEntries(state));
+  PetscCall(VecZeroEntries(residual));
+  PetscCall(SoretSystemTerms(t->fine_sys, fine, &terms));
+  if (fine_rhs) PetscCall(VecGetArrayRead(fine_rhs, &r.rhs));
+  PetscCall(VecGetArray(state, &r.state));
+  PetscCall(VecGetArray(residual, &r.residual));
+  PetscCall(SoretOperatorForEachResidual(t->fine, &terms, fine, RestrictRow, &r));
+  FinishState(t, r.state);
+  PetscCall(VecRestoreArray(residual, &r.residual));
+  PetscCall(VecRestoreArray(state, &r.state));
+  if (fine_rhs) PetscCall(VecRestoreArrayRead(fine_rhs, &r.rhs));
+  *square = r.square;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- to the finer level ---- */
+
+/* Fills the layer of ghosts beyond one wall: the cell inside, for corrections times what the condition there makes of it (a held
+   value has no correction at the wall). */
+static void MirrorWall(const SoretTransfer *t, int face, PetscBool correction, const PetscInt start[3], const PetscInt size[3], PetscReal *u)
+{
+  const SoretGrid     *grid     = t->coarse->grid;
+  const SoretBoundary *boundary = t->coarse->boundary;
+  const int            axis     = face / 2;
+  const PetscInt       ns = t->coarse->num_species, inside = face % 2 ? grid->start[axis] + grid->count[axis] - 1 : grid->start[axis], beyond = inside + (face % 2 ? 1 : -1);
+  PetscInt             ijk[3], begin[3], end[3];
+
+  for (int k = 0; k < 3; k++) {
+    begin[k] = k == axis ? beyond : start[k];
+    end[k]   = k == axis ? beyond + 1 : start[k] + size[k];
+  }
+  for (ijk[2] = begin[2]; ijk[2] < end[2]; ijk[2]++) {
+    for (ijk[1] = begin[1]; ijk[1] < end[1]; ijk[1]++) {
+      for (ijk[0] = begin[0]; ijk[0] < end[0]; ijk[0]++) {
+        PetscInt from[3] = {ijk[0], ijk[1], ijk[2]}, local[3], wall;
+
+        from[axis] = inside;
+        for (int k = 0; k < 3; k++) local[k] = PetscMax(0, PetscMin(from[k] - grid->start[k], grid->count[k] - 1));
+        wall = SoretOperatorWall(t->coarse, face, local);
+        for (PetscInt s = 0; s < ns; s++) {
+          const PetscReal factor = correction && wall >= 0 ? boundary->mirror[face][wall + s] : 1.0;
+
+          u[(((ijk[2] - start[2]) * size[1] + ijk[1] - start[1]) * size[0] + ijk[0] - start[0]) * ns + s] = factor * u[(((from[2] - start[2]) * size[1] + from[1] - start[1]) * size[0] + from[0] - start[0]) * ns + s];
+        }
+      }
+    }
+  }
+}
+
+/* u = b c of the coarse level, or b (c - old), with its neighbours and the ghosts beyond walls. */
+static PetscErrorCode GatherCoarse(const SoretTransfer *t, Vec coarse_c, Vec coarse_old)
+{
+  PetscInt         start[3], size[3];
+  const PetscInt   n = t->coarse->grid->num_cells * t->coarse->num_species;
+  const PetscReal *c, *old;
+  PetscReal       *u;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(coarse_c, &c));
+  PetscCall(VecGetArrayWrite(t->u, &u));
+  if (coarse_old) {
+    PetscCall(VecGetArrayRead(coarse_old, &old));
+    for (PetscInt q = 0; q < n; q++) u[q] = t->coarse->b[q] * (c[q] - old[q]);
+    PetscCall(VecRestoreArrayRead(coarse_old, &old));
+  } else SoretKernelScaleRow(n, t->coarse->b, c, u);
+  PetscCall(VecRestoreArrayWrite(t->u, &u));
+  PetscCall(VecRestoreArrayRead(coarse_c, &c));
+  PetscCall(DMGlobalToLocalBegin(t->box, t->u, INSERT_VALUES, t->ghosted));
+  PetscCall(DMGlobalToLocalEnd(t->box, t->u, INSERT_VALUES, t->ghosted));
+  PetscCall(DMDAGetGhostCorners(t->box, &start[0], &start[1], &start[2], &size[0], &size[1], &size[2]));
+  PetscCall(VecGetArray(t->ghosted, &u));
+  for (int face = 0; face < 6; face++) { /* axis after axis: edges and corners come out as products */
+    if (SoretGridHasWall(t->coarse->grid, face / 2, face % 2)) MirrorWall(t, face, coarse_old ? PETSC_TRUE : PETSC_FALSE, start, size, u);
+  }
+  PetscCall(VecRestoreArray(t->ghosted, &u));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Interpolated coarse row for the fine row (j, k) of this rank. */
+static void InterpolateLine(const SoretTransfer *t, const PetscReal *ghosted, PetscInt length, PetscInt rows, PetscInt j, PetscInt k)
+{
+  const PetscReal *w1 = t->weight[1] + 2 * j, *w2 = t->weight[2] + 2 * k;
+  const PetscInt  *J = t->index[1] + 2 * j, *K = t->index[2] + 2 * k;
+
+  for (PetscInt q = 0; q < length; q++) t->line[q] = 0.0;
+  for (int corner = 0; corner < 4; corner++) {
+    const PetscReal  weight = w1[corner & 1] * w2[corner >> 1];
+    const PetscReal *row    = ghosted + (K[corner >> 1] * rows + J[corner & 1]) * length;
+
+    if (weight == 0.0) continue;
+    for (PetscInt q = 0; q < length; q++) t->line[q] += weight * row[q];
+  }
+}
+
+/* Adds the correction d of the c of a row, shortened in the cells where a positive concentration would become negative. */
+static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d, PetscReal *restrict c)
+{
+  PetscReal least = 0.0;
+
+  for (PetscInt q = 0; q < nx * ns; q++) least = PetscMin(least, c[q] + d[q]);
+  if (least >= 0.0) { /* as nearly always */
+    for (PetscInt q = 0; q < nx * ns; q++) c[q] += d[q];
+    return;
+  }
+  for (PetscInt i = 0; i < nx; i++, c += ns, d += ns) {
+    PetscReal scale = 1.0;
+
+    for (PetscInt s = 0; s < ns; s++) {
+      if (c[s] > 0.0 && !(c[s] + scale * d[s] > 0.0)) scale = -0.9 * c[s] / d[s];
+    }
+    for (PetscInt s = 0; s < ns; s++) c[s] += scale * d[s];
+  }
+}
+
+/* out = u along x from the coarse row `line`, over b. */
+INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscInt *restrict index, const PetscReal *restrict weight, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    const PetscReal *lo = line + index[2 * i] * ns, *hi = line + index[2 * i + 1] * ns;
+
+    for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = weight[2 * i] * lo[s] + weight[2 * i + 1] * hi[s];
+  }
+  for (PetscInt q = 0; q < nx * ns; q++) out[q] /= b[q];
+}
+
+PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine)
+{
+  const SoretGrid *grid = t->fine->grid;
+  const PetscInt   ns = t->fine->num_species, nx = grid->count[0];
+  PetscReal        content[SORET_MAX_SPECIES] = {0.0};
+  PetscInt         size[3];
+  const PetscReal *ghosted;
+  PetscReal       *c;
+
+  PetscFunctionBegin;
+  PetscCall(GatherCoarse(t, coarse, coarse_old));
+  PetscCall(DMDAGetGhostCorners(t->box, NULL, NULL, NULL, &size[0], &size[1], &size[2]));
+  PetscCall(VecGetArrayRead(t->ghosted, &ghosted));
+  PetscCall(VecGetArray(fine, &c));
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    PetscReal *out = c + row * nx * ns;
+
+    InterpolateLine(t, ghosted, size[0] * ns, size[1], row % grid->count[1], row / grid->count[1]);
+    BY_SPECIES(InterpolateRow, ns, nx, t->index[0], t->weight[0], t->line, t->fine->b + row * nx * ns, coarse_old ? t->row : out);
+    if (coarse_old) AddCorrection(nx, ns, t->row, out);
+    SoretOperatorAddContent(t->fine, row, c, content);
+  }
+  PetscCall(VecRestoreArray(fine, &c));
+  PetscCall(VecRestoreArrayRead(t->ghosted, &ghosted));
+  PetscCall(SoretSystemKnow(t->fine_sys, fine, content));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

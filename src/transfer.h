@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Between a level and the next coarser one, matrix-free. u = b c is smooth where c is not, so that is what is averaged and interpolated. */
+#pragma once
+
+#include "solve_private.h"
+
+#include "kernel.h"
+
+typedef struct {
+  SoretSystem   *fine_sys, *coarse_sys;
+  SoretOperator *fine, *coarse;   /* theirs */
+  PetscBool      coarsened[3];
+  DM             box;             /* the coarse grid with a layer of neighbours, edges and corners included   */
+  Vec            u, ghosted;
+  PetscInt      *index[3];        /* [count][2] of the fine cells: entries of the ghosted array along the axis */
+  PetscReal     *weight[3];       /* [count][2] */
+  PetscReal     *line;            /* a ghosted coarse row */
+  PetscReal     *row, *work;      /* fine rows            */
+} SoretTransfer;
+
+/* The systems are borrowed. Collective. */
+PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t);
+PetscErrorCode SoretTransferDestroy(SoretTransfer *t);
+
+/* coarse = mean of the u of the fine cells, over b. Collective. */
+PetscErrorCode SoretTransferState(const SoretTransfer *t, Vec fine, Vec coarse);
+
+/* In one pass: state as above, residual = sums of fine_rhs - (left side of the fine system), and the square of the latter on this rank.
+   fine_rhs may be NULL: 0. Collective. */
+PetscErrorCode SoretTransferDefect(const SoretTransfer *t, Vec fine_rhs, Vec fine, Vec state, Vec residual, PetscReal *square);
+
+/* fine = interpolated coarse; or, with coarse_old, fine += interpolated (coarse - coarse_old), shortened cell by cell where a positive
+   concentration would become negative. Linear in u; beyond walls corrections obey the linearised condition. Collective. */
+PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine);

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs what the pages tell people to type: the examples of docs/reading.md in Python and Octave, and the commands of docs/first-run.md, whose
+answers must be those of the page. What is not installed is left out, and said.
+
+The program is $SORET."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SORET = os.path.abspath(os.environ["SORET"])
+OPTIONAL = ("xarray", "pyvista")  # of Python
+
+
+def blocks(page, language):
+    """[(heading, code)] of the blocks of a language, in order."""
+    found, heading = [], ""
+    for part in re.finditer(r"^## ([^\n]+)$|^```(\w*)\n(.*?)^```$", page, re.M | re.S):
+        if part.group(1):
+            heading = part.group(1)
+        elif part.group(2) == language:
+            found.append((heading, part.group(3)))
+    return found
+
+
+def run(command, directory, **options):
+    environment = dict(os.environ, PYTHONPATH=str(ROOT / "postprocess"))
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120, env=environment, **options)
+
+
+def check_reading(directory):
+    page = (ROOT / "docs" / "reading.md").read_text(encoding="utf-8")
+    with h5py.File(os.path.join(directory, "first.h5")) as file:
+        contrast = float(file["summary"].attrs["contrast"])
+    for heading, code in blocks(page, "python"):
+        done = run([sys.executable, "-"], directory, input=code)
+        missing = re.search(r"ModuleNotFoundError: No module named '(\w+)'", done.stderr)
+        if missing and missing.group(1) in OPTIONAL:
+            print(f"{heading}: left out, {missing.group(1)} is not installed")
+            continue
+        assert done.returncode == 0, f"{heading}\n{done.stderr}"
+        if "contrast" in code:
+            assert f"{contrast:.6f}"[:7] in done.stdout, f"{heading}: no contrast {contrast} in\n{done.stdout}"
+        print(f"{heading}: good")
+    octave = shutil.which("octave-cli")
+    for heading, code in blocks(page, "octave"):
+        if not octave:
+            print(f"{heading}: left out, octave is not installed")
+            continue
+        done = run([octave, "--no-init-file", "--quiet", "--eval", code], directory)
+        assert done.returncode == 0, f"{heading}\n{done.stderr}"
+        assert done.stdout.strip() == f"200 cells, contrast {contrast:.6f}", done.stdout
+        print(f"{heading}: good")
+
+
+def check_first_run(directory):
+    """Each command of the page is run where `input` is; contrast and S_T of what follows it, to the digits that the page has, are its answer."""
+    os.symlink(ROOT / "input", os.path.join(directory, "input"))
+    text = (ROOT / "docs" / "first-run.md").read_text(encoding="utf-8")
+    commands = list(re.finditer(r"^(?:\$ )?soret (input/\S+.*)$", text, re.M))
+    assert len(commands) >= 3, "docs/first-run.md: no commands found"
+    for number, command in enumerate(commands):
+        done = run([SORET, *command.group(1).split()], directory)
+        assert done.returncode == 0, f"soret {command.group(1)}: status {done.returncode}\n{done.stderr}"
+        end = commands[number + 1].start() if number + 1 < len(commands) else len(text)
+        promised = re.search(r"contrast ([\d.]+\d), S_T (-?[\d.]+\d)", text[command.end() : end])
+        assert promised, f"docs/first-run.md does not say what 'soret {command.group(1)}' answers"
+        answer = re.search(r"contrast (\S+), S_T (\S+)", done.stdout)
+        for told, found in zip(promised.groups(), answer.groups()):
+            digits = len(told.split(".")[1])
+            assert abs(float(told) - float(found)) <= 0.51 * 10.0**-digits, f"soret {command.group(1)}: the page says {told}, the program {found}"
+        print(f"soret {command.group(1)}: as the page says")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        check_first_run(directory)
+        check_reading(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

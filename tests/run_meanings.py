@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What docs/case-format.md says a key or a file means, sentence by sentence, where no case of tests/cases asks it: values, files of fields,
+defaults, output, names. Each test has a directory of its own; run with names of tests to try some of them. The program is $SORET, the
+launcher $MPIEXEC."""
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+from run_cli import MPIEXEC, SORET, attribute, contains, run_tests
+
+BOX1 = "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [16]}\n"
+END = "output: {file: result.h5, xdmf: false, overwrite: true}\n"
+
+
+def solve(soret, text, *args, status=0, ranks=1):
+    """Writes the case, runs it; the process."""
+    soret.write("case.yaml", text)
+    return soret("case.yaml", *args, status=status, ranks=ranks)
+
+
+def frame(soret, name, number=-1):
+    with soret.open() as f:
+        return f["frames"][sorted(f["frames"])[number]][name][()]
+
+
+def centers(n, size=1.0):
+    return (np.arange(n) + 0.5) * size / n
+
+
+# ---- values ----
+
+NUMBERS = """soret: 1
+units: reduced
+standard_concentration: {2.0}
+parameters: {{k: 2}}
+domain: {{size: [{1.0}, {0.5}], cells: [{8}, {4}], origin: [{0.25}, {-1.0}], edges: {{x: [{0.25}, {0.5}, {0.75}, {0.875}, {1.0}, {1.0625}, {1.125}, {1.1875}, {1.25}]}}, grading: {{y: {{ratio: {2.0}}}}}}}
+temperature: {1.5}
+species:
+  - {{name: A, diffusivity: {{law: einstein, mobility: {0.5}}}, initial: {1.0}, energy: {0.25}, degeneracy: {2.0}}}
+  - {{name: B, diffusivity: {{law: stokes_einstein, radius: {0.125}, viscosity: {4.0}}}, soret: {0.5}, energy: {0.5}}}
+  - {{name: C, diffusivity: {{law: arrhenius, prefactor: {2.0}, exponent: {0.5}, activation: {1.0}}}, velocity: [{0.5}, {-0.25}]}}
+  - {{name: D, diffusivity: {{law: power, value: {1.0}, exponent: {2.0}, reference: {4.0}}}, initial: {0.5}}}
+  - {{name: E, diffusivity: {{law: table, T: [{1.0}, {2.0}], value: [{0.5}, {0.75}]}}, initial: {0.25}}}
+  - {{name: F, diffusivity: {{A: {1.0}, b: {0.5}, Ea: {0.25}}}, initial: {0.25}}}
+reactions:
+  - {{equation: 2 A <=> B, law: barrier, prefactor: {8.0}, barrier: {1.0}}}
+  - {{equation: D => E, forward: {{law: arrhenius, prefactor: {2.0}, activation: {0.5}}}}}
+  - {{equation: B <=> C, forward: {3.0}, equilibrium: {{A: {2.0}, b: {1.0}, Ea: {0.5}}}}}
+boundaries:
+  x-: {{D: {{value: {0.5}}}, E: {{flux: {0.125}}}}}
+  x+: {{F: {{transfer: {0.5}, outside: {2.0}}}}}
+solve: {{mode: transient, tolerance: {0.0009765625}, absolute: {9.5367431640625e-07}, end: {0.5}, first_step: {0.0009765625}, max_steps: {4096}}}
+output: {{file: NAME, times: [{0.125}, {0.25}], xdmf: false, compression: {2}}}
+"""
+
+
+def test_formula_wherever_a_number_may_stand(soret):
+    # the same numbers, written plainly and as formulas of a parameter that give the same bits
+    plain = re.sub(r"\{([-\d.e]+)\}", r"\1", NUMBERS).replace("{{", "{").replace("}}", "}")
+    formula = re.sub(r"\{([-\d.e]+)\}", r"'(\1)*k/2'", NUMBERS).replace("{{", "{").replace("}}", "}")
+    assert formula.count("*k/2'") == NUMBERS.count("{8}") + len(re.findall(r"\{[-\d.e]+\}", NUMBERS)) - 1 >= 60
+    formula = formula.replace("units: reduced\nstandard_concentration", "units: reduced\nstandard_concentration", 1)
+    for name, text in {"plain": plain, "formula": formula}.items():
+        soret.write(f"{name}.yaml", text.replace("NAME", f"{name}.h5"))
+        soret(f"{name}.yaml")
+    with soret.open("plain.h5") as f, soret.open("formula.h5") as g:
+        assert len(f["frames"]) == len(g["frames"]) == 4
+        for k in f["frames"]:
+            for species in "ABCDEF":
+                np.testing.assert_array_equal(f["frames"][k][species][()], g["frames"][k][species][()])
+
+
+def test_formula_where_a_steady_run_takes_a_number(soret):
+    text = BOX1 + "parameters: {k: 2}\ntemperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: x}, {name: B, diffusivity: 1}]\nreactions: [{equation: A <=> B, forward: 1, backward: T}]\n"
+    solve(soret, text + "totals: [{of: A + B, mean: 3.0}]\nsolve: {tolerance: 1e-9}\n" + END)
+    plain = frame(soret, "A")
+    contains(solve(soret, text + "totals: [{of: A + B, mean: 1.5*k}]\nsolve: {tolerance: k*5e-10}\n" + END).stdout, "goal 1e-09")
+    np.testing.assert_array_equal(frame(soret, "A"), plain)
+
+
+def test_lengths_and_pi(soret):
+    # Lx, Ly, Lz are the size of the box, pi is pi, x starts at the origin
+    solve(soret, "soret: 1\nunits: reduced\ndomain: {size: [2, 3], cells: [4, 6], origin: [10, 20]}\n"
+          "temperature: 1 + Lx + 10*Ly + 100*Lz + pi + x + y*1000\nspecies: [{name: A, diffusivity: 1, initial: \"(x - 10)/Lx + (y - 20)/Ly\"}]\nsolve: {mode: transient, end: 1e-9}\n" + END)
+    x, y = 10 + centers(4, 2), 20 + centers(6, 3)
+    with soret.open() as f:
+        np.testing.assert_allclose(f["temperature"][()], 1 + 2 + 30 + 100 * 1.0 + np.pi + x[None, :] + 1000 * y[:, None], rtol=1e-14)
+        np.testing.assert_allclose(f["frames/000000/A"][()], (x[None, :] - 10) / 2 + (y[:, None] - 20) / 3, rtol=1e-14)
+        np.testing.assert_allclose(f["grid/x_edges"][()], 10 + np.arange(5) * 0.5, rtol=1e-14)
+
+
+def test_names(soret):
+    # as they are written: NO is nitric oxide, and brackets, signs and stars are letters
+    names = ["NO", "y", "A(s)", "A*", "A+", "B-", "(a)_*", "null", "true", "Off"]
+    species = ", ".join(f"{{name: {n}, diffusivity: 1, initial: {k + 1}}}" for k, n in enumerate(names))
+    reactions = "[{equation: NO <=> y, forward: 1, backward: 1}, {equation: A(s) + A* <=> A+ + B-, forward: 1, backward: 1}]"
+    text = BOX1 + f"temperature: 1\nspecies: [{species}]\nreactions: {reactions}\nboundaries: {{x-: {{null: {{value: 8}}, (a)_*: {{value: 7}}}}}}\ntotals: [{{of: NO + y, mean: 3}}]\n" + END
+    solve(soret, text, "species.A(s).initial=4", "species.Off.initial=20", "output.fields=[flux]", "output.xdmf=true")
+    with soret.open() as f:
+        assert set(names) <= set(f["frames/000000"]) and set(names) == set(f["frames/000000/flux"])
+        np.testing.assert_allclose(f["frames/000000/NO"][()], 1.5, rtol=1e-12)
+        np.testing.assert_allclose(f["frames/000000/Off"][()], 20, rtol=1e-12)
+        np.testing.assert_allclose(f["frames/000000/A(s)"][()] * f["frames/000000/A*"][()], f["frames/000000/A+"][()] * f["frames/000000/B-"][()], rtol=1e-10)
+    contains((soret.directory / "result.xdmf").read_text(), *(f'Name="{n}"' for n in names))
+
+
+def test_overrides_by_index_and_by_name(soret):
+    text = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1, initial: 1}]\n" + END
+    solve(soret, text, "species.B.initial=3", "species.0.initial=2")
+    assert frame(soret, "A")[0] == 2 and frame(soret, "B")[0] == 3
+    solve(soret, text, "species.B.name=C", "species.C.initial=5", "solve.mode=transient", "solve.end=1")
+    np.testing.assert_allclose(frame(soret, "C"), 5, rtol=1e-14)
+
+
+def test_rates_per_event(soret):
+    # 2 A => A2 with forward k runs at k c^2 and A loses twice that: c = 1/(1 + 2 k t), no factor 1/2
+    text = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A => A2, forward: 3}]\nsolve: {mode: transient, end: 0.5, tolerance: 1e-8}\n" + END
+    solve(soret, text, "output.fields=[rate]")
+    np.testing.assert_allclose(frame(soret, "A"), 1 / (1 + 2 * 3 * 0.5), rtol=1e-6)
+    np.testing.assert_allclose(frame(soret, "rate/0"), 3 * (1 / 4) ** 2, rtol=2e-6)
+    # equilibrium is forward/backward, '=' is '<=>'
+    solve(soret, text.replace("2 A => A2, forward: 3", "2 A = A2, forward: 3, equilibrium: 5").replace("mode: transient, end: 0.5, tolerance: 1e-8", "mode: steady"))
+    np.testing.assert_allclose(frame(soret, "A2"), 5 * frame(soret, "A") ** 2, rtol=1e-7)  # the default tolerance is 1e-8
+
+
+def test_walls_see_the_temperature_at_the_face(soret):
+    # T = 1 at x-, 2 at x+: both walls hold 2; T of the cells beside them would give another constant
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1}]\nboundaries: {x-: {A: {value: 2*T}}, x+: {A: {value: T}}}\n" + END
+    solve(soret, text, "output.fields=[flux]")
+    np.testing.assert_allclose(frame(soret, "A"), 2, rtol=1e-12)
+    # flux is positive inwards at both walls: 3 T = 3 comes in at x-, transfer lets it out at x+: h (outside - c) = -3
+    solve(soret, text.replace("x-: {A: {value: 2*T}}, x+: {A: {value: T}}", "x-: {A: {flux: 3*T}}, x+: {A: {transfer: T, outside: T - x}}"), "output.fields=[flux]")
+    np.testing.assert_allclose(frame(soret, "flux/A")[:, 0], 3, rtol=1e-12)
+    np.testing.assert_allclose(frame(soret, "A"), 1 + 3 / 2 + 3 * (1 - centers(16)), rtol=1e-12)
+    solve(soret, text.replace("x-: {A: {value: 2*T}}, x+: {A: {value: T}}", "x-: {A: {transfer: 2, outside: 5}}, x+: {A: {flux: -1.5*T}}"))
+    np.testing.assert_allclose(frame(soret, "A"), 5 - 3 / 2 - 3 * centers(16), rtol=1e-12)
+    with soret.open() as f:
+        np.testing.assert_allclose([f["series/boundary_flux/x-/A"][-1], f["series/boundary_flux/x+/A"][-1]], [3, -3], rtol=1e-12)
+
+
+def test_patches_and_species_without_reactions(soret):
+    # a rate may be 0 in a part of the box: there are no sources there, and the fluxes of A and B are constant
+    text = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1}, {name: B, diffusivity: 2}]\nreactions: [{equation: A => B, forward: 'x > 0.5 ? 10 : 0'}]\n"
+    solve(soret, text + "boundaries: {x-: {A: {value: 1}}, x+: {B: {value: 0}}}\n" + END, "output.fields=[flux, rate]")
+    rate, flux = frame(soret, "rate/0"), frame(soret, "flux/A")[:, 0]
+    assert np.all(rate[:8] == 0) and np.all(rate[8:] > 0)
+    np.testing.assert_allclose(flux[:7], flux[0], rtol=1e-12)
+
+
+# ---- fields from files ----
+
+
+def linear(shape, size=(1.0, 2.0, 3.0)):
+    """1 + x + 2 y + 3 z at the centres of a box, [nz][ny][nx]."""
+    x, y, z = (centers(n, s) for n, s in zip(shape, size))
+    return 1 + x[None, None, :] + 2 * y[None, :, None] + 3 * z[:, None, None]
+
+
+def test_fields_of_files(soret):
+    # cell-centred, x fastest; another resolution is interpolated linearly, which is exact here up to the walls
+    case = """soret: 1
+units: reduced
+domain: {size: [1, 2, 3], cells: [5, 7, 4]}
+temperature: {file: fields.h5, dataset: /deep/T}
+species: [{name: A, diffusivity: 1, initial: {file: fields.h5, dataset: c}}]
+boundaries: {z+: {A: {flux: T - T}}}
+solve: {mode: transient, end: 1e-9}
+output: {file: result.h5, xdmf: false, overwrite: true}
+"""
+    expected = linear((5, 7, 4))
+    soret.write("case.yaml", case)
+    for shape in (5, 7, 4), (3, 2, 8), (11, 9, 2), (40, 3, 5):
+        with h5py.File(soret.directory / "fields.h5", "w") as f:
+            f["deep/T"] = linear(shape).astype("f4" if shape[0] == 11 else "f8")
+            f["c"] = linear(shape[::-1])
+        for ranks in (1, 3):
+            soret("case.yaml", ranks=ranks)
+            with soret.open() as f:
+                np.testing.assert_allclose(f["temperature"][()], expected, rtol=1e-6 if shape[0] == 11 else 1e-13)
+                np.testing.assert_allclose(f["frames/000000/A"][()], expected, rtol=1e-13)
+
+
+def test_fields_on_other_grids(soret):
+    # on a graded grid between the centres of the file, constant across an axis with one cell, and around the end of a periodic axis
+    data = np.array([1.0, 3.0, 2.0, 4.0])
+    with h5py.File(soret.directory / "fields.h5", "w") as f:
+        f["T"] = np.array([data])
+    solve(soret, "soret: 1\nunits: reduced\ndomain: {size: [1, 1], cells: [10, 3], periodic: [x], grading: {x: {ratio: 2}}}\ntemperature: {file: fields.h5, dataset: T}\nspecies: [{name: A, diffusivity: T, initial: 1}]\n" + END)
+    with soret.open() as f:
+        x = f["grid/x"][()]
+        expected = np.interp(x, np.concatenate([[-0.125], centers(4), [1.125]]), np.concatenate([data[-1:], data, data[:1]]))
+        np.testing.assert_allclose(f["temperature"][()], np.array([expected] * 3), rtol=1e-13)
+
+
+def test_fields_in_time(soret):
+    # linear in time, constant beyond the ends of the times; the path is relative to the case file
+    (soret.directory / "cases").mkdir()
+    with h5py.File(soret.directory / "cases" / "fields.h5", "w") as f:
+        f["T"] = np.array([np.full(4, 1.0), np.full(4, 2.0), np.full(4, 1.5)])
+        f["times"] = [0.1, 0.3, 0.4]
+    soret.write("cases/case.yaml", "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [8]}\ntemperature: {file: fields.h5, dataset: T, time: times}\nspecies: [{name: A, diffusivity: T, initial: 1 + x}]\n"
+                "solve: {mode: transient, end: 0.6}\noutput: {file: result.h5, times: [0.05, 0.1, 0.25, 0.3, 0.35, 0.4, 0.5]}\n")
+    for ranks in (1, 2):
+        soret("cases/case.yaml", "output.overwrite=true", "solve.tolerance=0.1", ranks=ranks)
+        with soret.open() as f:
+            found = {round(g.attrs["time"], 12): g["temperature"][()] for g in f["frames"].values()}
+        for t, T in {0: 1, 0.05: 1, 0.1: 1, 0.25: 1.75, 0.3: 2, 0.35: 1.75, 0.4: 1.5, 0.5: 1.5, 0.6: 1.5}.items():
+            np.testing.assert_allclose(found[t], T, rtol=1e-13)
+
+
+# ---- solving ----
+
+
+def test_defaults(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1 + x}, {name: B, diffusivity: 1}]\nreactions: [{equation: A <=> B, forward: 1, backward: T}]\n" + END
+    contains(solve(soret, text).stdout, "goal 1e-08")
+    with soret.open() as f:
+        assert set(f["frames/000000"]) == {"A", "B"} and f["frames/000000/A"].dtype == "f8" and f["frames/000000/A"].compression is None
+        assert len(f["frames"]) == 1, "a steady run has one frame"
+    solve(soret, text, "solve.mode=transient", "solve.end=0.1", "solve.tolerance=1e-5")
+    given = frame(soret, "A")
+    solve(soret, text, "solve.mode=transient", "solve.end=0.1")
+    np.testing.assert_array_equal(frame(soret, "A"), given)
+
+
+def test_initial_is_a_guess_where_totals_are_given(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A <=> B, forward: 1, backward: T}]\n" + END
+    solve(soret, text, "totals=[{of: A + B, mean: 2}]", "species.A.initial=50*x", "species.B.initial=7")
+    first = frame(soret, "A")
+    solve(soret, text, "totals=[{of: 3 A + 3 B, mean: 6}]")
+    np.testing.assert_allclose(frame(soret, "A"), first, rtol=1e-11)
+    solve(soret, text, "species.A.initial=2")  # without totals the sum keeps the mean of `initial`
+    np.testing.assert_allclose(frame(soret, "A"), first, rtol=1e-11)
+
+
+def test_empty_box(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T}, {name: B, diffusivity: 1}]\nreactions: [{equation: 2 A <=> B, forward: 1, backward: T}]\n" + END
+    contains(solve(soret, text).stdout, "there is nothing in the box")
+    assert np.all(frame(soret, "A") == 0)
+    solve(soret, text, "boundaries={x-: {A: {value: 0.5}}}")  # which is filled from the wall
+    np.testing.assert_allclose(frame(soret, "A")[0], 0.5, rtol=0.1)
+
+
+def test_steps_that_run_out(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 100, backward: T}]\n" + END
+    done = solve(soret, text, "solve.max_steps=1", status=3)
+    contains(done.stdout, "steady solve stopped after 1 Newton iterations", "largest residual", "in species 'A", "Try ")
+    done = solve(soret, text, "solve={mode: transient, end: 1, max_steps: 5}", status=3)
+    contains(done.stdout, "max_steps reached at t = ", "after 5 steps", "species '", "in '2 A <=> A2'", "Try ")
+    done = solve(soret, text, "solve={mode: transient, end: 1e-4, until_steady: true}", status=3)
+    contains(done.stdout, "not steady to 1e-08 by t = 0.0001; choose a later `end`")
+    assert "result.h5" not in soret.files(), "no result under the final name"
+    with soret.open("result.h5.3") as f:
+        assert attribute(f["summary"], "reason").startswith("not steady") and f["summary"].attrs["converged"] == 0 and len(f["frames"]) == 2
+
+
+def test_until_steady_words(soret):
+    text = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1 + x}]\n" + END
+    for word in ("true", "yes", "1e-8"):
+        contains(solve(soret, text, f"solve={{mode: transient, end: 1000, until_steady: {word}}}").stdout, "steady at t = ")
+    contains(solve(soret, text, "solve={mode: transient, end: 1, until_steady: no}").stdout, "reached t = 1")
+
+
+def test_step_that_collapses(soret):
+    # 2 A => 3 A with k = 5 from 1: c = 1/(1 - 5 t) is infinite at t = 0.2; the first reaction is not the one to blame
+    text = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A => B, forward: 1e-6}, {equation: 2 A => 3 A, forward: 5}]\nsolve: {mode: transient, end: 1}\n" + END
+    done = solve(soret, text, status=3)
+    contains(done.stdout, "the clock stands still: the step is below rounding at t = 0.2", "species 'A' at (", "changes fastest, in '2 A => 3 A'. Try ")
+    with soret.open("result.h5.1") as f:
+        last = f["frames"][sorted(f["frames"])[-1]]
+        assert abs(last.attrs["time"] - 0.2) < 1e-3 and np.all(np.isfinite(last["A"])) and np.all(last["A"][()] > 1e3), "the last state"
+    # a limit to rejections that PETSc would stop at with a trace
+    for ranks in (1, 2):
+        done = solve(soret, text, "-ts_max_reject", "0", "solve.first_step=0.5", status=3, ranks=ranks)
+        contains(done.stdout, "the step size collapsed at t = 0 after 0 steps", "species 'A'")
+        assert "PETSC ERROR" not in done.stderr
+
+
+def test_value_that_turns_bad_in_time(soret):
+    # a dip between the times at which formulas are tried before the run, wide enough for a stage to meet it
+    text = BOX1 + "temperature: 1 + x - 3*exp(-((t - 0.555)/0.02)^2)\nspecies: [{name: A, diffusivity: T, initial: 1}]\nsolve: {mode: transient, end: 1, tolerance: 1e-3}\n" + END
+    for ranks in (1, 2):
+        done = solve(soret, text, status=3, ranks=ranks)
+        contains(done.stderr, "soret: temperature is -")
+        contains(done.stdout, "stopped at t = 0.", "the case has no usable values soon after it (see above)")
+    with soret.open("result.h5.2") as f:
+        last = f["frames"][sorted(f["frames"])[-1]]
+        t = last.attrs["time"]
+        assert 0.3 < t < 0.57 and abs(np.mean(last["A"]) - 1) < 1e-12
+        np.testing.assert_allclose(last["temperature"][()], 1 + centers(16) - 3 * np.exp(-(((t - 0.555) / 0.02) ** 2)), rtol=1e-12)
+
+
+def test_first_step_that_is_far_too_long(soret):
+    # a step that leaves a concentration below -absolute is rejected and shortened: nothing negative is accepted, nothing clipped
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 2*x}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 1e4, backward: T}]\nsolve: {mode: transient, end: 20, first_step: 10, absolute: 1e-9}\n" + END
+    solve(soret, text)
+    with soret.open() as f:
+        assert f["summary"].attrs["rejected_steps"] > 0
+        assert np.min([f["series/min/A"][()], f["series/min/A2"][()]]) >= -1e-9
+        np.testing.assert_allclose(f["series/total/0"][()], 1, rtol=1e-12)
+
+
+def test_negative_steady_state_is_refused(soret):
+    # the only solution of the equations has a negative concentration
+    done = solve(soret, HARD, status=3)
+    contains(done.stdout, "the steady state found has a negative concentration, -0.", "of species 'A' at (0.9", "it is not the physical one. Try ")
+    assert "result.h5" not in soret.files() and "result.h5.1" in soret.files()
+
+
+# ---- progress ----
+
+SLOW = BOX1 + "temperature: 1\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A => B, forward: 1e-6}, {equation: 2 A => 3 A, forward: 5}]\nsolve: {mode: transient, end: 0.19, tolerance: 1e-9}\n" + END
+# no steady state with positive concentrations: many iterations, and a message between them
+HARD = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1}]\nboundaries: {x-: {A: {transfer: 2, outside: 4}}, x+: {A: {flux: -1.5*T}}}\n" + END
+
+
+def terminal(soret, text, ranks=1):
+    """What a run writes to a terminal: all of it, and the lines that are to be seen in the end."""
+    soret.write("case.yaml", text)
+    master, slave = pty.openpty()
+    launch = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
+    run = subprocess.Popen([*launch, SORET, "case.yaml"], cwd=soret.directory, stdout=slave, stderr=slave, stdin=slave)
+    os.close(slave)
+    raw = b""
+    try:
+        while piece := os.read(master, 65536):
+            raw += piece
+    except OSError:  # the end of a terminal
+        pass
+    os.close(master)
+    run.wait(timeout=60)
+    lines, column = [""], 0
+    for token in re.findall(r"\r|\n|\x1b\[K|[^\r\n\x1b]+", raw.decode()):
+        if token == "\n":
+            lines.append("")
+            column = 0
+        elif token == "\r":
+            column = 0
+        elif token == "\x1b[K":
+            lines[-1] = lines[-1][:column]
+        else:
+            lines[-1] = lines[-1][:column] + token + lines[-1][column + len(token):]
+            column += len(token)
+    return raw.decode(), lines
+
+
+def test_progress_on_a_terminal(soret):
+    for ranks in (1, 2):
+        raw, lines = terminal(soret, SLOW, ranks)
+        assert len(re.findall(r"\rstep +\d", raw)) >= 2 and len([line for line in lines if line.startswith("step ")]) == 1, f"not one line that rewrites itself:\n{raw}"
+        assert re.fullmatch(r"step +\d+ +t = 0.19 +100 % +\d+\.\d s, about 0 s left", lines[0]), lines[0]
+        assert lines[1].startswith("reached t = 0.19"), lines
+    raw, lines = terminal(soret, HARD)
+    assert [line for line in lines if line.startswith("iteration ")] == [line for line in lines[:3] if line.startswith("iteration ")], "iterations and the message between them"
+    assert "Newton's method did not converge; trying pseudo-transient continuation" in lines[:2], lines
+
+
+def test_progress_in_a_log(soret):
+    lines = solve(soret, SLOW).stdout.splitlines()
+    steps = [line for line in lines if line.startswith("step ")]
+    percents = [int(re.search(r"(\d+) %", line)[1]) for line in steps]
+    assert 10 <= len(steps) <= 22 and percents[0] == 0 and percents[-1] == 100 and percents == sorted(percents), steps
+    assert all(re.search(r"\d s, about \d+ s left$", line) for line in steps[1:]), steps
+    assert not any(c in "".join(lines) for c in "\r\x1b"), "a log has no control characters"
+    # hundreds of iterations that lead nowhere are not a line each
+    lines = solve(soret, HARD, status=3).stdout.splitlines()
+    assert 1 <= len([line for line in lines if line.startswith("iteration ")]) <= 21
+
+
+# ---- output ----
+
+
+def test_output_times(soret):
+    text = BOX1 + "temperature: 1 + 0.5*t\nspecies: [{name: A, diffusivity: T, initial: 1 + x}]\nsolve: {mode: transient, end: 0.3}\n" + END
+    times = lambda: [g.attrs["time"] for g in soret.open()["frames"].values()]
+    solve(soret, text, "output.times=[0.03125, 0.1, 1/7]")
+    assert times() == [0, 0.03125, 0.1, 1 / 7, 0.3], "one frame at exactly each time, one at the start and one at the end"
+    solve(soret, text, "output.times=[0, 0.1, 0.3]")
+    assert times() == [0, 0.1, 0.3]
+    solve(soret, text, "output.every=0.125")
+    assert times() == [0, 0.125, 0.25, 0.3]
+    solve(soret, text, "output.every=0.1")
+    np.testing.assert_allclose(times(), [0, 0.1, 0.2, 0.3], rtol=1e-15)
+    with soret.open() as f:
+        series = f["series/time"][()]
+        assert np.all(np.diff(series) > 0) and set(times()) <= set(series), "a row for each step and frame"
+        assert len(series) == f["summary"].attrs["steps"] + 1
+        for k, t in enumerate(times()):
+            np.testing.assert_allclose(f[f"frames/{k:06d}/temperature"][()], 1 + 0.5 * t, rtol=1e-15)
+
+
+def test_precision_and_compression(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}]\n" + END
+    solve(soret, text)
+    double = frame(soret, "A")
+    for ranks in (1, 2):
+        solve(soret, text, "output.precision=single", "output.compression=9", ranks=ranks)
+        with soret.open() as f:
+            data = f["frames/000000/A"]
+            assert data.dtype == "f4" and data.compression == "gzip" and data.compression_opts == 9 and f["grid/x"].dtype == "f8"
+            np.testing.assert_allclose(data[()], double, rtol=1e-7)
+
+
+def test_entropy_production_that_is_not_defined(soret):
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A => B, forward: 1}]\nboundaries: {x-: {A: {value: 1}}, x+: {B: {value: 1}}}\n" + END
+    done = solve(soret, text, "output.fields=[entropy_production]")
+    assert np.all(np.isnan(frame(soret, "entropy_production")))
+    contains(done.stdout, "entropy_production is not defined: 'A => B' has no backward reaction")
+    text = BOX1 + "temperature: 1\nspecies: [{name: R, diffusivity: 0, velocity: [1], mirror: L, initial: 1}, {name: L, diffusivity: 0, velocity: [-1], mirror: R}]\nreactions: [{equation: R <=> L, forward: 1, backward: 1}]\n" + END
+    contains(solve(soret, text, "output.fields=[entropy_production]").stdout, "entropy_production is not defined: 'R' is ballistic")
+
+
+def test_all_that_the_result_file_holds(soret):
+    text = """soret: 1
+title: all
+units: reduced
+domain: {size: [1, 2, 3], cells: [4, 3, 2]}
+temperature: 1 + x + t
+species: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: 1}]
+reactions: [{equation: A <=> B, forward: 1, backward: T}]
+boundaries: {x-: {A: {value: 1}}}
+solve: {mode: transient, end: 0.01}
+output: {file: result.h5, fields: [concentration, flux, rate, soret, entropy_production]}
+"""
+    solve(soret, text)
+    with soret.open() as f:
+        root = {"format": "soret", "format_version": 1, "case": text, "title": "all", "ranks": 1}
+        assert {k: attribute(f, k) for k in root} == root
+        assert {"version", "commit", "command", "petsc_version", "mpi_version", "hdf5_version", "libyaml_version"} <= set(f.attrs)
+        assert {k: v.shape for k, v in f["grid"].items()} == {"x": (4,), "y": (3,), "z": (2,), "x_edges": (5,), "y_edges": (4,), "z_edges": (3,)}
+        assert f["temperature"].shape == (2, 3, 4) and "solid" not in f
+        for k in ("000000", "000001"):
+            g = f["frames"][k]
+            assert set(g.attrs) >= {"time", "step"} and {"A", "B", "flux", "rate", "soret", "entropy_production", "temperature"} == set(g)
+            assert g["flux/A"].shape == g["flux/B"].shape == (2, 3, 4, 3) and g["rate/0"].shape == g["A"].shape == (2, 3, 4)
+        assert {"time", "step", "total", "min", "max", "boundary_flux", "entropy_production"} == set(f["series"])
+        assert set(f["series/boundary_flux/x-"]) == {"A"} and set(f["series/min"]) == set(f["series/max"]) == {"A", "B"}
+        summary = {"converged", "reason", "residual", "newton_iterations", "cycles", "linear_iterations", "conservation_drift", "contrast", "soret_mean", "seconds_setup", "seconds_solve", "seconds_output", "peak_bytes"}
+        assert summary <= set(f["summary"].attrs), summary - set(f["summary"].attrs)
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(globals(), sys.argv[1:]))

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a run tells of itself and of how it was started: the performance record, the hints for MPI-IO, launchers that MPI does not know.
+The program is $SORET, the launcher $MPIEXEC; with names of tests only these are run:
+
+    SORET=build/soret python3 tests/run_record.py [test_...]
+"""
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import soretrun
+
+BOX = dict(soret=1, units="reduced", domain={"size": [1, 1], "cells": [40, 32]}, temperature="1 + 0.3*x",
+           species=[{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 2}],
+           reactions=[{"equation": "A <=> B", "forward": 1, "backward": 2}], output={"file": "r.h5", "record": True})
+
+
+def run(directory, *arguments, ranks=1, status=0, case=BOX, **environment):
+    kept = dict(os.environ)
+    os.environ.update({k: str(v) for k, v in environment.items()})
+    try:
+        done = soretrun.execute(case, arguments, ranks, directory=directory)
+    finally:
+        os.environ.clear()
+        os.environ.update(kept)
+    assert done.returncode == status, f"status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def record(directory, name="r.json"):
+    return json.loads((Path(directory) / name).read_text())
+
+
+def test_record(directory):
+    """Phases add up to the whole; unknowns, iterations and bytes are those of the result."""
+    run(directory, ranks=2)
+    r = record(directory)
+    assert (r["format"], r["ranks"], r["nodes"], r["ranks_per_node"]) == ("soret-record", 2, 1, 2)
+    assert (r["unknowns"], r["cells"], r["species"], r["converged"]) == (2 * 40 * 32, 40 * 32, 2, 1)
+    mean, most = (sum(p[k] for p in r["phases"].values()) for k in ("seconds", "seconds_max"))
+    assert mean - 1e-4 <= r["seconds"] <= most + 1e-4, f"phases add up to {mean} .. {most}, the whole is {r['seconds']} s"
+    # temperature, two species: 8 bytes each; cell centres and edges; a series of one row
+    columns = 8 + 2 * 2
+    fields, axes = 3 * 8 * 40 * 32, 8 * (40 + 41 + 32 + 33)
+    assert fields + axes < r["file_bytes"] < fields + axes + 8 * 2 * columns, r["file_bytes"]
+    assert 1e6 < r["peak_bytes"]["rank_min"] <= r["peak_bytes"]["rank_max"] < r["peak_bytes"]["sum"]
+    halo, residual = r["phases"]["halo"], r["phases"]["residual"]
+    # the longer axis is split: a message holds a face of 32 cells, of two species or of one field
+    assert halo["messages"] > 0 and halo["message_bytes"] % (8 * 32) == 0 and 8 * 32 <= halo["message_bytes"] / halo["messages"] <= 8 * 32 * 2, halo
+    assert residual["calls"] >= r["newton_iterations"] > 0
+    assert sum(p["reductions"] for p in r["phases"].values()) > 0
+
+
+def test_record_when_asked(directory):
+    """Off unless asked for; beside an attempt where the run did not converge; the hash tells cases apart, overrides do not change it."""
+    run(directory, "output.record=false")
+    assert not list(Path(directory).glob("*.json"))
+    run(directory, "solve.mode=transient", "solve.end=1", "solve.max_steps=1", "output.file=t.h5", status=3)
+    assert record(directory, "t.h5.1.json")["converged"] == 0
+    run(directory, "output.file=s.h5")
+    run(directory, "output.file=o.h5", case={**BOX, "title": "another"})
+    hashes = [record(directory, n)["case_hash"] for n in ("t.h5.1.json", "s.json", "o.json")]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_record_cannot_be_written(directory):
+    """The result counts: a record that fails is a warning."""
+    (Path(directory) / "r.json.new").mkdir()
+    done = run(directory)
+    assert "warning: cannot write the performance record 'r.json'" in done.stderr and (Path(directory) / "r.h5").exists()
+
+
+def test_hints(directory):
+    """They arrive in MPI-IO; seen through ROMIO, which prints what it uses."""
+    done = run(directory, "output.hints={cb_nodes: 1, cb_buffer_size: 4194304}", ranks=2, OMPI_MCA_io="romio321", ROMIO_PRINT_HINTS=1)
+    if "cb_nodes" not in done.stdout + done.stderr:
+        return  # another MPI, or none with ROMIO
+    lines = [" ".join(line.split()) for line in (done.stdout + done.stderr).splitlines()]
+    assert "key = cb_buffer_size value = 4194304" in lines and "key = cb_nodes value = 1" in lines, lines
+
+
+def test_singletons(directory):
+    """One rank in a launch of four: refused, and told once, by the process that the launcher calls the first."""
+    for size, rank in (("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"), ("PMI_SIZE", "PMI_RANK"), ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK")):
+        environment = {"SORET_ANY_SIZE": "", size: 4}
+        done = run(directory, status=2, **environment, **{rank: 0})
+        assert f"{size} is 4, but MPI has one rank" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+        assert not run(directory, status=2, **environment, **{rank: 3}).stderr
+    assert not (Path(directory) / "r.h5").exists()
+    run(directory, SLURM_STEP_NUM_TASKS=4, SLURM_PROCID=0, SORET_ANY_SIZE=1)
+
+
+def test_no_launcher(directory):
+    """In a job of four tasks, started as one process."""
+    done = run(directory, status=2, SLURM_JOB_ID=1, SLURM_NTASKS=4)
+    assert "write `srun soret ...` or `mpirun soret ...`" in done.stderr
+    run(directory, SLURM_JOB_ID=1, SLURM_NTASKS=1)
+
+
+def test_memory_per_rank(directory):
+    """Nothing is gathered: on 16 ranks the one with most memory has less than half a field more than the one with least. The buffer of the rank that
+    collects for MPI-IO is bounded, and here kept to 1 MiB."""
+    case = dict(soret=1, units="reduced", domain={"size": [1, 1, 1], "cells": [80, 80, 80]}, temperature=1,
+                species=[{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 2, "initial": 2}],
+                output={"file": "m.h5", "fields": ["flux"], "record": True, "hints": {"cb_buffer_size": 1048576}})
+    run(directory, ranks=16, case=case, OMPI_MCA_io_ompio_bytes_per_agg=1048576)
+    peak, field = record(directory, "m.json")["peak_bytes"], 8 * 80**3
+    assert peak["rank_max"] - peak["rank_min"] < 0.5 * field, peak
+    print(f"peak memory of 16 ranks: {peak['rank_min'] / 2**20:.1f} to {peak['rank_max'] / 2**20:.1f} MiB, a field has {field / 2**20:.1f} MiB")
+
+
+def main(names):
+    failed = 0
+    for name in names or [n for n in globals() if n.startswith("test_") and n != "test_memory_per_rank"]:
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                globals()[name](directory)
+            except AssertionError as error:
+                failed += 1
+                print(f"{name}: {error}")
+    print(f"{failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
