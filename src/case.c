@@ -35,9 +35,9 @@ static const SoretKey top_keys[] = {
   {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
-  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
+  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "steady states for a list of values of one number", .syntax = "section"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
-  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
+  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
 
 static const SoretKey parameter_key   = {"parameter", SORET_REAL, "*", SORET_REQUIRED, SORET_ANY, 0, "a number"};
@@ -48,10 +48,12 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretKeysPrint(out, "Top level", top_keys));
   PetscCall(SoretGridReference(out));
   PetscCall(SoretModelReference(out));
+  PetscCall(SoretVelocityReference(out));
   PetscCall(SoretBoundaryReference(out));
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
   PetscCall(SoretOutputReference(out));
+  PetscCall(SoretSweepReference(out));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -180,6 +182,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   const SoretNode *root;
   TopSpec          top;
   PetscReal        T;
+  PetscInt         errors;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(c, sizeof(*c)));
@@ -189,9 +192,10 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   root = SoretInputRoot(c->in);
   PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
   PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
+  if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  for (int k = 10; k < 14; k++) {
-    if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
+  for (const SoretKey *key = top_keys; key->key; key++) {
+    if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
   }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
@@ -203,12 +207,17 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
   else if (top.section[2]) PetscCall(SoretFieldRead(c->in, top.section[2], "K", SORET_VAR_SPACE_TIME, &c->temperature));
   if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, top.section[2], "'temperature' must be positive, found %g", (double)T));
-  PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
+  errors = SoretInputCountErrors(c->in);
+  PetscCall(SoretVelocityGenerate(c->in, c->grid.dim, &c->velocity));
+  /* without all its species everything that names one would be a mistake */
+  if (SoretInputCountErrors(c->in) == errors) PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
   PetscCall(ReadInitial(c));
   PetscCall(SoretBoundarySpecRead(c->in, &c->grid, &c->model, &c->boundary));
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
+  PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
+  if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) PetscCall(SoretInputError(c->in, c->sweep.node, "a sweep is of steady states; for transients run the case once for each value"));
   PetscCall(DefaultFile(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
@@ -279,14 +288,17 @@ static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c)
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   char  *text;
   size_t length;
 
   PetscFunctionBegin;
-  PetscCall(SoretInputReadFile(comm, path, &text, &length));
-  PetscCall(SoretCaseParse(path, text, length, num_overrides, overrides, c));
+  if (source->text) {
+    PetscCall(PetscStrallocpy(source->text, &text));
+    length = strlen(text);
+  } else PetscCall(SoretInputReadFile(comm, source->path, &text, &length));
+  PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
@@ -307,6 +319,7 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   for (PetscInt s = 0; c->initial && s < c->model.num_species; s++) PetscCall(SoretFieldDestroy(&c->initial[s]));
   PetscCall(PetscFree(c->initial));
   PetscCall(SoretModelDestroy(&c->model));
+  PetscCall(SoretVelocityDestroy(&c->velocity));
   PetscCall(SoretFieldDestroy(&c->temperature));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
@@ -431,6 +444,29 @@ static PetscErrorCode ReportBoundaries(MPI_Comm comm, const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What the generator has made. Weights of states of equal speed are told once. */
+static PetscErrorCode ReportVelocities(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+{
+  const PetscReal  T = 0.5 * (problem->temperature.min + problem->temperature.max);
+  const SoretPoint point = {.T = T, .x = {c->grid.origin[0] + 0.5 * c->grid.size[0], c->grid.origin[1] + 0.5 * c->grid.size[1], c->grid.origin[2] + 0.5 * c->grid.size[2]}};
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < c->velocity.num; i++) {
+    const SoretVelocityLadder *l  = &c->velocity.ladder[i];
+    const PetscReal            vv = T * l->max * l->max / l->theta; /* kT/m */
+    PetscReal                  friction;
+    char                       name[SORET_NAME_LENGTH];
+
+    PetscCall(SoretVelocityFriction(c->in, l, &point, &friction));
+    PetscCall(SoretSay(comm, "velocity states of %s: %" PetscInt_FMT " along %c, %s, friction %g at T = %g; fast limit D = kT/(m friction) = %g, mean free path %g\n", l->name, l->count, SORET_AXIS_NAMES[l->axis], l->scheme == SORET_JUMPS ? "jumps between neighbours" : "relaxation (bgk)", (double)friction, (double)T, (double)(vv / friction), (double)(sqrt(vv) / friction)));
+    for (PetscInt k = l->count / 2; k < l->count; k++) {
+      SoretVelocityName(l, k, name);
+      PetscCall(SoretSay(comm, "  %s: velocity %g, weight %g at T = %g, %g at T = %g\n", name, (double)SoretVelocityOf(l, k), (double)SoretVelocityWeight(l, k, problem->temperature.min), (double)problem->temperature.min, (double)SoretVelocityWeight(l, k, problem->temperature.max), (double)problem->temperature.max));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Damkoehler number of a reaction: rate over diffusion, at the mean temperature and a concentration of the size of the totals. */
 static PetscErrorCode ReportStiffness(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
 {
@@ -536,6 +572,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
+  PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));

@@ -11,6 +11,7 @@
 #include "soret/case.h"
 #include "soret/launch.h"
 #include "soret/record.h"
+#include "soret/sweep.h"
 #include "soret_commit.h"
 #include "soret/libraries.h"
 
@@ -310,17 +311,20 @@ static PetscErrorCode WarnUnusedOptions(void)
 
 static PetscErrorCode RunCase(const Arguments *a, const char *command)
 {
-  SoretCase      c;
-  Run            run = {.c = &c};
-  SoretOutcome   outcome;
-  PetscErrorCode status;
+  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
+  SoretCase             c;
+  Run                   run = {.c = &c};
+  SoretOutcome          outcome;
+  PetscErrorCode        status;
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
   PetscCall(SoretCaseInsertOptions(&c));
-  status = SolveAndWrite(&run, &c, command, &outcome);
+  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &source, &c, command, &outcome);
+  else status = SolveAndWrite(&run, &c, command, &outcome);
   PetscCall(WarnUnusedOptions());
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.problem));
@@ -331,11 +335,14 @@ static PetscErrorCode RunCase(const Arguments *a, const char *command)
 
 static PetscErrorCode CheckCase(const Arguments *a)
 {
-  SoretCase c;
+  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
+  SoretCase             c;
 
   PetscFunctionBegin;
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, a->words[0], a->num_overrides, a->overrides, &c));
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
+  PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -215,7 +215,7 @@ struct SoretOutput_s {
   char           **column;
   PetscReal       *rows;                      /* [room][num_columns] */
   PetscReal        first_total[3 * SORET_MAX_SPECIES], drift;
-  PetscBool        started;
+  PetscBool        started, many;             /* many: problems in one file, a sweep */
   PetscInt         num_summary;
   SummaryEntry     summary[MAX_SUMMARY];
   SoretThermo      thermo;
@@ -356,10 +356,9 @@ static PetscBool Reacts(const SoretModel *model, PetscInt s)
   return PETSC_FALSE;
 }
 
-static PetscErrorCode NameColumns(SoretOutput o)
+static PetscErrorCode NameColumns(SoretOutput o, const SoretModel *model, const SoretBoundarySpec *boundary)
 {
-  const SoretModel *model = o->op->model;
-  const PetscInt    ns    = model->num_species;
+  const PetscInt ns = model->num_species;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(5 + o->sums->num + 9 * ns, &o->column));
@@ -370,7 +369,7 @@ static PetscErrorCode NameColumns(SoretOutput o)
   for (PetscInt s = 0; s < ns; s++) PetscCall(AddColumn(o, "max/%s", model->species[s].name));
   for (int face = 0; face < 6; face++) {
     for (PetscInt s = 0; s < ns; s++) {
-      if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) PetscCall(AddColumn(o, "boundary_flux/%s/%s", SoretFaceName(face), model->species[s].name));
+      if (SoretBoundaryCondition(boundary, face, s)->kind != SORET_CLOSED) PetscCall(AddColumn(o, "boundary_flux/%s/%s", SoretFaceName(face), model->species[s].name));
     }
   }
   for (PetscInt s = 0; s < ns; s++) {
@@ -379,6 +378,20 @@ static PetscErrorCode NameColumns(SoretOutput o)
   PetscCall(AddColumn(o, "entropy_production"));
   PetscCall(AddColumn(o, "entropy_reactions"));
   PetscCall(AddColumn(o, "entropy_diffusion"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputColumns(const SoretModel *model, const SoretBoundarySpec *boundary, const SoretSums *sums, PetscInt *num, char **names[])
+{
+  SoretOutput o;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&o));
+  o->sums = sums;
+  PetscCall(NameColumns(o, model, boundary));
+  *num   = o->num_columns;
+  *names = o->column;
+  PetscCall(PetscFree(o));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -404,27 +417,15 @@ PetscReal SoretOutputDrift(SoretOutput o)
   return o->drift;
 }
 
-PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec c)
+PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec c, PetscReal row[])
 {
   const PetscInt ns = o->op->num_species;
   SoretState     state;
-  PetscReal     *row;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretDiagnoseState(o->op, o->sums, c, &state));
   PetscCall(TrackDrift(o, c, &state));
-  if (o->num_rows == o->room) {
-    PetscReal     *more;
-    const PetscInt room = PetscMax(2 * o->room, 64);
-
-    PetscCall(PetscMalloc1(room * o->num_columns, &more));
-    if (o->rows) PetscCall(PetscArraycpy(more, o->rows, o->num_rows * o->num_columns));
-    PetscCall(PetscFree(o->rows));
-    o->rows = more;
-    o->room = room;
-  }
-  row    = o->rows + o->num_columns * o->num_rows++;
   *row++ = t;
   *row++ = (PetscReal)step;
   for (PetscInt k = 0; k < o->sums->num; k++) *row++ = state.total[k];
@@ -442,6 +443,23 @@ PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec 
   *row++ = state.entropy_reactions;
   *row   = state.entropy_diffusion;
   SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec c)
+{
+  PetscFunctionBegin;
+  if (o->num_rows == o->room) {
+    PetscReal     *more;
+    const PetscInt room = PetscMax(2 * o->room, 64);
+
+    PetscCall(PetscMalloc1(room * o->num_columns, &more));
+    if (o->rows) PetscCall(PetscArraycpy(more, o->rows, o->num_rows * o->num_columns));
+    PetscCall(PetscFree(o->rows));
+    o->rows = more;
+    o->room = room;
+  }
+  PetscCall(SoretOutputMeasure(o, step, t, c, o->rows + o->num_columns * o->num_rows++));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -594,7 +612,7 @@ static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame,
   char              path[160];
 
   PetscFunctionBegin;
-  if (o->op->temperature->varies) {
+  if (o->op->temperature->varies || o->many) {
     PetscCall(PetscSNPrintf(path, sizeof(path), "%s/temperature", frame));
     PetscCall(WriteField(o, h5, path, "K", 0, o->op->temperature->T));
   }
@@ -628,7 +646,7 @@ static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame,
 static PetscErrorCode WriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
   const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .time = o->frame_time, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
+  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .time = o->frame_time, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
   const char      *names[SORET_MAX_SPECIES], **extra = NULL;
   MeterField      *list = NULL;
@@ -687,7 +705,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(WriteDerived(o, h5, frame, c));
   PetscCall(FlushRows(o, h5));
   PetscCall(SoretH5Close(&h5));
-  PetscCall(RememberTime(o, t));
+  PetscCall(RememberTime(o, o->many ? (PetscReal)o->num_frames : t)); /* viewers order the frames by it */
   PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
   PetscCall(WriteXDMF(o, xdmf, o->path));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
@@ -713,7 +731,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
   for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
-  PetscCall(NameColumns(o));
+  PetscCall(NameColumns(o, op->model, op->boundary->spec));
   PetscCall(ChooseAttempt(o));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_CREATE, &h5));
   PetscCall(WriteProvenance(o, h5, provenance));
@@ -723,6 +741,29 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(SoretH5Close(&h5));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputRebind(SoretOutput o, SoretOperator *op, const SoretSums *sums)
+{
+  PetscFunctionBegin;
+  o->op      = op;
+  o->sums    = sums;
+  o->many    = PETSC_TRUE;
+  o->started = PETSC_FALSE;
+  o->drift   = 0.0;
+  PetscCall(SoretThermoDestroy(&o->thermo));
+  PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const char *SoretOutputPath(SoretOutput o)
+{
+  return o->path;
+}
+
+PetscInt SoretOutputNumFrames(SoretOutput o)
+{
+  return o->num_frames;
 }
 
 PetscErrorCode SoretOutputDestroy(SoretOutput *output)
@@ -917,6 +958,18 @@ static PetscErrorCode PrintBudgets(SoretOutput o)
     if (!isnan(meter->entropy_imbalance)) PetscCall(SoretSay(o->comm, "; off by %.2g of it", (double)meter->entropy_imbalance));
     PetscCall(SoretSay(o->comm, "\n"));
   }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputSoretMean(SoretOutput o, Vec c, PetscReal *soret)
+{
+  SoretMeter *meter;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&meter));
+  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, PETSC_TRUE, c, meter));
+  *soret = o->sums->num ? meter->sum[0].part[SORET_PART_WHOLE] : NAN;
+  PetscCall(PetscFree(meter));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -555,7 +555,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
-  if (!solved) PetscCall(LiftGuess(op, c));
+  if (!solved && !spec->warm) PetscCall(LiftGuess(op, c));
   PetscCall(SoretFASChoose(op, &use_fas));
   if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
   if (!solved && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "soret/output.h"
+#include "soret/points.h"
 #include "soret/solve.h"
+#include "soret/velocity.h"
 
 typedef struct {
   SoretInput        in;
@@ -13,6 +15,7 @@ typedef struct {
   SoretOptional     standard_concentration;
   SoretGridSpec     grid;
   SoretField        temperature;
+  SoretVelocity     velocity;        /* what it generates stands in `model` too     */
   SoretModel        model;
   SoretField       *initial;         /* [num_species]                               */
   SoretBoundarySpec boundary;
@@ -20,12 +23,21 @@ typedef struct {
   SoretSums         sums;
   SoretSolveSpec    solve;
   SoretOutputSpec   output;
+  SoretSweepSpec    sweep;
   const SoretNode  *petsc;           /* map of PETSc options, may be NULL           */
 } SoretCase;
 
+/* Text of a case, where it came from, and what to change in it. */
+typedef struct {
+  const char  *path;
+  char        *text;          /* NULL: read the file; otherwise it is copied */
+  int          num_overrides;
+  char *const *overrides;
+} SoretCaseSource;
+
 /* Reads the file, applies the overrides, checks everything that can be checked without the grid, including files of fields, the number of
    ranks and the memory of the nodes. All mistakes are printed together: SORET_ERR_INPUT. Collective. */
-PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c);
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c);
 PetscErrorCode SoretCaseDestroy(SoretCase *c);
 
 /* The same from bytes in memory, without looking at files, ranks or memory: for tests and fuzzing. Mistakes are left in c->in. */

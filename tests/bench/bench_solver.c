@@ -88,7 +88,7 @@ static PetscErrorCode Run(int num_overrides, char **overrides, const char *path)
 
   PetscFunctionBeginUser;
   PetscCall(MeasureBandwidth(&bandwidth));
-  PetscCall(SoretCaseRead(comm, path, num_overrides, overrides, &c));
+  PetscCall(SoretCaseRead(comm, &(SoretCaseSource){.path = path, .num_overrides = num_overrides, .overrides = overrides}, &c));
   PetscCall(SoretCaseInsertOptions(&c));
   cells = (PetscReal)c.grid.n[0] * (PetscReal)c.grid.n[1] * (PetscReal)c.grid.n[2];
   PetscCall(PetscPrintf(comm, "triad %.2f GB/s\n", (double)(bandwidth / 1.0e9)));
