@@ -247,7 +247,7 @@ static PetscErrorCode TestState(void *context, PetscInt it, PetscReal fnorm, Vec
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
   if (PetscIsInfOrNanReal(fnorm)) {
-    *reason = SNES_DIVERGED_FNORM_NAN;
+    *reason = SNES_DIVERGED_FUNCTION_NANORINF;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
@@ -290,7 +290,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SNESSetConvergenceTest(*snes, TestSteady, steady, NULL));
   PetscCall(SNESSetTolerances(*snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
   PetscCall(SNESGetLineSearch(*snes, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SoretSystemSetPositive(steady->sys, search));
   PetscCall(SNESGetKSP(*snes, &ksp));
   PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));

@@ -66,7 +66,7 @@ static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscRe
 
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
-  if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FNORM_NAN;
+  if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FUNCTION_NANORINF;
   else if (fnorm == 0.0) *reason = SNES_CONVERGED_FNORM_ABS;
   if (*reason || it == 0) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SNESGetSolutionUpdate(snes, &y));
@@ -293,7 +293,7 @@ static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char me
   PetscCall(SNESSetConvergenceTest(snes, TestStage, tr, NULL));
   PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
   PetscCall(SNESGetLineSearch(snes, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SNESGetKSP(snes, &ksp));
   PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, length, method));
   PetscFunctionReturn(PETSC_SUCCESS);
