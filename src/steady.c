@@ -544,7 +544,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
 {
   SoretSystem sys;
   Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context};
-  PetscBool   solved = PETSC_FALSE, use_fas;
+  PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
   Vec         c_0;
 
   PetscFunctionBegin;
