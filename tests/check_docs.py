@@ -79,7 +79,8 @@ def run(*arguments):
 def main():
     help_text, reference = run("--help"), run("reference")
     commands = re.findall(r'^    (?:command = )?add\(commands, "(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"), re.M)
-    commands += re.findall(r'add_parser\("(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"))
+    for module in sorted((ROOT / "postprocess/soretpost").glob("*.py")):
+        commands += re.findall(r'add_parser\("(\w+)"', module.read_text(encoding="utf-8"))
     headers = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "include" / "soret").glob("*.h"))  # constants of the code may be named too
     cmake = headers + (ROOT / "CMakeLists.txt").read_text(encoding="utf-8") + (ROOT / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
     presets = [p["name"] for p in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]]

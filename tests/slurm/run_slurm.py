@@ -134,7 +134,7 @@ def test_launch(place):
         record, nodes = place.record(f"{name}.json"), int(name[-1])
         assert (record["ranks"], record["nodes"], record["ranks_per_node"]) == (2 * nodes, nodes, 2), record
         assert record["job"] == str(number)
-        place.compare(f"{name}.h5", "--rtol", "1e-7")
+        place.compare(f"{name}.h5", "--rtol", "1e-7", "--atol", "1e-12")
 
 
 def test_traps(place):
