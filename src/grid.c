@@ -11,6 +11,7 @@ enum { MOST_GRADED = 10000000 }; /* cells of an axis whose edges are computed be
 typedef struct {
   SoretReals       size, cells, origin;
   const SoretNode *periodic, *edges, *grading, *solid;
+  int              solid_pockets;
 } DomainSpec;
 
 #define AT(field) offsetof(DomainSpec, field)
@@ -21,7 +22,8 @@ static const SoretKey domain_keys[] = {
   {"periodic", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(periodic), "axes along which the box is periodic", .syntax = "list of axes: `[x, z]`"},
   {"edges", SORET_NODE, "m", SORET_OPTIONAL, SORET_ANY, AT(edges), "edges of the cells along an axis, cells + 1 increasing numbers from the origin over the size", .syntax = "map: `{x: [..]}`"},
   {"grading", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(grading), "graded cells along an axis. `ratio`: width of the last cell over that of the first, a geometric series; `tanh: b`: finer at both ends, edges at (1 + tanh(b (2 s - 1))/tanh(b))/2", .syntax = "map: `{x: {ratio: r}}` or `{x: {tanh: b}}`"},
-  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species (not in this version)", .syntax = "field"},
+  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species (not in this version). Formula of x, y, z: solid where it is > 0 at the centre of the cell; or a dataset of 0..1 on the same box, averaged to a fraction per cell, solid from 0.5", .syntax = "field"},
+  {"solid_pockets", SORET_CHOICE, NULL, "keep", SORET_ANY, AT(solid_pockets), "fluid that solid cuts off from the largest connected part: `keep` it with its own totals, or `fill` it with solid", .choices = "keep|fill"},
   {.key = NULL}};
 
 typedef struct {
@@ -196,7 +198,10 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
   if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported by the table of the whole case */
   PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
   if (domain.solid) PetscCall(SoretInputError(in, domain.solid, "'solid' is not in this version of soret"));
-  size = SoretNodeFind(node, "size");
+  if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
+  spec->solid         = domain.solid;
+  spec->solid_pockets = domain.solid_pockets;
+  size                = SoretNodeFind(node, "size");
   if (size && size->kind == SORET_NODE_LIST && (size->size < 1 || size->size > 3)) {
     PetscCall(SoretInputError(in, size, "a box has one, two or three axes, found %" PetscInt_FMT " entries", size->size));
     PetscFunctionReturn(PETSC_SUCCESS);
@@ -340,7 +345,9 @@ static PetscErrorCode CreateGrid(MPI_Comm comm, const SoretGridSpec *spec, const
   }
   PetscCall(CreateDMDA(comm, spec->dim, spec->n, spec->periodic, cut, range, 1, DMDA_STENCIL_STAR, 1, &grid->da));
   PetscCall(DMDAGetCorners(grid->da, &grid->start[0], &grid->start[1], &grid->start[2], &grid->count[0], &grid->count[1], &grid->count[2]));
-  grid->num_cells = grid->count[0] * grid->count[1] * grid->count[2];
+  grid->num_cells    = grid->count[0] * grid->count[1] * grid->count[2];
+  grid->num_pockets  = 1;
+  grid->fluid_volume = grid->volume;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -417,6 +424,9 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid)
   for (int axis = 0; axis < 3; axis++) {
     if (grid->edge[axis]) PetscCall(PetscFree4(grid->edge[axis], grid->center[axis], grid->width[axis], grid->distance[axis]));
   }
+  PetscCall(PetscFree(grid->closed));
+  PetscCall(PetscFree(grid->pocket));
+  PetscCall(PetscFree(grid->pocket_volume));
   PetscCall(DMDestroy(&grid->da));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -19,7 +19,21 @@ typedef struct {
   PetscReal  origin[3];
   PetscBool  periodic[3];
   PetscReal *edge[3];     /* [n+1] where given by `edges` or `grading`, NULL for equal cells; owned          */
+  const SoretNode *solid; /* of the file, read by module solid; NULL where there is none                     */
+  int              solid_pockets; /* SoretPocketRule                                                         */
 } SoretGridSpec;
+
+/* What becomes of fluid that solid cuts off from the largest connected part. */
+typedef enum {
+  SORET_POCKETS_KEEP, /* it stays, and keeps its own totals */
+  SORET_POCKETS_FILL  /* it becomes solid                   */
+} SoretPocketRule;
+
+/* Bits of SoretGrid.closed: 1 << f for face f = 2 axis + side (x- x+ y- y+ z- z+), and one for the cell as a whole. */
+enum {
+  SORET_CLOSED_FACES = 0x3f,
+  SORET_CLOSED_CELL  = 0x40 /* the cell is solid; all its faces are closed then */
+};
 
 typedef struct {
   MPI_Comm   comm;
@@ -37,6 +51,12 @@ typedef struct {
   PetscReal *distance[3]; /* [n+1] between the centres on both sides of face i; half a cell at a wall        */
   PetscReal  size[3], origin[3];
   PetscReal  volume;      /* of the box: m, m^2 or m^3                                                       */
+  /* what is solid: filled by SoretSolidApply(), which see; where there is no solid the arrays are NULL */
+  unsigned char *closed;        /* [num_cells] bits told above. Both cells of a face agree, so no ghosts are needed */
+  PetscInt      *pocket;        /* [num_cells] connected part of the fluid that the cell is in, -1 in solid         */
+  PetscInt       num_pockets;   /* 1 without solid                                                                  */
+  PetscReal     *pocket_volume; /* [num_pockets] the one with most cells first                                      */
+  PetscReal      fluid_volume;  /* of the box                                                                       */
 } SoretGrid;
 
 /* Reads `domain`, tells mistakes. Edges are made here, so that a grid that cannot be is refused before anything is allocated on it. */
@@ -67,6 +87,26 @@ PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side);
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3]);
 
 PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3]);
+
+/* Is cell p of this rank solid? */
+static inline PetscBool SoretGridIsSolid(const SoretGrid *grid, PetscInt p)
+{
+  return grid->closed && (grid->closed[p] & SORET_CLOSED_CELL) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Is a face of cell p of this rank closed by solid? A wall of the box is not, unless the cell is solid. */
+static inline PetscBool SoretGridIsClosed(const SoretGrid *grid, PetscInt p, int face)
+{
+  return grid->closed && (grid->closed[p] >> face & 1) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Global indices of cell p of this rank. */
+static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
+{
+  ijk[0] = grid->start[0] + p % grid->count[0];
+  ijk[1] = grid->start[1] + p / grid->count[0] % grid->count[1];
+  ijk[2] = grid->start[2] + p / grid->count[0] / grid->count[1];
+}
 
 /* ---- exchange of layers ----
 
