@@ -8,6 +8,8 @@
 
 enum { MOST_GRADED = 10000000 }; /* cells of an axis whose edges are computed before the size of the problem is judged */
 
+static const char *const face_names[] = {"x-", "x+", "y-", "y+", "z-", "z+"};
+
 typedef struct {
   SoretReals       size, cells, origin;
   const SoretNode *periodic, *edges, *grading, *solid;
@@ -52,6 +54,31 @@ static PetscErrorCode ReadAxis(SoretInput in, const SoretNode *node, PetscInt di
   if (*axis >= 0 && *axis < dim) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretInputError(in, node, "'%s' is not an axis of this case (%s)", node->text, dim == 1 ? "x" : dim == 2 ? "x, y" : "x, y, z"));
   *axis = -1;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const char *SoretFaceName(int face)
+{
+  return face_names[face];
+}
+
+PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const SoretGridSpec *spec, int *face)
+{
+  const char *nearest;
+  int         found = -1;
+
+  PetscFunctionBegin;
+  *face = -1;
+  for (int f = 0; f < 6; f++) {
+    if (!strcmp(key->text, face_names[f])) found = f;
+  }
+  if (found >= 2 * spec->dim) PetscCall(SoretInputError(in, key, "'%s' is not a face of this box, which has no axis %c", key->text, key->text[0]));
+  else if (found < 0) {
+    nearest = SoretNearest(key->text, 2 * spec->dim, face_names);
+    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box%s%s%s", key->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputHint(in, "faces: x- x+%s%s", spec->dim > 1 ? " y- y+" : "", spec->dim > 2 ? " z- z+" : ""));
+  } else if (spec->periodic[found / 2]) PetscCall(SoretInputError(in, key, "face '%s' lies on a periodic axis and takes no condition", key->text));
+  else *face = found;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -449,6 +476,21 @@ PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side)
   return grid->start[axis] + grid->count[axis] == grid->n[axis] ? PETSC_TRUE : PETSC_FALSE;
 }
 
+PetscInt SoretGridCountFace(const SoretGrid *grid, int face)
+{
+  return SoretGridHasWall(grid, face / 2, face % 2) ? grid->num_cells / grid->count[face / 2] : 0;
+}
+
+void SoretGridFaceCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])
+{
+  const int      axis = face / 2, first = axis == 0 ? 1 : 0;
+  const PetscInt n    = grid->count[first];
+
+  ijk[axis]                = face % 2 ? grid->count[axis] - 1 : 0;
+  ijk[first]               = q % n;
+  ijk[axis == 2 ? 1 : 2]   = q / n;
+}
+
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3])
 {
   PetscReal area = 1.0;
@@ -568,6 +610,20 @@ PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[])
   PetscCall(SoretHaloBegin(halo));
   PetscCall(SoretHaloEnd(halo));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face)
+{
+  const SoretGrid *grid    = halo->grid;
+  const int        axis    = face / 2, side = face % 2;
+  const PetscInt   at[3]   = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+  const PetscInt   step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, *n = halo->count[axis];
+  PetscInt         in[3]   = {at[0], at[1], at[2]};
+
+  if (at[axis] != (side ? grid->count[axis] - 1 : 0)) return value + (p + (side ? step[axis] : -step[axis])) * halo->dof;
+  if (halo->neighbor[axis][side] == MPI_PROC_NULL) return value + p * halo->dof;
+  in[axis] = 0;
+  return halo->recv[axis][side] + ((in[2] * n[1] + in[1]) * n[0] + in[0]) * halo->dof;
 }
 
 PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])

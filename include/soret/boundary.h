@@ -37,7 +37,6 @@ PetscErrorCode SoretBoundarySpecRead(SoretInput in, const SoretGridSpec *grid, c
 PetscErrorCode SoretBoundarySpecDestroy(SoretBoundarySpec *spec);
 PetscErrorCode SoretBoundaryReference(FILE *out);
 
-const char *SoretFaceName(int face);                         /* "x-" */
 const char *SoretConditionName(SoretConditionKind kind);     /* "value" */
 
 static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySpec *spec, int face, PetscInt species)
@@ -67,5 +66,8 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
    are a message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t);
 
-/* Local indices of cell q of a face; q runs over the other axes, the first of them fastest. */
-void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3]);
+/* Local indices of cell q of a face: SoretGridFaceCell(). */
+static inline void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])
+{
+  SoretGridFaceCell(grid, face, q, ijk);
+}

@@ -64,6 +64,12 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec);
 PetscErrorCode SoretGridSpecDestroy(SoretGridSpec *spec);
 PetscErrorCode SoretGridReference(FILE *out);
 
+/* "x-" of face 2 axis + side. */
+const char *SoretFaceName(int face);
+
+/* The face that a key names, -1 (reported) if it is none of this box or lies on a periodic axis. */
+PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const SoretGridSpec *spec, int *face);
+
 /* Can this grid be cut for `ranks` ranks with `width` cells at least on each? If not, says why in `why`. */
 PetscBool SoretGridFits(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt width, size_t length, char why[]);
 
@@ -82,6 +88,12 @@ PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStenci
 
 /* Does this rank hold the cells at wall `side` (0 low, 1 high) of an axis? PETSC_FALSE on periodic axes. */
 PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side);
+
+/* Number of cells of this rank at a wall of the box, 0 if it is not of this rank. */
+PetscInt SoretGridCountFace(const SoretGrid *grid, int face);
+
+/* Local indices of cell q of a wall; q runs over the other axes, the first of them fastest. */
+void SoretGridFaceCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3]);
 
 /* Area of the faces normal to `axis` of the cell with global indices ijk. */
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3]);
@@ -137,6 +149,9 @@ PetscErrorCode SoretHaloEnd(SoretHalo *halo);
 
 /* Both, for an array over the cells of this rank: its outermost layers go out, the neighbours' come in. */
 PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[]);
+
+/* Values of the cell beyond a face (2 axis + side) of cell p; at a wall: of p itself. For halos of width 1. */
+const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face);
 
 /* First value of the cell with local indices ijk, of which one may lie one cell outside. At a wall: that of the cell inside. */
 PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3]);
