@@ -401,15 +401,6 @@ static PetscErrorCode CloseByVoxels(SoretField field, SoretGrid *grid)
 
 /* ---- connected parts of the fluid ---- */
 
-/* Number of a cell in the whole box. */
-static PetscInt64 NaturalIndex(const SoretGrid *grid, PetscInt p)
-{
-  PetscInt ijk[3];
-
-  SoretGridCellIndex(grid, p, ijk);
-  return ((PetscInt64)ijk[2] * grid->n[1] + ijk[1]) * grid->n[0] + ijk[0];
-}
-
 static PetscInt Root(PetscInt parent[], PetscInt p)
 {
   while (parent[p] != p) p = parent[p] = parent[parent[p]];
@@ -472,7 +463,7 @@ static PetscErrorCode JoinRanks(const SoretGrid *grid, PetscInt parent[], PetscR
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(grid->num_cells, &value));
   PetscCall(SoretHaloCreate(grid, 1, 1, &halo));
-  for (PetscInt p = 0; p < grid->num_cells; p++) label[p] = (PetscReal)NaturalIndex(grid, p);
+  for (PetscInt p = 0; p < grid->num_cells; p++) label[p] = (PetscReal)SoretGridNatural(grid, p);
   for (; changed; rounds++) {
     for (PetscInt p = 0; p < grid->num_cells; p++) value[p] = label[Root(parent, p)];
     PetscCall(SoretHaloExchange(&halo, value));
@@ -519,7 +510,7 @@ static PetscErrorCode GatherParts(const SoretGrid *grid, PetscInt parent[], cons
     if (pass) PetscCall(PetscMalloc1(mine, &first));
     mine = 0;
     for (PetscInt p = 0; p < grid->num_cells; p++) {
-      if (SoretGridIsSolid(grid, p) || parent[p] != p || label[p] != (PetscReal)NaturalIndex(grid, p)) continue;
+      if (SoretGridIsSolid(grid, p) || parent[p] != p || label[p] != (PetscReal)SoretGridNatural(grid, p)) continue;
       if (pass) first[mine] = label[p];
       mine++;
     }

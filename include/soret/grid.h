@@ -82,6 +82,23 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid);
    if `aligned`, *possible is false and nothing made. Collective. */
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible);
 
+/* Global indices of cell p of this rank. */
+static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
+{
+  ijk[0] = grid->start[0] + p % grid->count[0];
+  ijk[1] = grid->start[1] + p / grid->count[0] % grid->count[1];
+  ijk[2] = grid->start[2] + p / grid->count[0] / grid->count[1];
+}
+
+/* Number of cell p of this rank in the whole box, x fastest. */
+static inline PetscInt64 SoretGridNatural(const SoretGrid *grid, PetscInt p)
+{
+  PetscInt ijk[3];
+
+  SoretGridCellIndex(grid, p, ijk);
+  return ((PetscInt64)ijk[2] * grid->n[1] + ijk[1]) * grid->n[0] + ijk[0];
+}
+
 /* A DMDA with the same cells on the same ranks, `dof` unknowns per cell and a stencil of `width`; with a box stencil its local vectors
    have ghosts beyond the walls too, for the caller to fill. Collective. */
 PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm);
@@ -110,14 +127,6 @@ static inline PetscBool SoretGridIsSolid(const SoretGrid *grid, PetscInt p)
 static inline PetscBool SoretGridIsClosed(const SoretGrid *grid, PetscInt p, int face)
 {
   return grid->closed && (grid->closed[p] >> face & 1) ? PETSC_TRUE : PETSC_FALSE;
-}
-
-/* Global indices of cell p of this rank. */
-static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
-{
-  ijk[0] = grid->start[0] + p % grid->count[0];
-  ijk[1] = grid->start[1] + p / grid->count[0] % grid->count[1];
-  ijk[2] = grid->start[2] + p / grid->count[0] / grid->count[1];
 }
 
 /* ---- exchange of layers ----
