@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command line: python3 -m soretpost plot FILE [-o PNG], python3 -m soretpost info FILE."""
+"""Command line: python3 -m soretpost plot FILE [-o PNG], python3 -m soretpost info FILE, python3 -m soretpost import FILE... -o FILE.h5."""
 import argparse
 import os
 import sys
 
 from . import open as open_result
-from . import plot
+from . import importer, plot
 
 
 def draw(options):
@@ -23,7 +23,7 @@ def info(options):
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="soretpost", description="Reads and plots the result files of soret.")
-    commands = parser.add_subparsers(required=True, metavar="plot | info")
+    commands = parser.add_subparsers(required=True, metavar="plot | info | import")
     command = commands.add_parser("plot", help="profiles, maps or slices of the last frame, and the course of time")
     command.add_argument("file", help="result file (HDF5)")
     command.add_argument("-o", "--output", help="picture, of any format matplotlib knows (default: FILE with .png)")
@@ -34,6 +34,7 @@ def parse(arguments):
     command = commands.add_parser("info", help="what the file holds")
     command.add_argument("file", help="result file (HDF5)")
     command.set_defaults(run=info)
+    importer.add_arguments(commands.add_parser("import", help="images, surfaces and fields of other programs as datasets for a case file"))
     return parser.parse_args(arguments)
 
 
@@ -43,7 +44,7 @@ def main(arguments=None):
         options.run(options)
     except (OSError, KeyError, IndexError, ValueError) as error:
         text = error.args[0] if isinstance(error, KeyError) else error
-        print(f"{options.file}: {text}", file=sys.stderr)
+        print(f"{options.file if 'file' in options else options.files[0]}: {text}", file=sys.stderr)
         return 2
     return 0
 
