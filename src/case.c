@@ -26,7 +26,7 @@ static const SoretKey top_keys[] = {
   {"standard_concentration", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, offsetof(TopSpec, standard_concentration), "c0 of `balance: energies`; 1 in reduced units, required in SI where the number of molecules changes"},
   {"parameters", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(0), "named numbers for formulas", .syntax = "map of name to number"},
   {"domain", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(1), "the box and its cells", .syntax = "section"},
-  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, SECTION(2), "temperature at the cell centres, of x, y, z, t", .syntax = "field"},
+  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, SECTION(2), "temperature at the cell centres, of x, y, z, t; or `conduction`: the heat equation, solved on the grid", .syntax = "field, or `{conduction: ...}`"},
   {"species", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(3), "the species", .syntax = "list of maps"},
   {"reactions", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(4), "the reactions", .syntax = "list of maps"},
   {"boundaries", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(5), "conditions on the faces of the box", .syntax = "section"},
@@ -40,6 +40,10 @@ static const SoretKey top_keys[] = {
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
   {.key = NULL}};
 
+static const SoretKey temperature_keys[] = {
+  {"conduction", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, 0, "the heat equation", .syntax = "map"},
+  {.key = NULL}};
+
 static const SoretKey parameter_key   = {"parameter", SORET_REAL, "*", SORET_REQUIRED, SORET_ANY, 0, "a number"};
 
 PetscErrorCode SoretCaseReference(FILE *out)
@@ -47,6 +51,7 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscFunctionBegin;
   PetscCall(SoretKeysPrint(out, "Top level", top_keys));
   PetscCall(SoretGridReference(out));
+  PetscCall(SoretHeatReference(out));
   PetscCall(SoretModelReference(out));
   PetscCall(SoretBoundaryReference(out));
   PetscCall(SoretTotalsReference(out));
@@ -132,6 +137,25 @@ static PetscErrorCode ReadInitial(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A field, or the heat equation. */
+static PetscErrorCode ReadTemperature(SoretCase *c, const SoretNode *node)
+{
+  const SoretNode *conduction;
+  PetscReal        T;
+
+  PetscFunctionBegin;
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
+  if (SoretNodeFind(node, "conduction")) {
+    PetscCall(SoretInputReadMap(c->in, node, node, "section 'temperature'", temperature_keys, &conduction));
+    PetscCall(SoretHeatSpecRead(c->in, conduction, &c->grid, &c->heat));
+    c->conducts = PETSC_TRUE;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(SoretFieldRead(c->in, node, "K", SORET_VAR_SPACE_TIME, &c->temperature));
+  if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, node, "'temperature' must be positive, found %g", (double)T));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Result file named after the case: "runs/dimer.yaml" gives "dimer.h5". */
 static PetscErrorCode DefaultFile(SoretCase *c)
 {
@@ -179,7 +203,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
 {
   const SoretNode *root;
   TopSpec          top;
-  PetscReal        T;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(c, sizeof(*c)));
@@ -200,14 +223,13 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   else PetscCall(CheckOptions(c->in, c->petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(DefineLengths(c->in, &c->grid));
-  if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
-  else if (top.section[2]) PetscCall(SoretFieldRead(c->in, top.section[2], "K", SORET_VAR_SPACE_TIME, &c->temperature));
-  if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, top.section[2], "'temperature' must be positive, found %g", (double)T));
+  PetscCall(ReadTemperature(c, top.section[2]));
   PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
   PetscCall(ReadInitial(c));
   PetscCall(SoretBoundarySpecRead(c->in, &c->grid, &c->model, &c->boundary));
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
+  if (c->conducts) PetscCall(SoretHeatSpecSetMode(c->in, c->solve.mode == SORET_TRANSIENT ? PETSC_TRUE : PETSC_FALSE, &c->heat));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
   PetscCall(DefaultFile(c));
   PetscCall(CheckFrames(c));
@@ -235,6 +257,12 @@ static PetscErrorCode NodeMemory(MPI_Comm comm, PetscReal *bytes)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What the heat equation takes besides, bytes: matrix, coarse levels and vectors, measured per cell. */
+static PetscReal HeatBytes(const SoretCase *c)
+{
+  return c->conducts ? 700.0 * (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2] : 0.0;
+}
+
 static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
 {
   const SoretNode *cells = SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "domain"), "cells");
@@ -247,6 +275,7 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
   PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &need, &method));
+  need += HeatBytes(c);
   PetscCall(NodeMemory(comm, &have));
   if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); the nodes of this run have %.3g GiB. Use fewer cells, or more nodes", (double)unknowns, (double)(need / 1073741824.0), method, (double)(have / 1073741824.0)));
   else if (unknowns > (PetscReal)PETSC_MAX_INT / 8.0 && sizeof(PetscInt) == 4) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns are more than 32-bit indices reach (%.3g); use a PETSc with 64-bit indices (Debian: libpetsc64-real-dev)", (double)unknowns, (double)PETSC_MAX_INT / 8.0));
@@ -290,6 +319,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides,
   c->text = text;
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
+    PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));
     for (PetscInt s = 0; s < c->model.num_species; s++) PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->initial[s]));
     PetscCall(CheckOutputIsNoInput(comm, c));
     PetscCall(CheckSize(comm, c));
@@ -308,6 +338,7 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   PetscCall(PetscFree(c->initial));
   PetscCall(SoretModelDestroy(&c->model));
   PetscCall(SoretFieldDestroy(&c->temperature));
+  PetscCall(SoretHeatSpecDestroy(&c->heat));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
   PetscCall(PetscFree(c->title));
@@ -366,7 +397,10 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscFunctionBegin;
   PetscCall(PetscMemzero(problem, sizeof(*problem)));
   PetscCall(SoretGridCreate(comm, &c->grid, SoretModelHasBallistic(&c->model) ? 2 : 1, &problem->grid));
-  PetscCall(SoretTemperatureCreate(&problem->grid, c->temperature, 0.0, &problem->temperature));
+  if (c->conducts) {
+    PetscCall(SoretHeatCreate(&c->heat, &problem->grid, &problem->heat));
+    PetscCall(SoretTemperatureCreateFilled(&problem->grid, SoretHeatFill, problem->heat, c->heat.varies, 0.0, &problem->temperature));
+  } else PetscCall(SoretTemperatureCreate(&problem->grid, c->temperature, 0.0, &problem->temperature));
   PetscCall(SoretBoundaryCreate(&c->boundary, &c->model, &problem->grid, &problem->boundary));
   PetscCall(SoretOperatorCreate(&c->model, &problem->grid, &problem->temperature, &problem->boundary, &problem->op));
   PetscCall(DMCreateGlobalVector(problem->op.dm, &problem->c));
@@ -386,6 +420,7 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem)
   PetscCall(SoretOperatorDestroy(&problem->op));
   PetscCall(SoretBoundaryDestroy(&problem->boundary));
   PetscCall(SoretTemperatureDestroy(&problem->temperature));
+  PetscCall(SoretHeatDestroy(&problem->heat));
   PetscCall(SoretGridDestroy(&problem->grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -468,18 +503,21 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscReal      *times     = NULL;
   const char     *method;
   PetscErrorCode  status = PETSC_SUCCESS;
-  PetscBool       varies = SoretFieldUses(c->temperature) & SORET_VAR_TIME ? PETSC_TRUE : PETSC_FALSE;
+  PetscBool       varies;
 
   PetscFunctionBegin;
   PetscCall(SoretProblemCreate(comm, c, &problem));
+  varies = problem.temperature.varies;
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
+  if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &bytes, &method));
+  bytes += HeatBytes(c);
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));

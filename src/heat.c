@@ -115,7 +115,7 @@ static PetscErrorCode ReadBoundaries(SoretInput in, const SoretNode *map, const 
 
 static PetscBool DependsOnTime(const SoretHeatSpec *spec)
 {
-  if (spec->heat_capacity || SoretFieldUses(spec->source) & SORET_VAR_TIME) return PETSC_TRUE;
+  if (spec->in_time || SoretFieldUses(spec->source) & SORET_VAR_TIME) return PETSC_TRUE;
   for (int face = 0; face < 6; face++) {
     if ((SoretExprUses(spec->condition[face].value) | SoretExprUses(spec->condition[face].outside)) & SORET_VAR_TIME) return PETSC_TRUE;
   }
@@ -126,7 +126,6 @@ PetscErrorCode SoretHeatSpecRead(SoretInput in, const SoretNode *node, const Sor
 {
   const PetscInt errors = SoretInputCountErrors(in);
   ConductionSpec conduction;
-  PetscBool      held = PETSC_FALSE;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
@@ -139,12 +138,24 @@ PetscErrorCode SoretHeatSpecRead(SoretInput in, const SoretNode *node, const Sor
   if (conduction.source) PetscCall(SoretFieldRead(in, conduction.source, "W/m^3", SORET_VAR_ALL, &spec->source));
   if (conduction.initial) PetscCall(SoretFieldRead(in, conduction.initial, "K", SORET_VAR_SPACE, &spec->initial));
   PetscCall(ReadBoundaries(in, conduction.boundaries, grid, spec));
-  spec->varies = DependsOnTime(spec);
   if (SoretInputCountErrors(in) > errors) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int face = 0; face < 6; face++) held = held || spec->condition[face].kind == SORET_HEAT_VALUE || spec->condition[face].kind == SORET_HEAT_TRANSFER ? PETSC_TRUE : PETSC_FALSE;
-  if (!held && !(spec->heat_capacity && spec->initial)) PetscCall(SoretInputError(in, node, "nothing sets the level of the temperature: give 'value' or 'transfer' at some face, or 'heat_capacity' and 'initial'"));
   if (!grid->solid && (spec->solid_conductivity || spec->solid_heat_capacity)) PetscCall(SoretInputError(in, SoretNodeFind(node, spec->solid_conductivity ? "solid_conductivity" : "solid_heat_capacity"), "there is no solid in this case: 'domain' has no key 'solid'"));
   if (!spec->heat_capacity && (spec->solid_heat_capacity || spec->initial)) PetscCall(SoretInputError(in, SoretNodeFind(node, spec->initial ? "initial" : "solid_heat_capacity"), "'%s' needs the key 'heat_capacity'", spec->initial ? "initial" : "solid_heat_capacity"));
+  if (SoretInputCountErrors(in) == errors) spec->node = node;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHeatSpecSetMode(SoretInput in, PetscBool transient, SoretHeatSpec *spec)
+{
+  PetscBool held = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  if (!spec->node) PetscFunctionReturn(PETSC_SUCCESS);
+  spec->in_time = transient && spec->heat_capacity ? PETSC_TRUE : PETSC_FALSE;
+  spec->varies  = transient ? DependsOnTime(spec) : PETSC_FALSE;
+  for (int face = 0; face < 6; face++) held = held || spec->condition[face].kind == SORET_HEAT_VALUE || spec->condition[face].kind == SORET_HEAT_TRANSFER ? PETSC_TRUE : PETSC_FALSE;
+  if (!transient && spec->initial) PetscCall(SoretInputError(in, SoretNodeFind(spec->node, "initial"), "'initial' belongs to transient runs: a steady run has a steady temperature"));
+  else if (!held && !(spec->in_time && spec->initial)) PetscCall(SoretInputError(in, spec->node, "nothing sets the level of the temperature: give 'value' or 'transfer' at some face%s", transient ? ", or 'heat_capacity' and 'initial'" : ""));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -306,8 +317,8 @@ PetscErrorCode SoretHeatCreate(const SoretHeatSpec *spec, const SoretGrid *grid,
   PetscCall(SoretHaloCreate(grid, CELL_VALUES, 1, &(*heat)->halo));
   PetscCall(KSPCreate(grid->comm, &(*heat)->ksp));
   PetscCall(SetSolver(*heat, IsLinear(spec), (*heat)->ksp));
-  if (spec->heat_capacity) PetscCall(FillCapacity(*heat));
-  if (spec->heat_capacity) PetscCall(PetscMalloc1(grid->num_cells, &(*heat)->rate));
+  if (spec->in_time) PetscCall(FillCapacity(*heat));
+  if (spec->in_time) PetscCall(PetscMalloc1(grid->num_cells, &(*heat)->rate));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -183,6 +183,27 @@ static PetscErrorCode PeakMemory(MPI_Comm comm, PetscReal *bytes)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What goes in and out of the temperature that was computed. */
+static PetscErrorCode SummariseHeat(Run *run)
+{
+  SoretHeatBudget budget;
+
+  PetscFunctionBegin;
+  PetscCall(SoretHeatReport(run->problem.heat));
+  PetscCall(SoretHeatGetBudget(run->problem.heat, &budget));
+  for (int face = 0; face < 2 * run->problem.grid.dim; face++) {
+    char name[32];
+
+    if (run->problem.grid.periodic[face / 2]) continue;
+    PetscCall(PetscSNPrintf(name, sizeof(name), "heat_inflow_%s", SoretFaceName(face)));
+    PetscCall(SoretOutputSummaryReal(run->output, name, budget.inflow[face]));
+  }
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_source", budget.source));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_stored", budget.stored));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_defect", budget.gross > 0.0 ? budget.defect / budget.gross : 0.0));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal seconds_setup, PetscReal seconds_solve)
 {
   const SoretSums *sums     = &run->c->sums;
@@ -193,6 +214,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome, PetscReal
     PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
     PetscCall(SoretDiagnoseSoret(&run->problem.op, run->problem.c, sums->w, NULL, &soret));
   }
+  if (run->problem.heat) PetscCall(SummariseHeat(run));
   PetscCall(PeakMemory(run->problem.grid.comm, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));

@@ -3,6 +3,7 @@
    The whole case as data: walks the sections of the file, cross-checks them, builds nothing on the grid. */
 #pragma once
 
+#include "soret/heat.h"
 #include "soret/output.h"
 #include "soret/solve.h"
 
@@ -12,7 +13,9 @@ typedef struct {
   char             *title;
   SoretOptional     standard_concentration;
   SoretGridSpec     grid;
-  SoretField        temperature;
+  SoretField        temperature;     /* NULL: by conduction                         */
+  PetscBool         conducts;
+  SoretHeatSpec     heat;            /* with conducts                               */
   SoretModel        model;
   SoretField       *initial;         /* [num_species]                               */
   SoretBoundarySpec boundary;
@@ -37,6 +40,7 @@ PetscErrorCode SoretCaseInsertOptions(const SoretCase *c);
 /* Everything built from a case, in the order in which it depends on each other. */
 typedef struct {
   SoretGrid        grid;
+  SoretHeat        heat;     /* NULL: the temperature is a field */
   SoretTemperature temperature;
   SoretBoundary    boundary;
   SoretOperator    op;

@@ -27,15 +27,20 @@ typedef struct {
 /* The section `temperature.conduction` as data. */
 typedef struct {
   SoretLaw           conductivity, solid_conductivity;     /* the second NULL: as the first            */
-  SoretExpr          heat_capacity, solid_heat_capacity;   /* per volume; NULL: steady, as the first   */
+  SoretExpr          heat_capacity, solid_heat_capacity;   /* per volume; the second NULL: as the first */
   SoretField         source, initial;                      /* NULL: none, the steady state             */
   SoretHeatCondition condition[6];
+  PetscBool          in_time;                              /* integrated with the heat capacity        */
   PetscBool          varies;                               /* the temperature depends on time          */
+  const SoretNode   *node;                                 /* NULL after a mistake                     */
 } SoretHeatSpec;
 
-/* node - the map `conduction`. A temperature whose level nothing sets is a mistake. */
+/* node - the map `conduction`. */
 PetscErrorCode SoretHeatSpecRead(SoretInput in, const SoretNode *node, const SoretGridSpec *grid, SoretHeatSpec *spec);
 PetscErrorCode SoretHeatSpecDestroy(SoretHeatSpec *spec);
+
+/* Tells whether the run is transient: a steady one has a steady temperature. A temperature whose level nothing sets is a mistake. */
+PetscErrorCode SoretHeatSpecSetMode(SoretInput in, PetscBool transient, SoretHeatSpec *spec);
 PetscErrorCode SoretHeatReference(FILE *out);
 
 /* Looks into the files of its fields. Collective. */
