@@ -190,14 +190,14 @@ static void HalfCell(const SoretModel *model, PetscInt i, const SoretPoint *wall
   *from_cell = g - 0.5 * w;
 }
 
-/* alpha and beta per area of one species in one cell (docs/numerics.md, "Boundaries"). */
-static void Affine(const SoretBoundary *boundary, int face, PetscInt i, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *mirror)
+/* alpha and beta per area of one species in one cell, with the velocity of the fluid along the axis there (docs/numerics.md, "Boundaries"). */
+static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscReal flow, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *mirror)
 {
   const SoretCondition *condition = SoretBoundaryCondition(boundary->spec, face, i);
   const SoretSpecies   *species   = &boundary->model->species[i];
   const SoretGrid      *grid      = boundary->grid;
   const int             axis      = face / 2;
-  const PetscReal       inwards   = (face % 2 ? -1.0 : 1.0) * (species->velocity.n ? species->velocity.value[axis] : 0.0);
+  const PetscReal       inwards   = (face % 2 ? -1.0 : 1.0) * ((species->velocity.n ? species->velocity.value[axis] : 0.0) + (species->diffuses ? flow : 0.0));
   const PetscReal       value     = condition->value ? SoretExprEvaluate(condition->value, wall) : 0.0;
   PetscReal             from_wall, from_cell, b_wall, b_cell;
 
@@ -255,20 +255,22 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
   PetscFunctionBegin;
   for (int face = 0; face < 2 * grid->dim; face++) {
     for (PetscInt q = 0; q < boundary->num[face]; q++) {
-      PetscInt   local[3], global[3];
+      PetscInt   local[3], global[3], p;
       SoretPoint wall, cell;
-      PetscReal  area;
+      PetscReal  area, flow;
 
       SoretGridFaceCell(grid, face, q, local);
       for (int k = 0; k < 3; k++) global[k] = grid->start[k] + local[k];
       FacePoints(boundary, temperature, face, q, local, &wall, &cell);
       wall.t = cell.t = t;
-      area            = SoretGridFaceArea(grid, face / 2, global);
+      p               = (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0];
+      area            = SoretGridIsSolid(grid, p) ? 0.0 : SoretGridFaceArea(grid, face / 2, global);
+      flow            = boundary->flow ? boundary->flow->v[face / 2][SoretFlowFace(grid, face, p)] : 0.0;
       for (PetscInt i = 0; i < ns; i++) {
         const SoretConditionKind kind = SoretBoundaryCondition(boundary->spec, face, i)->kind;
         PetscReal                alpha, beta;
 
-        Affine(boundary, face, i, &wall, &cell, &alpha, &beta, &boundary->mirror[face][q * ns + i]);
+        Affine(boundary, face, i, flow, &wall, &cell, &alpha, &beta, &boundary->mirror[face][q * ns + i]);
         if (!*trouble && (!isfinite(alpha) || !isfinite(beta) || alpha < 0.0 || (kind != SORET_FLUX && beta < 0.0))) DescribeBad(boundary, face, i, &wall, alpha, beta, sizeof(trouble), trouble);
         boundary->alpha[face][q * ns + i] = area * alpha;
         boundary->beta[face][q * ns + i]  = area * beta;

@@ -34,7 +34,7 @@ static const SoretKey top_keys[] = {
   {"solve", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(7), "how to solve", .syntax = "section"},
   {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
-  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
+  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
   {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
@@ -52,6 +52,8 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretKeysPrint(out, "Top level", top_keys));
   PetscCall(SoretGridReference(out));
   PetscCall(SoretHeatReference(out));
+  PetscCall(SoretFlowReference(out));
+  PetscCall(SoretStokesReference(out));
   PetscCall(SoretModelReference(out));
   PetscCall(SoretBoundaryReference(out));
   PetscCall(SoretTotalsReference(out));
@@ -185,6 +187,16 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Species that do not diffuse are not stopped by solid, nor carried by the fluid. */
+static PetscErrorCode RefuseBallistic(SoretCase *c)
+{
+  PetscFunctionBegin;
+  if (!SoretModelHasBallistic(&c->model)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->grid.solid) PetscCall(SoretInputError(c->in, c->grid.solid, "'solid' is not for ballistic species (velocity without diffusivity) in this version of soret"));
+  if (c->flow.node) PetscCall(SoretInputError(c->in, c->flow.node, "a flow carries no ballistic species (velocity without diffusivity) in this version of soret"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Frames that no run would come to; and more of them than anybody wants, where a slip of the unit is likely. */
 static PetscErrorCode CheckFrames(const SoretCase *c)
 {
@@ -213,7 +225,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
   PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  for (int k = 10; k < 14; k++) {
+  for (int k = 11; k < 14; k++) {
     if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
   }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
@@ -223,7 +235,10 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   else PetscCall(CheckOptions(c->in, c->petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(DefineLengths(c->in, &c->grid));
+  PetscCall(SoretSolidSpecRead(c->in, &c->grid, &c->solid));
   PetscCall(ReadTemperature(c, top.section[2]));
+  PetscCall(SoretFlowSpecRead(c->in, top.section[10], &c->grid, &c->flow));
+  if (c->flow.kind == SORET_FLOW_BOUSSINESQ) PetscCall(SoretStokesSpecRead(c->in, c->flow.boussinesq, &c->grid, &c->stokes));
   PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
   PetscCall(ReadInitial(c));
   PetscCall(SoretBoundarySpecRead(c->in, &c->grid, &c->model, &c->boundary));
@@ -236,6 +251,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
   PetscCall(SoretCaseTryFormulas(c));
+  PetscCall(RefuseBallistic(c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -320,6 +336,8 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides,
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));
+    PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->solid.field));
+    PetscCall(SoretFlowCheck(c->in, comm, c->grid.dim, &c->flow));
     for (PetscInt s = 0; s < c->model.num_species; s++) PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->initial[s]));
     PetscCall(CheckOutputIsNoInput(comm, c));
     PetscCall(CheckSize(comm, c));
@@ -339,6 +357,8 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   PetscCall(SoretModelDestroy(&c->model));
   PetscCall(SoretFieldDestroy(&c->temperature));
   PetscCall(SoretHeatSpecDestroy(&c->heat));
+  PetscCall(SoretSolidSpecDestroy(&c->solid));
+  PetscCall(SoretFlowSpecDestroy(&c->flow));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
   PetscCall(PetscFree(c->title));
@@ -379,14 +399,36 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
     PetscCall(SoretFieldPrepare(c->initial[s], grid, 0.0));
     PetscCall(SoretFieldFill(c->initial[s], grid, 0.0, problem->temperature.T, field));
     for (PetscInt p = 0; p < grid->num_cells; p++) {
-      x[p * ns + s] = field[p];
-      if (*trouble || (field[p] >= 0.0 && isfinite(field[p]))) continue;
+      x[p * ns + s] = SoretGridIsSolid(grid, p) ? 0.0 : field[p];
+      if (*trouble || SoretGridIsSolid(grid, p) || (field[p] >= 0.0 && isfinite(field[p]))) continue;
       (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)field[p], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
     }
   }
   PetscCall(VecRestoreArray(problem->c, &x));
   PetscCall(PetscFree(field));
   PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A steady state of fluid in several parts is not one but many: each part keeps what it had. */
+static PetscErrorCode RefusePockets(const SoretCase *c, const SoretGrid *grid)
+{
+  PetscFunctionBegin;
+  if (grid->num_pockets == 1 || c->solve.mode == SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSolidReport(&c->solid, grid));
+  PetscCall(PetscFPrintf(grid->comm, stderr, "soret: solid cuts the fluid into %" PetscInt_FMT " parts; a steady run takes one: fill the others with `solid_pockets: fill`, or run `mode: transient`\n", grid->num_pockets));
+  PetscFunctionReturn(SORET_ERR_INPUT);
+}
+
+static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
+{
+  PetscFunctionBegin;
+  if (c->flow.kind == SORET_FLOW_NONE) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->flow.kind == SORET_FLOW_BOUSSINESQ) {
+    PetscCall(SoretStokesCreate(&c->stokes, &problem->grid, &problem->temperature, &problem->stokes));
+    PetscCall(SoretFlowCreateFilled(&problem->grid, SoretStokesFill, problem->stokes, problem->temperature.varies, 0.0, &problem->flow));
+  } else PetscCall(SoretFlowCreate(&problem->grid, &c->flow, 0.0, &problem->flow));
+  problem->boundary.flow = &problem->flow;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -397,16 +439,19 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscFunctionBegin;
   PetscCall(PetscMemzero(problem, sizeof(*problem)));
   PetscCall(SoretGridCreate(comm, &c->grid, SoretModelHasBallistic(&c->model) ? 2 : 1, &problem->grid));
+  PetscCall(SoretSolidApply(&c->solid, &problem->grid));
+  PetscCall(RefusePockets(c, &problem->grid));
   if (c->conducts) {
     PetscCall(SoretHeatCreate(&c->heat, &problem->grid, &problem->heat));
     PetscCall(SoretTemperatureCreateFilled(&problem->grid, SoretHeatFill, problem->heat, c->heat.varies, 0.0, &problem->temperature));
   } else PetscCall(SoretTemperatureCreate(&problem->grid, c->temperature, 0.0, &problem->temperature));
   PetscCall(SoretBoundaryCreate(&c->boundary, &c->model, &problem->grid, &problem->boundary));
+  PetscCall(CreateFlow(c, problem));
   PetscCall(SoretOperatorCreate(&c->model, &problem->grid, &problem->temperature, &problem->boundary, &problem->op));
   PetscCall(DMCreateGlobalVector(problem->op.dm, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
-  PetscCall(SoretSumsMeasure(&c->sums, &problem->grid, problem->c, mean, NULL));
+  PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, mean, NULL));
   for (PetscInt k = 0; k < c->sums.num_global; k++) {
     if (!c->sums.prescribed[k]) c->sums.mean[k] = mean[k];
   }
@@ -419,6 +464,8 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem)
   PetscCall(VecDestroy(&problem->c));
   PetscCall(SoretOperatorDestroy(&problem->op));
   PetscCall(SoretBoundaryDestroy(&problem->boundary));
+  PetscCall(SoretFlowDestroy(&problem->flow));
+  PetscCall(SoretStokesDestroy(&problem->stokes));
   PetscCall(SoretTemperatureDestroy(&problem->temperature));
   PetscCall(SoretHeatDestroy(&problem->heat));
   PetscCall(SoretGridDestroy(&problem->grid));
@@ -511,7 +558,9 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
+  PetscCall(SoretSolidReport(&c->solid, &problem.grid));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
+  if (problem.boundary.flow) PetscCall(SoretFlowReport(&problem.flow));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));

@@ -42,7 +42,7 @@ static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, Petsc
     const PetscReal lo = row->u[axis][1 + side][q], hi = row->u[axis][2 + side][q];
     PetscReal       carried = 0.0;
 
-    if (!grid->periodic[axis] && (index == 0 || index == grid->n[axis])) continue;
+    if ((!grid->periodic[axis] && (index == 0 || index == grid->n[axis])) || SoretGridIsClosed(grid, row->first + i, face)) continue;
     if (op->w[axis]) {
       PetscInt above[3] = {at[0], at[1], at[2]}, nx = grid->count[0] + (axis == 0), ny = grid->count[1] + (axis == 1);
 
@@ -92,6 +92,7 @@ static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *con
     const PetscInt at[3] = {i, row->j, row->k};
     PetscBool      wall  = PETSC_FALSE;
 
+    if (SoretGridIsSolid(grid, row->first + i)) continue;
     for (int axis = 0; axis < grid->dim; axis++) {
       const PetscInt global = grid->start[axis] + at[axis];
 
@@ -134,7 +135,7 @@ PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->boundary_flux, 6 * SORET_MAX_SPECIES, MPIU_REAL, MPI_SUM, comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &state->entropy_production, 1, MPIU_REAL, MPI_SUM, comm));
   if (!context.entropy) state->entropy_production = NAN;
-  PetscCall(SoretSumsMeasure(sums, op->grid, c, state->total, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, state->total, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -180,7 +181,7 @@ static PetscErrorCode RateRow(SoretOperator *op, const SoretRow *row, void *cont
   for (PetscInt i = 0; i < op->grid->count[0]; i++) {
     SoretOperatorConstants(op, row->first + i, k);
     SoretNetworkRates(&op->model->network, field->which, k, row->c + i * op->num_species, &f, &b);
-    field->out[row->first + i] = f - b;
+    field->out[row->first + i] = SoretGridIsSolid(op->grid, row->first + i) ? 0.0 : f - b;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -199,7 +200,7 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
   const FieldContext *field = (const FieldContext *)context;
 
   PetscFunctionBegin;
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) field->out[row->first + i] = field->which ? CellEntropy(op, row, i) / SoretOperatorVolume(op, row, i) : NAN;
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) field->out[row->first + i] = !field->which ? NAN : SoretGridIsSolid(op->grid, row->first + i) ? 0.0 : CellEntropy(op, row, i) / SoretOperatorVolume(op, row, i);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -24,7 +24,7 @@ static const SoretKey domain_keys[] = {
   {"periodic", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(periodic), "axes along which the box is periodic", .syntax = "list of axes: `[x, z]`"},
   {"edges", SORET_NODE, "m", SORET_OPTIONAL, SORET_ANY, AT(edges), "edges of the cells along an axis, cells + 1 increasing numbers from the origin over the size", .syntax = "map: `{x: [..]}`"},
   {"grading", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(grading), "graded cells along an axis. `ratio`: width of the last cell over that of the first, a geometric series; `tanh: b`: finer at both ends, edges at (1 + tanh(b (2 s - 1))/tanh(b))/2", .syntax = "map: `{x: {ratio: r}}` or `{x: {tanh: b}}`"},
-  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species (not in this version). Formula of x, y, z: solid where it is > 0 at the centre of the cell; or a dataset of 0..1 on the same box, averaged to a fraction per cell, solid from 0.5", .syntax = "field"},
+  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species. Formula of x, y, z: solid where it is > 0 at the centre of the cell; or a dataset of 0..1 on the same box, averaged to a fraction per cell, solid from 0.5", .syntax = "field"},
   {"solid_pockets", SORET_CHOICE, NULL, "keep", SORET_ANY, AT(solid_pockets), "fluid that solid cuts off from the largest connected part: `keep` it with its own totals, or `fill` it with solid", .choices = "keep|fill"},
   {.key = NULL}};
 
@@ -224,7 +224,6 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
   spec->dim = 1;
   if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported by the table of the whole case */
   PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
-  if (domain.solid) PetscCall(SoretInputError(in, domain.solid, "'solid' is not in this version of soret"));
   if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
   spec->solid         = domain.solid;
   spec->solid_pockets = domain.solid_pockets;
@@ -440,6 +439,7 @@ PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3
     *possible = cut[0] ? PETSC_TRUE : PETSC_FALSE;
     if (*possible) PetscCall(SoretGridCreate(fine->comm, &spec, 1, coarse));
   }
+  if (*possible) coarse->fluid_volume = fine->fluid_volume;
   PetscCall(PetscFree3(range[0], range[1], range[2]));
   PetscCall(SoretGridSpecDestroy(&spec));
   PetscFunctionReturn(PETSC_SUCCESS);

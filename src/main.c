@@ -251,6 +251,8 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
   PetscFunctionBegin;
   PetscCall(PetscTime(&begin));
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
+  PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
+  if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));

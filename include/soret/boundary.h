@@ -9,6 +9,7 @@
    so residual, Jacobian, smoother and budget treat all conditions alike. */
 #pragma once
 
+#include "soret/flow.h"
 #include "soret/model.h"
 #include "soret/temperature.h"
 
@@ -52,6 +53,7 @@ typedef struct {
   const SoretBoundarySpec *spec;
   const SoretModel        *model;
   const SoretGrid         *grid;
+  SoretFlow               *flow;     /* carries the species that diffuse; set by the owner before the operator is made, NULL: none. Borrowed */
   PetscBool                varies;   /* some formula depends on time */
   PetscInt                 num[6];   /* cells at the face, 0 if it is not of this rank or closed for all */
   PetscReal               *alpha[6]; /* [num][num_species]  */

@@ -5,7 +5,9 @@
 
 #include "soret/heat.h"
 #include "soret/output.h"
+#include "soret/solid.h"
 #include "soret/solve.h"
+#include "soret/stokes.h"
 
 typedef struct {
   SoretInput        in;
@@ -16,6 +18,9 @@ typedef struct {
   SoretField        temperature;     /* NULL: by conduction                         */
   PetscBool         conducts;
   SoretHeatSpec     heat;            /* with conducts                               */
+  SoretSolidSpec    solid;
+  SoretFlowSpec     flow;
+  SoretStokesSpec   stokes;          /* with flow.boussinesq                        */
   SoretModel        model;
   SoretField       *initial;         /* [num_species]                               */
   SoretBoundarySpec boundary;
@@ -42,6 +47,8 @@ typedef struct {
   SoretGrid        grid;
   SoretHeat        heat;     /* NULL: the temperature is a field */
   SoretTemperature temperature;
+  SoretStokes      stokes;   /* NULL: the flow is not computed   */
+  SoretFlow        flow;     /* grid NULL: none                  */
   SoretBoundary    boundary;
   SoretOperator    op;
   Vec              c;        /* concentrations, filled from `initial` */

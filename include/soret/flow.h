@@ -4,7 +4,7 @@
    the flow in a slot, or filled by module stokes. Immutable unless it depends on time. Nothing flows through closed faces. */
 #pragma once
 
-#include "soret/solid.h"
+#include "soret/field.h"
 
 /* The analytic flow in a tall slot between a cold and a hot wall (docs/theory.md, "Flow"). */
 typedef struct {
