@@ -170,6 +170,7 @@ static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscRe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What goes in and out of the temperature that was computed. */
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
@@ -179,6 +180,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 
   PetscFunctionBegin;
   if (sums->num) PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
+  if (run->problem.heat) PetscCall(SummariseHeat(run));
   PetscCall(SoretRecordMemory(run->problem.grid.comm, &smallest, &largest, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
@@ -272,6 +274,8 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
   PetscFunctionBegin;
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
+  PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
+  if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));

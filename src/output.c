@@ -328,6 +328,9 @@ static PetscErrorCode WriteGrid(SoretOutput o, SoretH5 h5)
     if (o->SI) PetscCall(SoretH5WriteString(h5, path, "units", "m"));
   }
   PetscCall(WriteField(o, h5, "/temperature", "K", 0, o->op->temperature->T));
+  if (!grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt p = 0; p < grid->num_cells; p++) o->work[p] = SoretGridIsSolid(grid, p);
+  PetscCall(WriteField(o, h5, "/solid", "1", 0, o->work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -401,7 +404,7 @@ static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
   PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(o->sums, o->op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(o->sums, o->op, c, mean, scale));
   for (PetscInt k = 0; k < o->sums->num_global + o->sums->num_local; k++) {
     /* global sums are compared with what they should be, the others with what they were first */
     if (k < o->sums->num_global) o->first_total[k] = o->sums->mean[k];

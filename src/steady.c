@@ -227,7 +227,7 @@ static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *of
   PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest = 0.0;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(sys->sums, sys->op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(sys->sums, sys->op, c, mean, scale));
   *off = 0.0;
   for (PetscInt k = 0; k < sys->sums->num; k++) largest = PetscMax(largest, scale[k]);
   for (PetscInt k = 0; k < sys->sums->num_global; k++) {
@@ -318,7 +318,7 @@ static PetscErrorCode LiftGuess(const SoretOperator *op, Vec x)
   PetscCallMPI(MPI_Allreduce(&part, &largest, 1, MPIU_REAL, MPI_MAX, op->grid->comm));
   if (largest <= 0.0) largest = 1.0;
   for (PetscInt q = 0; q < cells * ns; q++) {
-    if (changes[q % ns]) c[q] = PetscMax(c[q], 1.0e-3 * largest);
+    if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns)) c[q] = PetscMax(c[q], 1.0e-3 * largest);
   }
   PetscCall(VecRestoreArray(x, &c));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -97,7 +97,7 @@ static PetscErrorCode MatchTotals(const Instance *instance, Vec x, PetscBool *ok
   *ok = PETSC_TRUE;
   PetscCall(PetscCalloc1(ns * ns, &each.w));
   for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
-  PetscCall(SoretSumsMeasure(&each, &instance->problem.grid, x, amount, NULL));
+  PetscCall(SoretSumsMeasure(&each, &instance->problem.op, x, amount, NULL));
   PetscCall(PetscFree(each.w));
   for (int sweep = 0; sweep < 400 && worst > 1.0e-3 && *ok; sweep++) {
     worst = 0.0;

@@ -226,7 +226,7 @@ static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
   PetscReal        mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(sums, tr->sys.op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(sums, tr->sys.op, c, mean, scale));
   PetscCall(VecNorm(c, NORM_INFINITY, &largest));
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal amount = 0.0;
@@ -481,7 +481,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(CreateStageSolver(&tr, c));
   PetscCall(PetscMalloc1(op->num_species, &tr.absolute));
   PetscCall(SetAbsolute(&tr, c));
-  PetscCall(SoretSumsMeasure(sums, op->grid, c, tr.mean, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, NULL));
   PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
   for (PetscInt k = 0; k < sums->num_global; k++) {
     tr.closed[k] = gross[k] == 0.0 ? PETSC_TRUE : PETSC_FALSE;
