@@ -171,6 +171,26 @@ static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscRe
 }
 
 /* What goes in and out of the temperature that was computed. */
+static PetscErrorCode SummariseHeat(Run *run)
+{
+  SoretHeatBudget budget;
+
+  PetscFunctionBegin;
+  PetscCall(SoretHeatReport(run->problem.heat));
+  PetscCall(SoretHeatGetBudget(run->problem.heat, &budget));
+  for (int face = 0; face < 2 * run->problem.grid.dim; face++) {
+    char name[32];
+
+    if (run->problem.grid.periodic[face / 2]) continue;
+    PetscCall(PetscSNPrintf(name, sizeof(name), "heat_inflow_%s", SoretFaceName(face)));
+    PetscCall(SoretOutputSummaryReal(run->output, name, budget.inflow[face]));
+  }
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_source", budget.source));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_stored", budget.stored));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_defect", budget.gross > 0.0 ? budget.defect / budget.gross : 0.0));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
