@@ -32,6 +32,10 @@
   } while (0)
 #define INLINED static inline __attribute__((always_inline))
 
+/* Before a loop that adds up: the order of the sum is free, so that it vectorises (-fopenmp-simd). */
+#define SORET_PRAGMA(text)  _Pragma(#text)
+#define SORET_SUM(...)     SORET_PRAGMA(omp simd reduction(+ : __VA_ARGS__))
+
 /* The face flux, the only one: from lo to hi, with u = b c and conductance g (area times a over distance). */
 static inline PetscReal SoretFaceFlux(PetscReal g, PetscReal u_lo, PetscReal u_hi)
 {

@@ -246,6 +246,7 @@ INLINED void AddContentRow(const PetscInt ns, PetscInt nx, const PetscReal *rest
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal sum = 0.0;
 
+    SORET_SUM(sum)
     for (PetscInt i = 0; i < nx; i++) sum += volume[i] * c[i * ns + s];
     content[s] += sum;
   }
@@ -620,8 +621,9 @@ INLINED void CorrectLanes(const PetscInt ns, SoretOperator *op, const Sweep *swe
     for (PetscInt l = 0; l < n; l++) {
       out[2 * l * ns + s] = c[s * n + l];
       u[2 * l * ns + s]   = b[2 * l * ns + s] * c[s * n + l];
-      total += volume[l] * c[s * n + l];
     }
+    SORET_SUM(total)
+    for (PetscInt l = 0; l < n; l++) total += volume[l] * c[s * n + l];
     sweep->content[s] += total;
   }
 }

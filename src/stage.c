@@ -4,6 +4,7 @@
    dc/dt = shift (c - old), shift and old fixed; both are found by asking TS for its Jacobian and its function once. */
 #include <math.h>
 
+#include "kernel.h"
 #include "solve_private.h"
 
 struct SoretStage_s {
@@ -54,6 +55,7 @@ static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
   PetscCall(VecGetArrayRead(c, &now));
   PetscCall(VecGetArrayRead(stage->weight, &weight));
   PetscCall(VecGetArray(stage->before, &before));
+  SORET_SUM(sum)
   for (PetscInt q = 0; q < n; q++) {
     const PetscReal e = weight[q] * (now[q] - before[q]);
 

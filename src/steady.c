@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "kernel.h"
 #include "solve_private.h"
 
 /* ---- the section `solve` ---- */
@@ -101,6 +102,7 @@ static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *c
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal residual = 0.0, all = 0.0, floor = 0.0;
 
+    SORET_SUM(residual, all, floor)
     for (PetscInt q = s; q < nx * ns; q += ns) {
       const PetscReal f = m->net[q] - m->source[q], gross = m->transport[q] + m->reaction[q], scale = m->scale[q] + m->reaction[q];
 

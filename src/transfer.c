@@ -115,6 +115,7 @@ static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const 
   } else {
     for (PetscInt q = 0; q < m; q++) defect[q] = -f[q];
   }
+  SORET_SUM(square)
   for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
   r->square += square;
   BY_SPECIES(AddRow, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
@@ -265,6 +266,7 @@ static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d,
 {
   PetscReal least = 0.0;
 
+  SORET_PRAGMA(omp simd reduction(min : least))
   for (PetscInt q = 0; q < nx * ns; q++) least = PetscMin(least, c[q] + d[q]);
   if (least >= 0.0) { /* as nearly always */
     for (PetscInt q = 0; q < nx * ns; q++) c[q] += d[q];
