@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "progress.h"
-#include "soret/case.h"
 #include "soret/launch.h"
 #include "soret/record.h"
 #include "soret/sweep.h"
@@ -194,14 +193,11 @@ static PetscErrorCode SummariseHeat(Run *run)
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
-  const PetscReal  setup    = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
-  const PetscReal  solve    = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
-  PetscReal        contrast = NAN, bytes, smallest, largest;
+  PetscReal        contrast = NAN;
 
   PetscFunctionBegin;
   if (sums->num) PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
   if (run->problem.heat) PetscCall(SummariseHeat(run));
-  PetscCall(SoretRecordMemory(run->problem.grid.comm, &smallest, &largest, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
   PetscCall(SoretOutputSummaryString(run->output, "method", outcome->method));
@@ -212,13 +208,8 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
   PetscCall(SoretOutputSummaryInt(run->output, "rejected_steps", outcome->rejected));
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
-  PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", SoretOutputDrift(run->output)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", setup));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", solve));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", output));
-  PetscCall(SoretOutputSummaryReal(run->output, "peak_bytes", bytes));
-  PetscCall(SoretSay(run->problem.grid.comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)SoretOutputDrift(run->output), (double)setup, (double)solve, (double)output, (double)(bytes / 1073741824.0)));
+  PetscCall(SoretOutputCost(run->output, SoretOutputDrift(run->output)));
   if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g\n", sums->name[0], (double)contrast));
   PetscCall(SoretOutputMeter(run->output, run->c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, run->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -238,14 +229,12 @@ static PetscErrorCode RecordName(const char *result, size_t length, char name[])
 }
 
 /* The performance record (docs/result-file.md). */
-static PetscErrorCode WriteRecord(const Run *run, const SoretOutcome *outcome, const char *command, const char *result)
+static PetscErrorCode WriteRecord(MPI_Comm comm, const SoretCase *c, const SoretOutcome *outcome, const char *command, const char *result)
 {
-  const SoretCase *c     = run->c;
-  const PetscReal  cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
-  const char      *job   = getenv("SLURM_JOB_ID");
-  const MPI_Comm   comm  = run->problem.grid.comm;
-  PetscMPIInt      nodes, most;
-  char             hash[17], petsc[256], path[PETSC_MAX_PATH_LEN];
+  const PetscReal cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
+  const char     *job   = getenv("SLURM_JOB_ID");
+  PetscMPIInt     nodes, most;
+  char            hash[17], petsc[256], path[PETSC_MAX_PATH_LEN];
 
   PetscFunctionBegin;
   if (!c->output.record) PetscFunctionReturn(PETSC_SUCCESS);
@@ -262,7 +251,7 @@ static PetscErrorCode WriteRecord(const Run *run, const SoretOutcome *outcome, c
     {"command", 0.0, command},
     {"result", 0.0, result},
     {"job", 0.0, job ? job : ""},
-    {"mode", 0.0, c->solve.mode == SORET_STEADY ? "steady" : "transient"},
+    {"mode", 0.0, c->sweep.given ? "sweep" : c->solve.mode == SORET_STEADY ? "steady" : "transient"},
     {"method", 0.0, outcome->method},
     {"converged", outcome->converged, NULL},
     {"dimension", (PetscReal)c->grid.dim, NULL},
@@ -282,14 +271,14 @@ static PetscErrorCode WriteRecord(const Run *run, const SoretOutcome *outcome, c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command, SoretOutcome *outcome)
+/* *path is left alone where there is no result. */
+static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command, SoretOutcome *outcome, size_t length, char path[])
 {
   const MPI_Comm        comm       = PETSC_COMM_WORLD;
   const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
   PetscInt       num_times = 0;
   PetscReal     *times     = NULL;
   PetscErrorCode status;
-  char           path[PETSC_MAX_PATH_LEN];
 
   PetscFunctionBegin;
   SoretRecordEnter(SORET_PHASE_SETUP);
@@ -314,9 +303,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
   PetscCall(SoretProgressStop(&run->progress));
   PetscCall(SoretSay(comm, "%s (%s; %" PetscInt_FMT " Newton, %" PetscInt_FMT " linear iterations)\n", outcome->reason, outcome->method, outcome->newton_iterations, outcome->linear_iterations));
   PetscCall(Summarise(run, outcome));
-  status = SoretOutputFinish(run->output, outcome->converged, sizeof(path), path);
-  PetscCall(WriteRecord(run, outcome, command, path));
-  PetscCall(SoretSay(comm, "result in %s\n", path));
+  status = SoretOutputFinish(run->output, outcome->converged, length, path);
   PetscFunctionReturn(status);
 }
 
@@ -340,6 +327,7 @@ static PetscErrorCode RunCase(const Arguments *a, const char *command)
   Run                   run = {.c = &c};
   SoretOutcome          outcome;
   PetscErrorCode        status;
+  char                  path[PETSC_MAX_PATH_LEN] = ""; /* of the result, once it is there */
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
@@ -347,8 +335,12 @@ static PetscErrorCode RunCase(const Arguments *a, const char *command)
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
   PetscCall(SoretCaseInsertOptions(&c));
-  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &source, &c, command, &outcome);
-  else status = SolveAndWrite(&run, &c, command, &outcome);
+  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &source, &c, command, &outcome, sizeof(path), path);
+  else status = SolveAndWrite(&run, &c, command, &outcome, sizeof(path), path);
+  if (path[0]) {
+    PetscCall(WriteRecord(PETSC_COMM_WORLD, &c, &outcome, command, path));
+    PetscCall(SoretSay(PETSC_COMM_WORLD, "result in %s\n", path));
+  }
   PetscCall(WarnUnusedOptions());
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.problem));

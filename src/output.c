@@ -216,6 +216,7 @@ struct SoretOutput_s {
   PetscReal       *rows;                      /* [room][num_columns] */
   PetscReal        first_total[3 * SORET_MAX_SPECIES], drift;
   PetscBool        started, many;             /* many: problems in one file, a sweep */
+  PetscBool        reacts[SORET_MAX_SPECIES]; /* which species have a column `source` */
   PetscInt         num_summary;
   SummaryEntry     summary[MAX_SUMMARY];
   SoretThermo      thermo;
@@ -376,7 +377,8 @@ static PetscErrorCode NameColumns(SoretOutput o, const SoretModel *model, const 
     }
   }
   for (PetscInt s = 0; s < ns; s++) {
-    if (Reacts(model, s)) PetscCall(AddColumn(o, "source/%s", model->species[s].name));
+    o->reacts[s] = Reacts(model, s);
+    if (o->reacts[s]) PetscCall(AddColumn(o, "source/%s", model->species[s].name));
   }
   PetscCall(AddColumn(o, "entropy_production"));
   PetscCall(AddColumn(o, "entropy_reactions"));
@@ -440,7 +442,7 @@ PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec
     }
   }
   for (PetscInt s = 0; s < ns; s++) {
-    if (Reacts(o->op->model, s)) *row++ = state.source[s];
+    if (o->reacts[s]) *row++ = state.source[s];
   }
   *row++ = state.entropy_reactions + state.entropy_diffusion;
   *row++ = state.entropy_reactions;
@@ -827,6 +829,23 @@ PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOutputCost(SoretOutput o, PetscReal drift)
+{
+  const PetscReal setup = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
+  const PetscReal solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
+  PetscReal       bytes, smallest, largest;
+
+  PetscFunctionBegin;
+  PetscCall(SoretRecordMemory(o->comm, &smallest, &largest, &bytes));
+  PetscCall(SoretOutputSummaryReal(o, "conservation_drift", drift));
+  PetscCall(SoretOutputSummaryReal(o, "seconds_setup", setup));
+  PetscCall(SoretOutputSummaryReal(o, "seconds_solve", solve));
+  PetscCall(SoretOutputSummaryReal(o, "seconds_output", output));
+  PetscCall(SoretOutputSummaryReal(o, "peak_bytes", bytes));
+  PetscCall(SoretSay(o->comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)drift, (double)setup, (double)solve, (double)output, (double)(bytes / 1073741824.0)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- the meter in the summary ---- */
 
 /* in, out, source and change of a sum of species. */
@@ -964,25 +983,20 @@ static PetscErrorCode PrintBudgets(SoretOutput o)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretOutputSoretMean(SoretOutput o, Vec c, PetscReal *soret)
+PetscErrorCode SoretOutputMeasureMeter(SoretOutput o, PetscBool steady, Vec c, SoretMeter *meter)
 {
-  SoretMeter *meter;
-
   PetscFunctionBegin;
-  PetscCall(PetscNew(&meter));
-  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, PETSC_TRUE, c, meter));
-  *soret = o->sums->num ? meter->sum[0].part[SORET_PART_WHOLE] : NAN;
-  PetscCall(PetscFree(meter));
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
+  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, steady, c, meter));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretOutputMeter(SoretOutput o, PetscBool steady, Vec c)
 {
   PetscFunctionBegin;
-  SoretRecordBegin(SORET_PHASE_OUTPUT);
   if (!o->meter) PetscCall(PetscNew(&o->meter));
-  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, steady, c, o->meter));
-  SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscCall(SoretOutputMeasureMeter(o, steady, c, o->meter));
   PetscCall(PrintSorets(o));
   PetscCall(PrintBudgets(o));
   PetscCall(SoretOutputSummaryReal(o, "soret_mean", o->sums->num ? o->meter->sum[0].part[SORET_PART_WHOLE] : NAN));

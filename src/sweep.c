@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "soret/record.h"
+
 /* Columns of the table before those of the series. */
 enum {
   AT_PARAMETER,
@@ -61,6 +63,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   PetscErrorCode ierr;
 
   PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_SETUP);
   PetscCall(PetscMemzero(instance, sizeof(*instance)));
   PetscCall(MakeVariant(source, c, value, &variant));
   ierr = SoretCaseRead(comm, &variant.source, &instance->c);
@@ -69,6 +72,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   if (!ierr) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
   if (ierr && ierr != SORET_ERR_INPUT) PetscCall(ierr);
   instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;
+  SoretRecordEnd(SORET_PHASE_SETUP);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -313,8 +317,9 @@ typedef struct {
   SoretOutput            output;
   SoretProblem           base;   /* without any of the values: what the file belongs to between points */
   PetscReal             *work;   /* one row of the series */
+  PetscInt               num_series; /* columns that the table takes from it */
+  SoretMeter             meter;  /* of one point */
   PetscInt               of;     /* column of refine.of, -1 */
-  PetscLogDouble         seconds_output;
 } Run;
 
 /* How a point of a branch went, as its first rank tells all. */
@@ -351,6 +356,16 @@ static PetscMPIInt FirstRank(const Run *run, PetscInt branch)
   return (PetscMPIInt)rank;
 }
 
+/* The columns that NameMeter() names. */
+static void CopyMeter(const SoretMeter *meter, const SoretSums *sums, PetscReal *row)
+{
+  for (PetscInt s = 0; s < sums->num_species; s++) *row++ = meter->soret[s];
+  for (PetscInt k = 0; k < sums->num; k++) {
+    for (int part = 0; part < SORET_NUM_PARTS; part++) *row++ = meter->sum[k].part[part];
+    *row++ = meter->sum[k].equilibrium;
+  }
+}
+
 /* Measures a state on all ranks and writes its frame. */
 static PetscErrorCode Measure(Run *run, PetscInt number, Instance *instance, PetscReal row[])
 {
@@ -361,11 +376,13 @@ static PetscErrorCode Measure(Run *run, PetscInt number, Instance *instance, Pet
   PetscFunctionBegin;
   PetscCall(SoretOutputRebind(run->output, &instance->problem.op, sums));
   PetscCall(SoretOutputMeasure(run->output, number, 0.0, instance->problem.c, run->work));
-  PetscCall(PetscArraycpy(row + NUM_OWN, run->work + 2, run->sweep.num_columns - NUM_OWN));
+  PetscCall(PetscArraycpy(row + NUM_OWN, run->work + 2, run->num_series));
+  PetscCall(SoretOutputMeasureMeter(run->output, PETSC_TRUE, instance->problem.c, &run->meter));
+  CopyMeter(&run->meter, sums, row + NUM_OWN + run->num_series);
   row[AT_DRIFT] = SoretOutputDrift(run->output);
   if (sums->num) {
     PetscCall(SoretDiagnoseContrast(&instance->problem.op, instance->problem.c, sums->w, &row[AT_CONTRAST]));
-    PetscCall(SoretOutputSoretMean(run->output, instance->problem.c, &row[AT_SORET]));
+    row[AT_SORET] = run->meter.sum[0].part[SORET_PART_WHOLE];
   }
   if (spec->frames == SORET_FRAMES_ALL || (spec->frames == SORET_FRAMES_LAST && last)) {
     row[AT_FRAME] = (PetscReal)SoretOutputNumFrames(run->output);
@@ -399,10 +416,9 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
   PetscReal      *row    = sweep->row + number * sweep->num_columns;
   const PetscBool spread = sweep->points.num_branches > 1 ? PETSC_TRUE : PETSC_FALSE;
   Instance        everywhere, *measured = instance;
-  PetscLogDouble  begin, end;
 
   PetscFunctionBegin;
-  PetscCall(PetscTime(&begin));
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, FirstRank(run, branch), run->comm));
   row[AT_PARAMETER] = sweep->points.point[number].value;
   row[AT_CONVERGED] = report->outcome.converged;
@@ -431,8 +447,7 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
   }
   PetscCall(SoretPointsSet(&sweep->points, number, report->outcome.converged, run->of >= 0 ? row[run->of] : NAN));
   PetscCall(Tell(run, number, &report->outcome));
-  PetscCall(PetscTime(&end));
-  run->seconds_output += end - begin;
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -474,6 +489,8 @@ static PetscErrorCode WriteTable(Run *run)
 
     PetscCall(PetscSNPrintf(path, sizeof(path), "/sweep/total/%" PetscInt_FMT, k));
     PetscCall(SoretH5WriteString(h5, path, "formula", run->c->sums.name[k]));
+    PetscCall(PetscSNPrintf(path, sizeof(path), "/sweep/soret/total/%" PetscInt_FMT, k));
+    PetscCall(SoretH5WriteString(h5, path, "of", run->c->sums.name[k]));
   }
   PetscCall(SoretH5Close(&h5));
   PetscCall(PetscFree3(column, reason, number));
@@ -510,15 +527,35 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
 
 /* ---- beginning and end ---- */
 
-/* Names of all columns; to be freed by FreeColumns. */
-static PetscErrorCode ListColumns(const SoretCase *c, PetscInt *num, char ***column)
+/* What the table has of the meter: S_T of each species, then of each sum with its parts. As in /summary/soret. */
+static PetscErrorCode NameMeter(const SoretCase *c, char *column[])
+{
+  char name[SORET_NAME_LENGTH + 32];
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < c->model.num_species; s++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "soret/species/%s", c->model.species[s].name));
+    PetscCall(PetscStrallocpy(name, column++));
+  }
+  for (PetscInt k = 0; k < c->sums.num; k++) {
+    for (int part = 0; part <= SORET_NUM_PARTS; part++) {
+      PetscCall(PetscSNPrintf(name, sizeof(name), "soret/total/%" PetscInt_FMT "/%s", k, part < SORET_NUM_PARTS ? SoretPartName((SoretPart)part) : "equilibrium"));
+      PetscCall(PetscStrallocpy(name, column++));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Names of all columns, to be freed by FreeColumns; num_series of them come from the series, after the own ones. */
+static PetscErrorCode ListColumns(const SoretCase *c, PetscInt *num, PetscInt *num_series, char ***column)
 {
   PetscInt n;
   char   **series;
 
   PetscFunctionBegin;
   PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &n, &series));
-  *num = NUM_OWN + n - 2; /* without time and step */
+  *num_series = n - 2; /* without time and step */
+  *num        = NUM_OWN + *num_series + c->model.num_species + c->sums.num * (SORET_NUM_PARTS + 1);
   PetscCall(PetscMalloc1(*num, column));
   for (PetscInt k = 0; k < NUM_OWN; k++) PetscCall(PetscStrallocpy(own_columns[k], &(*column)[k]));
   for (PetscInt k = 0; k < n; k++) {
@@ -526,6 +563,7 @@ static PetscErrorCode ListColumns(const SoretCase *c, PetscInt *num, char ***col
     else (*column)[NUM_OWN + k - 2] = series[k];
   }
   PetscCall(PetscFree(series));
+  PetscCall(NameMeter(c, *column + NUM_OWN + *num_series));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -558,8 +596,8 @@ static PetscErrorCode CreateSweep(Run *run)
   run->branch = rank * branches / size;
   PetscCallMPI(MPI_Comm_split(run->comm, (int)run->branch, rank, &run->branch_comm));
   PetscCall(SoretPointsCreate(&run->c->sweep, branches, &sweep->points));
-  PetscCall(ListColumns(run->c, &sweep->num_columns, &sweep->column));
-  PetscCall(PetscMalloc1(sweep->num_columns + 2, &run->work));
+  PetscCall(ListColumns(run->c, &sweep->num_columns, &run->num_series, &sweep->column));
+  PetscCall(PetscMalloc1(run->num_series + 2, &run->work));
   PetscCall(PetscMalloc2(sweep->points.room * sweep->num_columns, &sweep->row, sweep->points.room, &sweep->reason));
   for (PetscInt k = 0; k < sweep->points.room * sweep->num_columns; k++) sweep->row[k] = NAN;
   run->of = run->c->sweep.refines ? FindColumn(sweep->num_columns, sweep->column, run->c->sweep.refine.of) : -1;
@@ -579,7 +617,7 @@ static PetscErrorCode DestroySweep(Run *run)
 }
 
 /* One line, and what a single run tells of itself, summed or the worst of all points. */
-static PetscErrorCode Summarise(Run *run, PetscReal seconds_setup, PetscReal seconds_solve, SoretOutcome *outcome)
+static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
 {
   const SoretSweep *sweep = &run->sweep;
   const PetscReal  *last  = sweep->row + (run->c->sweep.values.n - 1) * sweep->num_columns;
@@ -595,7 +633,12 @@ static PetscErrorCode Summarise(Run *run, PetscReal seconds_setup, PetscReal sec
       worst[k] = PetscMax(worst[k], value);
     }
   }
-  outcome->converged = sweep->num_failed ? PETSC_FALSE : PETSC_TRUE;
+  outcome->converged         = sweep->num_failed ? PETSC_FALSE : PETSC_TRUE;
+  outcome->residual          = worst[AT_RESIDUAL];
+  outcome->newton_iterations = (PetscInt)sum[AT_NEWTON];
+  outcome->linear_iterations = (PetscInt)sum[AT_LINEAR];
+  outcome->cycles            = (PetscInt)sum[AT_CYCLES];
+  (void)snprintf(outcome->method, sizeof(outcome->method), "%" PetscInt_FMT " steady states", sweep->points.num);
   if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), "all %" PetscInt_FMT " points converged", sweep->points.num);
   else (void)snprintf(outcome->reason, sizeof(outcome->reason), "%" PetscInt_FMT " of %" PetscInt_FMT " points failed, the first at %s = %.8g: %.300s", sweep->num_failed, sweep->points.num, run->c->sweep.parameter, (double)sweep->points.point[sweep->first_failed].value, sweep->reason[sweep->first_failed]);
   PetscCall(SoretSay(run->comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, sweep->points.num_inserted));
@@ -614,40 +657,35 @@ static PetscErrorCode Summarise(Run *run, PetscReal seconds_setup, PetscReal sec
   PetscCall(SoretOutputSummaryInt(run->output, "points_added", sweep->points.num_inserted));
   PetscCall(SoretOutputSummaryInt(run->output, "points_failed", sweep->num_failed));
   PetscCall(SoretOutputSummaryInt(run->output, "branches", sweep->points.num_branches));
-  PetscCall(SoretOutputSummaryReal(run->output, "residual", worst[AT_RESIDUAL]));
-  PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", (PetscInt64)sum[AT_NEWTON]));
-  PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", (PetscInt64)sum[AT_LINEAR]));
-  PetscCall(SoretOutputSummaryInt(run->output, "cycles", (PetscInt64)sum[AT_CYCLES]));
-  PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", worst[AT_DRIFT]));
+  PetscCall(SoretOutputSummaryReal(run->output, "residual", outcome->residual));
+  PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", outcome->newton_iterations));
+  PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", outcome->linear_iterations));
+  PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", last[AT_CONTRAST]));
   PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", last[AT_SORET]));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", seconds_setup));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", seconds_solve - run->seconds_output));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
+  PetscCall(SoretOutputCost(run->output, worst[AT_DRIFT]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome)
+PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome, size_t length, char path[])
 {
   const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
   Run                   run        = {.comm = comm, .source = source, .c = c};
-  PetscLogDouble        begin, ready, done;
-  PetscBool             more = PETSC_TRUE;
-  char                  path[PETSC_MAX_PATH_LEN];
+  PetscBool             more       = PETSC_TRUE;
   PetscErrorCode        status;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
-  PetscCall(PetscTime(&begin));
+  SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run.base));
   PetscCall(CreateSweep(&run));
   PetscCall(SoretOutputCreate(&c->output, &run.base.op, &c->sums, &provenance, &run.output));
-  PetscCall(PetscTime(&ready));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
+  SoretRecordEnter(SORET_PHASE_SOLVE);
   while (more) PetscCall(Round(&run, &more));
-  PetscCall(PetscTime(&done));
-  PetscCall(Summarise(&run, ready - begin, done - ready, outcome));
-  status = SoretOutputFinish(run.output, outcome->converged, sizeof(path), path);
-  PetscCall(SoretSay(comm, "result in %s\n", path));
+  SoretRecordEnter(SORET_PHASE_OUTPUT);
+  PetscCall(Summarise(&run, outcome));
+  status = SoretOutputFinish(run.output, outcome->converged, length, path);
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.base));
   PetscCall(DestroySweep(&run));
@@ -697,16 +735,16 @@ static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, Pets
 static PetscErrorCode CheckColumn(SoretCase *c)
 {
   const char *nearest;
-  PetscInt    num;
+  PetscInt    num, num_series;
   char      **column;
 
   PetscFunctionBegin;
   if (!c->sweep.refines) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(ListColumns(c, &num, &column));
+  PetscCall(ListColumns(c, &num, &num_series, &column));
   nearest = SoretNearest(c->sweep.refine.of, num, (const char *const *)column);
   if (FindColumn(num, column, c->sweep.refine.of) < 0) {
     PetscCall(SoretInputError(c->in, c->sweep.of_node, "'%s' is no column of the table%s%s%s", c->sweep.refine.of, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
-    PetscCall(SoretInputHint(c->in, "contrast, soret_mean, entropy_production, total/0, min/NAME, max/NAME, boundary_flux/FACE/NAME, ..."));
+    PetscCall(SoretInputHint(c->in, "contrast, soret_mean, soret/total/0/chemical, entropy_production, total/0, min/NAME, max/NAME, boundary_flux/FACE/NAME, ..."));
   }
   PetscCall(FreeColumns(num, &column));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -199,12 +199,6 @@ def end_to_end(x1, x2, length, h, S_0, S_ch, dT):
     return dT / length * ((S_0 + S_ch) * (x2 - x1) - (S_ch * bend / (kappa * np.cosh(h)) if h < 300 else 0.0))
 
 
-def dimer_fast_soret(c_A, K, D_A, D_A2, dE, T):
-    """S_T of A + 2 A2 for constant diffusivities, fast reactions and K ~ exp(dE/T)."""
-    f = 2 * K * c_A**2 / (c_A + 2 * K * c_A**2)
-    return dE / T**2 * f * (1 - f) * (D_A - D_A2) / (D_A * (1 - f) + 2 * D_A2 * f)
-
-
 def cosines(n):
     """Midpoints of n equal cells of [0, 1] and the second derivative of what is even about both ends, by the cosine transform."""
     x = (np.arange(n) + 0.5) / n

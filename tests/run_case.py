@@ -53,6 +53,11 @@ def namespace(result, values, directory=Path()):
     return names | dict(companion=companion, abs=np.abs, max=np.max, min=np.min, spread=spread, off=off, vary=values, all=np.all, any=np.any, sum=np.sum)
 
 
+def in_order(result):
+    """The frames; those of a sweep along its points, as branches write them in turn."""
+    return [result.frames[int(k)] for k in result.sweep["frame"] if k >= 0] if "frame" in result.sweep else result.frames
+
+
 def check(text, names):
     """Evaluates a condition; (true?, text with the number found)."""
     tree = ast.parse(text.strip(), mode="eval")
@@ -102,7 +107,7 @@ def main():
                     failures += not good
                     print("ok  " if good else "FAIL", shown)
             if first is not None and result:
-                pairs = [(f.c[s], g.c[s]) for f, g in zip(result.frames, first.frames, strict=True) for s in first.c if s in g.c]
+                pairs = [(f.c[s], g.c[s]) for f, g in zip(in_order(result), in_order(first), strict=True) for s in first.c if s in g.c]
                 worst = max(np.max(np.abs(f - g)) for f, g in pairs) / max(np.max(np.abs(g)) for _, g in pairs) if pairs else 0.0
                 print("ok  " if worst <= same else "FAIL", f"same fields as the first run   [{worst:.3g}]")
                 failures += not worst <= same

@@ -72,6 +72,9 @@ PetscErrorCode SoretOutputRebind(SoretOutput output, SoretOperator *op, const So
 /* Measures a row of the series without adding it: row[number of columns]. Collective. */
 PetscErrorCode SoretOutputMeasure(SoretOutput output, PetscInt step, PetscReal t, Vec c, PetscReal row[]);
 
+/* Measures Soret coefficients and budgets of the state, and keeps nothing of them. Collective. */
+PetscErrorCode SoretOutputMeasureMeter(SoretOutput output, PetscBool steady, Vec c, SoretMeter *meter);
+
 /* Of this attempt; frames written so far. */
 const char *SoretOutputPath(SoretOutput output);
 PetscInt    SoretOutputNumFrames(SoretOutput output);
@@ -84,9 +87,6 @@ PetscErrorCode SoretOutputAddRow(SoretOutput output, PetscInt step, PetscReal t,
 /* Writes a frame, and the series so far. Collective. */
 PetscErrorCode SoretOutputAddFrame(SoretOutput output, PetscInt step, PetscReal t, Vec c);
 
-/* The Soret coefficient of the first sum over the whole box; NaN without one. Collective. */
-PetscErrorCode SoretOutputSoretMean(SoretOutput output, Vec c, PetscReal *soret);
-
 /* Measures Soret coefficients and budgets of the state, prints them, and puts them into the summary. Collective. */
 PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);
 
@@ -94,6 +94,9 @@ PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);
 PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, PetscReal value);
 PetscErrorCode SoretOutputSummaryInt(SoretOutput output, const char *name, PetscInt64 value);
 PetscErrorCode SoretOutputSummaryString(SoretOutput output, const char *name, const char *value);
+
+/* Puts the drift, seconds and memory of the run so far into the summary, and prints them. Collective. */
+PetscErrorCode SoretOutputCost(SoretOutput output, PetscReal drift);
 
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);

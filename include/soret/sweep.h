@@ -28,5 +28,5 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
 PetscErrorCode SoretSweepReport(MPI_Comm comm, const SoretCase *c);
 
 /* Runs it and writes the result. A point that fails is recorded, and the next one starts from the last that did not. c is the case without any of
-   the values; outcome->converged tells whether all points did. Collective. */
-PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome);
+   the values; outcome->converged tells whether all points did. *path gets the name of the result, where there is one. Collective. */
+PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome, size_t length, char path[]);

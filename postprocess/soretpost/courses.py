@@ -257,7 +257,8 @@ def steady_axis(axes):
 
 
 def sweep_panels(result):
-    """{family: [name]} of what a sweep found: total/0 and total/1 share a panel, S_T comes first; what never changes is left out."""
+    """{family: [name]} of what a sweep found: total/0 and total/1 share a panel, and so do the parts of one S_T; S_T comes first; what never changes is left
+    out."""
     families, length = {}, len(result.sweep["parameter"])
     for name in result.sweep:
         head = name.split("/")[0]
@@ -265,10 +266,12 @@ def sweep_panels(result):
             continue
         data = result.sweep[name]
         if data.shape == (length,) and np.issubdtype(data.dtype, np.number) and np.isfinite(np.asarray(data[:], dtype=float)).any():
-            families.setdefault(head, []).append(name)
+            families.setdefault(name.rpartition("/")[0] if head == "soret" and "/" in name else head, []).append(name)
+    for names in families.values():
+        names.sort(key=lambda name: not name.endswith("/soret"))  # the whole before its parts
     changing = {h: names for h, names in families.items() if any(changes(np.asarray(result.sweep[n][:], dtype=float)) for n in names)}
     first = ("soret_mean", "soret", "contrast")
-    return dict(sorted((changing or families).items(), key=lambda item: first.index(item[0]) if item[0] in first else len(first)))
+    return dict(sorted((changing or families).items(), key=lambda item: first.index(item[0].split("/")[0]) if item[0].split("/")[0] in first else len(first)))
 
 
 def changes(values):
@@ -290,7 +293,7 @@ def draw_sweep(result, figure):
         curves = [np.asarray(result.sweep[n][: len(values)], dtype=float)[order] for n in names[:MOST_PANELS]]
         for i, (name, curve) in enumerate(zip(names, curves)):
             axes.plot(values[order], curve, marker="." if len(values) <= 60 else "", label=sweep_label(result, name), **line_style(i))
-        if family.startswith("soret"):
+        if family.startswith("soret") and family != "soret/species":
             mark_sign_changes(axes, values[order], curves[0])
         if use_log(curves):
             axes.set_yscale("log")
@@ -317,10 +320,12 @@ def sweep_parameter(result):
 
 
 def sweep_family(family):
-    return {"soret_mean": "$S_T$", "soret": "$S_T$", "entropy_production": "entropy production / R", "total": "mean of the total"}.get(family, family.replace("_", " "))
+    if family.startswith("soret/total"):
+        return "$S_T$ and its parts"
+    return {"soret_mean": "$S_T$", "soret": "$S_T$", "soret/species": "$S_T$ of species", "entropy_production": "entropy production / R", "total": "mean of the total"}.get(family, family.replace("_", " "))
 
 
 def sweep_label(result, name):
     if name.startswith("total/"):
         return sum_name(result.sweep.formula(name)) or name
-    return name.split("/", 1)[-1]
+    return name.rpartition("/")[2] if name.startswith("soret/") else name.split("/", 1)[-1]
