@@ -438,7 +438,7 @@ output: {file: result.h5, fields: [concentration, flux, rate, soret, entropy_pro
             g = f["frames"][k]
             assert set(g.attrs) >= {"time", "step"} and {"A", "B", "flux", "rate", "soret", "entropy_production", "temperature"} == set(g)
             assert g["flux/A"].shape == g["flux/B"].shape == (2, 3, 4, 3) and g["rate/0"].shape == g["A"].shape == (2, 3, 4)
-        assert {"time", "step", "total", "min", "max", "boundary_flux", "entropy_production"} == set(f["series"])
+        assert {"time", "step", "total", "min", "max", "boundary_flux", "source", "entropy_production", "entropy_reactions", "entropy_diffusion"} == set(f["series"])
         assert set(f["series/boundary_flux/x-"]) == {"A"} and set(f["series/min"]) == set(f["series/max"]) == {"A", "B"}
         summary = {"converged", "reason", "residual", "newton_iterations", "cycles", "linear_iterations", "conservation_drift", "contrast", "soret_mean", "seconds_setup", "seconds_solve", "seconds_output", "peak_bytes"}
         assert summary <= set(f["summary"].attrs), summary - set(f["summary"].attrs)

@@ -37,8 +37,13 @@ def size_of_row(count):
     return {1: 4.6, 2: 6.6}.get(columns, 8.4), ROW * math.ceil(count / columns)
 
 
+def sweep_part(result):
+    """[(name, width, height, draw(figure))] of the curves of a sweep, if there are any."""
+    return [("sweep", *size_of_row(len(sweep_panels(result))), lambda figure: draw_sweep(result, figure))] if has_sweep(result) else []
+
+
 def parts_of(view):
-    """[(name, width, height, draw(figure))] of what there is to show."""
+    """The same of all there is to show."""
     result, parts = view.result, []
     draw = {1: draw_1d, 2: draw_2d, 3: draw_3d}[len(view.dims)]
     parts.append(("fields", *size_of_fields(view), lambda figure: draw(view, figure)))
@@ -46,9 +51,7 @@ def parts_of(view):
         parts.append(("beside", *size_of_row(len(panels_beside(view))), lambda figure: draw_beside(view, figure)))
     if has_series(result):
         parts.append(("time", *size_of_row(count_series_panels(result)), lambda figure: draw_series(view, figure)))
-    if has_sweep(result):
-        parts.append(("sweep", *size_of_row(len(sweep_panels(result))), lambda figure: draw_sweep(result, figure)))
-    return parts
+    return parts + sweep_part(result)
 
 
 def choose(parts, wanted):
@@ -85,6 +88,9 @@ def plot(result, frame=-1, species=None, parts=None, limits=None, where=None):
     if not isinstance(result, Result):
         with open_result(result) as opened:
             return plot(opened, frame, species, parts, limits, where)
+    if not result.species and has_sweep(result):  # a sweep may keep no frames
+        with matplotlib.rc_context(STYLE):
+            return compose(choose(sweep_part(result), parts), result.title)
     view = View(result, frame, species, limits, where)
     note = f"\n(and {view.left_out} more species: --species)" if view.left_out else ""
     with matplotlib.rc_context(STYLE):
