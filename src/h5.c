@@ -185,6 +185,7 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
   file = open(path, (mode == SORET_H5_READ ? O_RDONLY : O_RDWR) | O_NONBLOCK);
   if (file < 0) SoretH5Because("%s", strerror(errno));
   else if (fstat(file, &found) == 0 && !S_ISREG(found.st_mode)) SoretH5Because("it is no regular file");
+  else if (mode == SORET_H5_FILL && found.st_size > 0) SoretH5Because("it is not empty");
   if (file >= 0) close(file);
   return *reason ? PETSC_FALSE : PETSC_TRUE;
 }
@@ -218,7 +219,7 @@ static hid_t OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode)
   const hid_t access = FileAccess(comm, mode), create = KeepOrder(H5P_FILE_CREATE);
   hid_t       file;
 
-  if (mode == SORET_H5_CREATE) file = H5Fcreate(path, H5F_ACC_EXCL, create, access);
+  if (mode == SORET_H5_CREATE || mode == SORET_H5_FILL) file = H5Fcreate(path, mode == SORET_H5_CREATE ? H5F_ACC_EXCL : H5F_ACC_TRUNC, create, access);
   else file = H5Fopen(path, mode == SORET_H5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
   H5Pclose(create);
   H5Pclose(access);
@@ -255,7 +256,7 @@ static PetscBool OpenDescriptor(SoretH5 h5)
 
 PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, SoretH5 *h5)
 {
-  const char    *what = mode == SORET_H5_CREATE ? "create the file" : "open the file";
+  const char    *what = mode == SORET_H5_CREATE || mode == SORET_H5_FILL ? "create the file" : "open the file";
   PetscErrorCode ierr;
   SoretH5        self;
 
@@ -316,7 +317,7 @@ static PetscBool SyncFile(SoretH5 h5)
   ok = fstat(h5->descriptor, &found) == 0 && ftruncate(h5->descriptor, found.st_size) == 0 ? PETSC_TRUE : PETSC_FALSE;
   if (!ok) SoretH5Because("%s", strerror(errno));
   if (!Sync(h5->descriptor)) ok = PETSC_FALSE;
-  if (h5->mode == SORET_H5_CREATE && !SyncDirectory(h5->path)) ok = PETSC_FALSE;
+  if ((h5->mode == SORET_H5_CREATE || h5->mode == SORET_H5_FILL) && !SyncDirectory(h5->path)) ok = PETSC_FALSE;
   return ok;
 }
 
@@ -568,6 +569,45 @@ PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name,
   }
   PetscCall(Agree(h5, error < 0 || *reason ? PETSC_FALSE : PETSC_TRUE, "read attribute", name));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The text of an attribute of fixed length, memory of PETSc; NULL if it is none. */
+static PetscErrorCode ReadText(hid_t attribute, char **value, PetscBool *ok)
+{
+  const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+
+  PetscFunctionBegin;
+  *ok = PETSC_TRUE;
+  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && H5Sget_simple_extent_npoints(space) == 1) {
+    const size_t size = H5Tget_size(type);
+
+    PetscCall(PetscCalloc1(size + 1, value));
+    if (H5Aread(attribute, type, *value) < 0) *ok = PETSC_FALSE;
+  }
+  H5Sclose(space);
+  H5Tclose(type);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value)
+{
+  hid_t          attribute;
+  PetscBool      ok = PETSC_TRUE;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  SoretH5Listen(h5->path);
+  *value = NULL;
+  if (Exists(h5, object) && H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT) > 0) {
+    attribute = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute >= 0) {
+      PetscCall(ReadText(attribute, value, &ok));
+      H5Aclose(attribute);
+    }
+  }
+  ierr = Agree(h5, ok && !*reason ? PETSC_TRUE : PETSC_FALSE, "read attribute", name);
+  if (ierr) PetscCall(PetscFree(*value));
+  PetscFunctionReturn(ierr);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- datasets */

@@ -59,6 +59,12 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search);
    each cell their kept values: along the tangent of local equilibrium, which reactions do not resist. */
 PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const PetscBool closed[], Vec c);
 
+/* ---- checkpoints ---- */
+
+/* A vector over the grid as an array of a checkpoint. Collective. */
+PetscErrorCode SoretStatePut(SoretArchive archive, const char *name, const SoretOperator *op, Vec c);
+PetscErrorCode SoretStateGet(SoretArchive archive, const char *name, const SoretOperator *op, Vec c);
+
 /* ---- nonlinear multigrid ---- */
 
 typedef struct SoretFAS_s *SoretFAS;
