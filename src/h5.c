@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,11 +215,26 @@ static hid_t KeepOrder(hid_t class)
   return properties;
 }
 
+/* Open MPI guards what it opens by a semaphore named after the file alone, without its directory. A process that is killed at the wrong moment
+   leaves it locked, and whoever opens a file of that name on that node later waits for ever. So a new one is asked for. */
+static void DropSemaphore(const char *path)
+{
+#if defined(OPEN_MPI)
+  const char *slash = strrchr(path, '/');
+  char        name[252];
+
+  snprintf(name, sizeof(name), "/OMPIO_%s", slash ? slash + 1 : path);
+  sem_unlink(name); /* mostly there is none */
+  errno = 0;
+#endif
+}
+
 static hid_t OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode)
 {
   const hid_t access = FileAccess(comm, mode), create = KeepOrder(H5P_FILE_CREATE);
   hid_t       file;
 
+  DropSemaphore(path);
   if (mode == SORET_H5_CREATE || mode == SORET_H5_FILL) file = H5Fcreate(path, mode == SORET_H5_CREATE ? H5F_ACC_EXCL : H5F_ACC_TRUNC, create, access);
   else file = H5Fopen(path, mode == SORET_H5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
   H5Pclose(create);
@@ -321,6 +337,13 @@ static PetscBool SyncFile(SoretH5 h5)
   return ok;
 }
 
+static PetscBool stuck = PETSC_FALSE; /* a file could not be closed */
+
+PetscBool SoretH5IsStuck(void)
+{
+  return stuck;
+}
+
 PetscErrorCode SoretH5Close(SoretH5 *h5)
 {
   SoretH5        self = *h5;
@@ -335,6 +358,7 @@ PetscErrorCode SoretH5Close(SoretH5 *h5)
   if (H5Fclose(self->file) < 0) ok = PETSC_FALSE;
   if (ok) ok = SyncFile(self);
   ierr = Agree(self, ok, "complete the file", NULL);
+  if (ierr) stuck = PETSC_TRUE;
   PetscCall(Destroy(&self));
   PetscFunctionReturn(ierr);
 }

@@ -571,6 +571,11 @@ int main(int argc, char **argv)
   else code = Dispatch(&arguments, command);
   status = ExitStatus(code);
   if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */
+  if (SoretH5IsStuck()) {
+    (void)fflush(NULL);
+    (void)MPI_Barrier(PETSC_COMM_WORLD);
+    _exit(status);
+  }
   PetscCall(PetscPopErrorHandler());
   PetscCall(PetscFinalize());
   FreeArguments(&arguments);

@@ -29,6 +29,9 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
 /* Closes; a file open for writing is also fsynced, so that what is complete stays readable whatever happens next. */
 PetscErrorCode SoretH5Close(SoretH5 *h5);
 
+/* Could some file not be closed? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
+PetscBool SoretH5IsStuck(void);
+
 PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
 
 /* Makes a group and those above it; one that exists is no error. */
