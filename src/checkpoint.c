@@ -541,7 +541,7 @@ static PetscErrorCode WriteData(SoretCheckpoint ck, const char *file)
   PetscCall(SoretH5Open(ck->comm, file, SORET_H5_FILL, &archive.h5));
   ierr = WriteParts(ck, &archive);
   if (ierr) {
-    (void)SoretH5Close(&archive.h5);
+    PetscCall(SoretH5Abandon(&archive.h5));
     PetscFunctionReturn(ierr);
   }
   PetscCall(SoretH5Close(&archive.h5));

@@ -363,6 +363,14 @@ PetscErrorCode SoretH5Close(SoretH5 *h5)
   PetscFunctionReturn(ierr);
 }
 
+PetscErrorCode SoretH5Abandon(SoretH5 *h5)
+{
+  PetscFunctionBegin;
+  stuck = PETSC_TRUE;
+  PetscCall(Destroy(h5));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* -------------------------------------------------------------------------------------------------------------- disk space */
 
 /* Whether the file can grow to `end`. Where the file system cannot reserve, the free space of the moment must do. */

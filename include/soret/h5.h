@@ -29,6 +29,10 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
 /* Closes; a file open for writing is also fsynced, so that what is complete stays readable whatever happens next. */
 PetscErrorCode SoretH5Close(SoretH5 *h5);
 
+/* Instead of SoretH5Close() after a write that failed: closing would write what is left, and ranks on which that fails leave the others waiting.
+   The file stays as it is. */
+PetscErrorCode SoretH5Abandon(SoretH5 *h5);
+
 /* Could some file not be closed? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
 PetscBool SoretH5IsStuck(void);
 
