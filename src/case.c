@@ -36,7 +36,7 @@ static const SoretKey top_keys[] = {
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
   {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
-  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
+  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "when to save the run so that it can go on", .syntax = "section"},
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
   {.key = NULL}};
 
@@ -52,6 +52,7 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
   PetscCall(SoretOutputReference(out));
+  PetscCall(SoretCheckpointReference(out));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -148,6 +149,19 @@ static PetscErrorCode DefaultFile(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Checkpoints named after the result: "dimer.h5" gives "dimer". */
+static PetscErrorCode DefaultPrefix(SoretCase *c)
+{
+  const char *given = c->checkpoint.prefix;
+  size_t      n     = strlen(given ? given : c->output.file);
+
+  PetscFunctionBegin;
+  if (!given && n > 3 && !strcmp(c->output.file + n - 3, ".h5")) n -= 3;
+  PetscCall(PetscCalloc1(n + 1, &c->checkpoint.prefix));
+  PetscCall(PetscArraycpy(c->checkpoint.prefix, given ? given : c->output.file, n));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* PETSc would take a list for nothing, and stop at a name that it cannot read. */
 static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
 {
@@ -190,8 +204,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
   PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  for (int k = 10; k < 14; k++) {
-    if (top.section[k]) PetscCall(SoretInputError(c->in, top.section[k], "the section '%s' is not in this version of soret", top_keys[4 + k].key));
+  for (const SoretKey *key = top_keys; key->key; key++) {
+    if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
   }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
@@ -210,6 +224,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
   PetscCall(DefaultFile(c));
+  PetscCall(SoretCheckpointSpecRead(c->in, &c->checkpoint));
+  PetscCall(DefaultPrefix(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
@@ -279,14 +295,17 @@ static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c)
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   char  *text;
   size_t length;
 
   PetscFunctionBegin;
-  PetscCall(SoretInputReadFile(comm, path, &text, &length));
-  PetscCall(SoretCaseParse(path, text, length, num_overrides, overrides, c));
+  if (source->text) {
+    PetscCall(PetscStrallocpy(source->text, &text));
+    length = strlen(text);
+  } else PetscCall(SoretInputReadFile(comm, source->path, &text, &length));
+  PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
@@ -310,6 +329,7 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   PetscCall(SoretFieldDestroy(&c->temperature));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
+  PetscCall(PetscFree(c->checkpoint.prefix));
   PetscCall(PetscFree(c->title));
   PetscCall(PetscFree(c->path));
   PetscCall(PetscFree(c->text));

@@ -20,12 +20,21 @@ typedef struct {
   SoretSums         sums;
   SoretSolveSpec    solve;
   SoretOutputSpec   output;
+  SoretCheckpointSpec checkpoint;    /* with a prefix                              */
   const SoretNode  *petsc;           /* map of PETSc options, may be NULL           */
 } SoretCase;
 
+/* Text of a case, where it came from, and what to change in it. */
+typedef struct {
+  const char  *path;
+  char        *text;          /* NULL: read the file; otherwise it is copied */
+  int          num_overrides;
+  char *const *overrides;
+} SoretCaseSource;
+
 /* Reads the file, applies the overrides, checks everything that can be checked without the grid, including files of fields, the number of
    ranks and the memory of the nodes. All mistakes are printed together: SORET_ERR_INPUT. Collective. */
-PetscErrorCode SoretCaseRead(MPI_Comm comm, const char *path, int num_overrides, char *const overrides[], SoretCase *c);
+PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c);
 PetscErrorCode SoretCaseDestroy(SoretCase *c);
 
 /* The same from bytes in memory, without looking at files, ranks or memory: for tests and fuzzing. Mistakes are left in c->in. */

@@ -88,7 +88,7 @@ static PetscErrorCode Run(int num_overrides, char **overrides, const char *path)
 
   PetscFunctionBeginUser;
   PetscCall(MeasureBandwidth(&bandwidth));
-  PetscCall(SoretCaseRead(comm, path, num_overrides, overrides, &c));
+  PetscCall(SoretCaseRead(comm, &(SoretCaseSource){.path = path, .num_overrides = num_overrides, .overrides = overrides}, &c));
   PetscCall(SoretCaseInsertOptions(&c));
   cells = (PetscReal)c.grid.n[0] * (PetscReal)c.grid.n[1] * (PetscReal)c.grid.n[2];
   PetscCall(PetscPrintf(comm, "triad %.2f GB/s\n", (double)(bandwidth / 1.0e9)));
@@ -98,7 +98,7 @@ static PetscErrorCode Run(int num_overrides, char **overrides, const char *path)
     setup         = Seconds() - begin;
     one           = c.solve;
     one.max_steps = pass == 0 ? 1 : c.solve.max_steps;
-    PetscCall(SoretSolveSteady(&one, &problem.op, &c.sums, NULL, NULL, problem.c, &outcome));
+    PetscCall(SoretSolveSteady(&one, &problem.op, &c.sums, NULL, NULL, NULL, problem.c, &outcome));
     solve[pass] = Seconds() - begin;
     PetscCall(Contrast(&c, &problem, &contrast[pass]));
     if (pass == 0) PetscCall(SoretProblemDestroy(&problem));
