@@ -30,6 +30,8 @@ test_needs=(
   "python3-scipy|Python with scipy|find_python scipy"
   "python3-sympy|Python with sympy|find_python sympy"
   "python3-yaml|Python with yaml|find_python yaml"
+  "python3-pil|Python with Pillow|find_python PIL"
+  "python3-meshio|Python with meshio|find_python meshio"
   "python3-paraview|Python with paraview|find_python paraview.simple"
   "xvfb|Xvfb|command -v Xvfb"
   "xauth|xauth|command -v xauth"

@@ -6,13 +6,7 @@
 
 #include "kernel.h"
 
-static const char *const face_names[]      = {"x-", "x+", "y-", "y+", "z-", "z+"};
 static const char *const condition_names[] = {"zero total flux", "value", "flux", "transfer", "outflow"};
-
-const char *SoretFaceName(int face)
-{
-  return face_names[face];
-}
 
 const char *SoretConditionName(SoretConditionKind kind)
 {
@@ -70,27 +64,11 @@ static PetscErrorCode ReadCondition(SoretInput in, const SoretNode *node, const 
 static PetscErrorCode ReadFace(SoretInput in, const SoretNode *key, const SoretNode *map, const SoretGridSpec *grid, const SoretModel *model, SoretBoundarySpec *spec)
 {
   const char *nearest, *names[SORET_MAX_SPECIES];
-  int         face = -1;
+  int         face;
 
   PetscFunctionBegin;
-  for (int f = 0; f < 2 * grid->dim; f++) {
-    if (!strcmp(key->text, face_names[f])) face = f;
-  }
-  for (int f = 2 * (int)grid->dim; f < 6; f++) {
-    if (strcmp(key->text, face_names[f])) continue;
-    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box, which has no axis %c", key->text, key->text[0]));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if (face < 0) {
-    nearest = SoretNearest(key->text, 2 * grid->dim, face_names);
-    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box%s%s%s", key->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
-    PetscCall(SoretInputHint(in, "faces: x- x+%s%s", grid->dim > 1 ? " y- y+" : "", grid->dim > 2 ? " z- z+" : ""));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if (grid->periodic[face / 2]) {
-    PetscCall(SoretInputError(in, key, "face '%s' lies on a periodic axis and takes no condition", key->text));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
+  PetscCall(SoretGridReadFace(in, key, grid, &face));
+  if (face < 0) PetscFunctionReturn(PETSC_SUCCESS);
   if (map->kind != SORET_NODE_MAP) {
     PetscCall(SoretInputError(in, map, "expected a map of species to condition, as in {A: {value: 1.0}}"));
     PetscFunctionReturn(PETSC_SUCCESS);
@@ -105,7 +83,7 @@ static PetscErrorCode ReadFace(SoretInput in, const SoretNode *key, const SoretN
       PetscCall(SoretInputError(in, map->key[k], "'%s' is not a species of this case%s%s%s", map->key[k]->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
       continue;
     }
-    PetscCall(PetscSNPrintf(what, sizeof(what), "condition of '%s' at %s", names[i], face_names[face]));
+    PetscCall(PetscSNPrintf(what, sizeof(what), "condition of '%s' at %s", names[i], SoretFaceName(face)));
     PetscCall(ReadCondition(in, map->item[k], map->key[k], what, &spec->condition[face * spec->num_species + i]));
     if (SoretModelIsImmobile(model, i)) PetscCall(SoretInputError(in, map->key[k], "species '%s' does not move (diffusivity 0): it takes no boundary condition", names[i]));
   }
@@ -184,18 +162,8 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])
-{
-  const int      axis = face / 2, first = axis == 0 ? 1 : 0;
-  const PetscInt n    = grid->count[first];
-
-  ijk[axis]                = face % 2 ? grid->count[axis] - 1 : 0;
-  ijk[first]               = q % n;
-  ijk[axis == 2 ? 1 : 2]   = q / n;
-}
-
 /* Points at the face and at the centre of the cell, with their temperatures. */
-static void FacePoints(const SoretBoundary *boundary, const SoretTemperature *temperature, int face, const PetscInt local[3], SoretPoint *wall, SoretPoint *cell)
+static void FacePoints(const SoretBoundary *boundary, const SoretTemperature *temperature, int face, PetscInt q, const PetscInt local[3], SoretPoint *wall, SoretPoint *cell)
 {
   const SoretGrid *grid = boundary->grid;
   const int        axis = face / 2;
@@ -205,7 +173,7 @@ static void FacePoints(const SoretBoundary *boundary, const SoretTemperature *te
   cell->T       = SoretHaloValue(&temperature->halo, temperature->T, local);
   *wall         = *cell;
   wall->x[axis] = grid->edge[axis][face % 2 ? grid->n[axis] : 0];
-  wall->T       = SoretTemperatureAtPoint(temperature, wall->x);
+  wall->T       = temperature->wall[face][q];
 }
 
 /* Flux per area through the half cell between wall and centre, positive inwards: lo u_wall - hi u_cell, for velocity v inwards. */
@@ -222,14 +190,14 @@ static void HalfCell(const SoretModel *model, PetscInt i, const SoretPoint *wall
   *from_cell = g - 0.5 * w;
 }
 
-/* alpha and beta per area of one species in one cell (docs/numerics.md, "Boundaries"). */
-static void Affine(const SoretBoundary *boundary, int face, PetscInt i, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *mirror)
+/* alpha and beta per area of one species in one cell, with the velocity of the fluid along the axis there (docs/numerics.md, "Boundaries"). */
+static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscReal flow, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *mirror)
 {
   const SoretCondition *condition = SoretBoundaryCondition(boundary->spec, face, i);
   const SoretSpecies   *species   = &boundary->model->species[i];
   const SoretGrid      *grid      = boundary->grid;
   const int             axis      = face / 2;
-  const PetscReal       inwards   = (face % 2 ? -1.0 : 1.0) * (species->velocity.n ? species->velocity.value[axis] : 0.0);
+  const PetscReal       inwards   = (face % 2 ? -1.0 : 1.0) * ((species->velocity.n ? species->velocity.value[axis] : 0.0) + (species->diffuses ? flow : 0.0));
   const PetscReal       value     = condition->value ? SoretExprEvaluate(condition->value, wall) : 0.0;
   PetscReal             from_wall, from_cell, b_wall, b_cell;
 
@@ -275,7 +243,7 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, const So
 /* Where a condition is not usable first on this rank. */
 static void DescribeBad(const SoretBoundary *boundary, int face, PetscInt i, const SoretPoint *wall, PetscReal alpha, PetscReal beta, size_t size, char text[])
 {
-  (void)snprintf(text, size, "soret: the boundary condition of species '%s' at %s is not usable at (%g, %g, %g), t = %g, T = %g: coefficients %g and %g; concentrations and transfer coefficients must be finite and not negative\n", boundary->model->species[i].name, face_names[face], (double)wall->x[0], (double)wall->x[1], (double)wall->x[2], (double)wall->t, (double)wall->T, (double)alpha, (double)beta);
+  (void)snprintf(text, size, "soret: the boundary condition of species '%s' at %s is not usable at (%g, %g, %g), t = %g, T = %g: coefficients %g and %g; concentrations and transfer coefficients must be finite and not negative\n", boundary->model->species[i].name, SoretFaceName(face), (double)wall->x[0], (double)wall->x[1], (double)wall->x[2], (double)wall->t, (double)wall->T, (double)alpha, (double)beta);
 }
 
 PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t)
@@ -287,20 +255,22 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
   PetscFunctionBegin;
   for (int face = 0; face < 2 * grid->dim; face++) {
     for (PetscInt q = 0; q < boundary->num[face]; q++) {
-      PetscInt   local[3], global[3];
+      PetscInt   local[3], global[3], p;
       SoretPoint wall, cell;
-      PetscReal  area;
+      PetscReal  area, flow;
 
-      SoretBoundaryCell(grid, face, q, local);
+      SoretGridFaceCell(grid, face, q, local);
       for (int k = 0; k < 3; k++) global[k] = grid->start[k] + local[k];
-      FacePoints(boundary, temperature, face, local, &wall, &cell);
+      FacePoints(boundary, temperature, face, q, local, &wall, &cell);
       wall.t = cell.t = t;
-      area            = SoretGridFaceArea(grid, face / 2, global);
+      p               = (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0];
+      area            = SoretGridIsSolid(grid, p) ? 0.0 : SoretGridFaceArea(grid, face / 2, global);
+      flow            = boundary->flow ? boundary->flow->v[face / 2][SoretFlowFace(grid, face, p)] : 0.0;
       for (PetscInt i = 0; i < ns; i++) {
         const SoretConditionKind kind = SoretBoundaryCondition(boundary->spec, face, i)->kind;
         PetscReal                alpha, beta;
 
-        Affine(boundary, face, i, &wall, &cell, &alpha, &beta, &boundary->mirror[face][q * ns + i]);
+        Affine(boundary, face, i, flow, &wall, &cell, &alpha, &beta, &boundary->mirror[face][q * ns + i]);
         if (!*trouble && (!isfinite(alpha) || !isfinite(beta) || alpha < 0.0 || (kind != SORET_FLUX && beta < 0.0))) DescribeBad(boundary, face, i, &wall, alpha, beta, sizeof(trouble), trouble);
         boundary->alpha[face][q * ns + i] = area * alpha;
         boundary->beta[face][q * ns + i]  = area * beta;

@@ -26,7 +26,7 @@ static const SoretKey top_keys[] = {
   {"standard_concentration", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, offsetof(TopSpec, standard_concentration), "c0 of `balance: energies`; 1 in reduced units, required in SI where the number of molecules changes"},
   {"parameters", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(0), "named numbers for formulas", .syntax = "map of name to number"},
   {"domain", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(1), "the box and its cells", .syntax = "section"},
-  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, SECTION(2), "temperature at the cell centres, of x, y, z, t", .syntax = "field"},
+  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, SECTION(2), "temperature at the cell centres, of x, y, z, t; or `conduction`: the heat equation, solved on the grid", .syntax = "field, or `{conduction: ...}`"},
   {"species", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(3), "the species", .syntax = "list of maps"},
   {"reactions", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(4), "the reactions", .syntax = "list of maps"},
   {"boundaries", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(5), "conditions on the faces of the box", .syntax = "section"},
@@ -34,10 +34,14 @@ static const SoretKey top_keys[] = {
   {"solve", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(7), "how to solve", .syntax = "section"},
   {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
-  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "not in this version", .syntax = "-"},
-  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "not in this version", .syntax = "-"},
+  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
+  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "steady states for a list of values of one number", .syntax = "section"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "when to save the run so that it can go on", .syntax = "section"},
-  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "not in this version", .syntax = "-"},
+  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
+  {.key = NULL}};
+
+static const SoretKey temperature_keys[] = {
+  {"conduction", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, 0, "the heat equation", .syntax = "map"},
   {.key = NULL}};
 
 static const SoretKey parameter_key   = {"parameter", SORET_REAL, "*", SORET_REQUIRED, SORET_ANY, 0, "a number"};
@@ -47,12 +51,17 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscFunctionBegin;
   PetscCall(SoretKeysPrint(out, "Top level", top_keys));
   PetscCall(SoretGridReference(out));
+  PetscCall(SoretHeatReference(out));
+  PetscCall(SoretFlowReference(out));
+  PetscCall(SoretStokesReference(out));
   PetscCall(SoretModelReference(out));
+  PetscCall(SoretVelocityReference(out));
   PetscCall(SoretBoundaryReference(out));
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
   PetscCall(SoretOutputReference(out));
   PetscCall(SoretCheckpointReference(out));
+  PetscCall(SoretSweepReference(out));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -133,6 +142,25 @@ static PetscErrorCode ReadInitial(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A field, or the heat equation. */
+static PetscErrorCode ReadTemperature(SoretCase *c, const SoretNode *node)
+{
+  const SoretNode *conduction;
+  PetscReal        T;
+
+  PetscFunctionBegin;
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
+  if (SoretNodeFind(node, "conduction")) {
+    PetscCall(SoretInputReadMap(c->in, node, node, "section 'temperature'", temperature_keys, &conduction));
+    PetscCall(SoretHeatSpecRead(c->in, conduction, &c->grid, &c->heat));
+    c->conducts = PETSC_TRUE;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(SoretFieldRead(c->in, node, "K", SORET_VAR_SPACE_TIME, &c->temperature));
+  if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, node, "'temperature' must be positive, found %g", (double)T));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Result file named after the case: "runs/dimer.yaml" gives "dimer.h5". */
 static PetscErrorCode DefaultFile(SoretCase *c)
 {
@@ -175,6 +203,16 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Species that do not diffuse are not stopped by solid, nor carried by the fluid. */
+static PetscErrorCode RefuseBallistic(SoretCase *c)
+{
+  PetscFunctionBegin;
+  if (!SoretModelHasBallistic(&c->model)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->grid.solid) PetscCall(SoretInputError(c->in, c->grid.solid, "'solid' is not for ballistic species (velocity without diffusivity) in this version of soret"));
+  if (c->flow.node) PetscCall(SoretInputError(c->in, c->flow.node, "a flow carries no ballistic species (velocity without diffusivity) in this version of soret"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Frames that no run would come to; and more of them than anybody wants, where a slip of the unit is likely. */
 static PetscErrorCode CheckFrames(const SoretCase *c)
 {
@@ -193,7 +231,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
 {
   const SoretNode *root;
   TopSpec          top;
-  PetscReal        T;
+  PetscInt         errors;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(c, sizeof(*c)));
@@ -203,10 +241,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   root = SoretInputRoot(c->in);
   PetscCall(ReadUnits(c->in, SoretNodeFind(root, "units")));
   PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
+  if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  for (const SoretKey *key = top_keys; key->key; key++) {
-    if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
-  }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
   c->petsc                  = top.section[9] && !SoretNodeIsNull(top.section[9]) ? top.section[9] : NULL;
@@ -214,22 +250,31 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   else PetscCall(CheckOptions(c->in, c->petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(DefineLengths(c->in, &c->grid));
-  if (SoretNodeFind(top.section[2], "conduction")) PetscCall(SoretInputError(c->in, SoretNodeFind(top.section[2], "conduction"), "'conduction' is not in this version of soret"));
-  else if (top.section[2]) PetscCall(SoretFieldRead(c->in, top.section[2], "K", SORET_VAR_SPACE_TIME, &c->temperature));
-  if (IsNumber(c->temperature, &T) && T <= 0.0) PetscCall(SoretInputError(c->in, top.section[2], "'temperature' must be positive, found %g", (double)T));
-  PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
+  PetscCall(SoretSolidSpecRead(c->in, &c->grid, &c->solid));
+  PetscCall(ReadTemperature(c, top.section[2]));
+  PetscCall(SoretFlowSpecRead(c->in, top.section[10], &c->grid, &c->flow));
+  if (c->flow.kind == SORET_FLOW_BOUSSINESQ) PetscCall(SoretStokesSpecRead(c->in, c->flow.boussinesq, &c->grid, &c->stokes));
+  errors = SoretInputCountErrors(c->in);
+  PetscCall(SoretVelocityGenerate(c->in, c->grid.dim, &c->velocity));
+  /* without all its species everything that names one would be a mistake */
+  if (SoretInputCountErrors(c->in) == errors) PetscCall(SoretModelRead(c->in, c->grid.dim, c->standard_concentration, &c->model));
   PetscCall(ReadInitial(c));
   PetscCall(SoretBoundarySpecRead(c->in, &c->grid, &c->model, &c->boundary));
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
+  if (c->conducts) PetscCall(SoretHeatSpecSetMode(c->in, c->solve.mode == SORET_TRANSIENT ? PETSC_TRUE : PETSC_FALSE, &c->heat));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
+  PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
+  if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) PetscCall(SoretInputError(c->in, c->sweep.node, "a sweep is of steady states; for transients run the case once for each value"));
   PetscCall(DefaultFile(c));
   PetscCall(SoretCheckpointSpecRead(c->in, &c->checkpoint));
+  if (c->sweep.given && SoretNodeFind(root, "checkpoint")) PetscCall(SoretInputError(c->in, SoretNodeFind(root, "checkpoint"), "a sweep writes no checkpoints: each of its points begins with the one before"));
   PetscCall(DefaultPrefix(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
   PetscCall(SoretCaseTryFormulas(c));
+  PetscCall(RefuseBallistic(c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -251,6 +296,12 @@ static PetscErrorCode NodeMemory(MPI_Comm comm, PetscReal *bytes)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What the heat equation takes besides, bytes: matrix, coarse levels and vectors, measured per cell. */
+static PetscReal HeatBytes(const SoretCase *c)
+{
+  return c->conducts ? 700.0 * (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2] : 0.0;
+}
+
 static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
 {
   const SoretNode *cells = SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "domain"), "cells");
@@ -263,6 +314,7 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
   PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &need, &method));
+  need += HeatBytes(c);
   PetscCall(NodeMemory(comm, &have));
   if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); the nodes of this run have %.3g GiB. Use fewer cells, or more nodes", (double)unknowns, (double)(need / 1073741824.0), method, (double)(have / 1073741824.0)));
   else if (unknowns > (PetscReal)PETSC_MAX_INT / 8.0 && sizeof(PetscInt) == 4) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns are more than 32-bit indices reach (%.3g); use a PETSc with 64-bit indices (Debian: libpetsc64-real-dev)", (double)unknowns, (double)PETSC_MAX_INT / 8.0));
@@ -309,6 +361,9 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   c->text = text;
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
+    PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));
+    PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->solid.field));
+    PetscCall(SoretFlowCheck(c->in, comm, c->grid.dim, &c->flow));
     for (PetscInt s = 0; s < c->model.num_species; s++) PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->initial[s]));
     PetscCall(CheckOutputIsNoInput(comm, c));
     PetscCall(CheckSize(comm, c));
@@ -326,7 +381,11 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   for (PetscInt s = 0; c->initial && s < c->model.num_species; s++) PetscCall(SoretFieldDestroy(&c->initial[s]));
   PetscCall(PetscFree(c->initial));
   PetscCall(SoretModelDestroy(&c->model));
+  PetscCall(SoretVelocityDestroy(&c->velocity));
   PetscCall(SoretFieldDestroy(&c->temperature));
+  PetscCall(SoretHeatSpecDestroy(&c->heat));
+  PetscCall(SoretSolidSpecDestroy(&c->solid));
+  PetscCall(SoretFlowSpecDestroy(&c->flow));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
   PetscCall(PetscFree(c->checkpoint.prefix));
@@ -368,14 +427,36 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
     PetscCall(SoretFieldPrepare(c->initial[s], grid, 0.0));
     PetscCall(SoretFieldFill(c->initial[s], grid, 0.0, problem->temperature.T, field));
     for (PetscInt p = 0; p < grid->num_cells; p++) {
-      x[p * ns + s] = field[p];
-      if (*trouble || (field[p] >= 0.0 && isfinite(field[p]))) continue;
+      x[p * ns + s] = SoretGridIsSolid(grid, p) ? 0.0 : field[p];
+      if (*trouble || SoretGridIsSolid(grid, p) || (field[p] >= 0.0 && isfinite(field[p]))) continue;
       (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)field[p], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
     }
   }
   PetscCall(VecRestoreArray(problem->c, &x));
   PetscCall(PetscFree(field));
   PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A steady state of fluid in several parts is not one but many: each part keeps what it had. */
+static PetscErrorCode RefusePockets(const SoretCase *c, const SoretGrid *grid)
+{
+  PetscFunctionBegin;
+  if (grid->num_pockets == 1 || c->solve.mode == SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSolidReport(&c->solid, grid));
+  PetscCall(PetscFPrintf(grid->comm, stderr, "soret: solid cuts the fluid into %" PetscInt_FMT " parts; a steady run takes one: fill the others with `solid_pockets: fill`, or run `mode: transient`\n", grid->num_pockets));
+  PetscFunctionReturn(SORET_ERR_INPUT);
+}
+
+static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
+{
+  PetscFunctionBegin;
+  if (c->flow.kind == SORET_FLOW_NONE) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->flow.kind == SORET_FLOW_BOUSSINESQ) {
+    PetscCall(SoretStokesCreate(&c->stokes, &problem->grid, &problem->temperature, &problem->stokes));
+    PetscCall(SoretFlowCreateFilled(&problem->grid, SoretStokesFill, problem->stokes, problem->temperature.varies, 0.0, &problem->flow));
+  } else PetscCall(SoretFlowCreate(&problem->grid, &c->flow, 0.0, &problem->flow));
+  problem->boundary.flow = &problem->flow;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -386,13 +467,19 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscFunctionBegin;
   PetscCall(PetscMemzero(problem, sizeof(*problem)));
   PetscCall(SoretGridCreate(comm, &c->grid, SoretModelHasBallistic(&c->model) ? 2 : 1, &problem->grid));
-  PetscCall(SoretTemperatureCreate(&problem->grid, c->temperature, 0.0, &problem->temperature));
+  PetscCall(SoretSolidApply(&c->solid, &problem->grid));
+  PetscCall(RefusePockets(c, &problem->grid));
+  if (c->conducts) {
+    PetscCall(SoretHeatCreate(&c->heat, &problem->grid, &problem->heat));
+    PetscCall(SoretTemperatureCreateFilled(&problem->grid, SoretHeatFill, problem->heat, c->heat.varies, 0.0, &problem->temperature));
+  } else PetscCall(SoretTemperatureCreate(&problem->grid, c->temperature, 0.0, &problem->temperature));
   PetscCall(SoretBoundaryCreate(&c->boundary, &c->model, &problem->grid, &problem->boundary));
+  PetscCall(CreateFlow(c, problem));
   PetscCall(SoretOperatorCreate(&c->model, &problem->grid, &problem->temperature, &problem->boundary, &problem->op));
   PetscCall(DMCreateGlobalVector(problem->op.dm, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
-  PetscCall(SoretSumsMeasure(&c->sums, &problem->grid, problem->c, mean, NULL));
+  PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, mean, NULL));
   for (PetscInt k = 0; k < c->sums.num_global; k++) {
     if (!c->sums.prescribed[k]) c->sums.mean[k] = mean[k];
   }
@@ -405,7 +492,10 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem)
   PetscCall(VecDestroy(&problem->c));
   PetscCall(SoretOperatorDestroy(&problem->op));
   PetscCall(SoretBoundaryDestroy(&problem->boundary));
+  PetscCall(SoretFlowDestroy(&problem->flow));
+  PetscCall(SoretStokesDestroy(&problem->stokes));
   PetscCall(SoretTemperatureDestroy(&problem->temperature));
+  PetscCall(SoretHeatDestroy(&problem->heat));
   PetscCall(SoretGridDestroy(&problem->grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -447,6 +537,29 @@ static PetscErrorCode ReportBoundaries(MPI_Comm comm, const SoretCase *c)
       else PetscCall(SoretSay(comm, "%s%s%s", text, condition->value ? " " : "", condition->value ? SoretExprText(condition->value) : ""));
     }
     PetscCall(SoretSay(comm, "\n"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What the generator has made. Weights of states of equal speed are told once. */
+static PetscErrorCode ReportVelocities(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+{
+  const PetscReal  T = 0.5 * (problem->temperature.min + problem->temperature.max);
+  const SoretPoint point = {.T = T, .x = {c->grid.origin[0] + 0.5 * c->grid.size[0], c->grid.origin[1] + 0.5 * c->grid.size[1], c->grid.origin[2] + 0.5 * c->grid.size[2]}};
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < c->velocity.num; i++) {
+    const SoretVelocityLadder *l  = &c->velocity.ladder[i];
+    const PetscReal            vv = T * l->max * l->max / l->theta; /* kT/m */
+    PetscReal                  friction;
+    char                       name[SORET_NAME_LENGTH];
+
+    PetscCall(SoretVelocityFriction(c->in, l, &point, &friction));
+    PetscCall(SoretSay(comm, "velocity states of %s: %" PetscInt_FMT " along %c, %s, friction %g at T = %g; fast limit D = kT/(m friction) = %g, mean free path %g\n", l->name, l->count, SORET_AXIS_NAMES[l->axis], l->scheme == SORET_JUMPS ? "jumps between neighbours" : "relaxation (bgk)", (double)friction, (double)T, (double)(vv / friction), (double)(sqrt(vv) / friction)));
+    for (PetscInt k = l->count / 2; k < l->count; k++) {
+      SoretVelocityName(l, k, name);
+      PetscCall(SoretSay(comm, "  %s: velocity %g, weight %g at T = %g, %g at T = %g\n", name, (double)SoretVelocityOf(l, k), (double)SoretVelocityWeight(l, k, problem->temperature.min), (double)problem->temperature.min, (double)SoretVelocityWeight(l, k, problem->temperature.max), (double)problem->temperature.max));
+    }
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -506,7 +619,7 @@ static PetscErrorCode ReportSoret(MPI_Comm comm, const SoretCase *c, const Soret
   PetscBool               ok    = c->sums.num ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(&c->sums, &problem->grid, problem->c, total, NULL));
+  PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, total, NULL));
   PetscCall(PetscArraycpy(total, c->sums.mean, c->sums.num_global));
   for (int k = 0; k < 3 && ok; k++) {
     point.T = temperature->min + 0.5 * k * (temperature->max - temperature->min);
@@ -548,19 +661,25 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscReal      *times     = NULL;
   const char     *method;
   PetscErrorCode  status = PETSC_SUCCESS;
-  PetscBool       varies = SoretFieldUses(c->temperature) & SORET_VAR_TIME ? PETSC_TRUE : PETSC_FALSE;
+  PetscBool       varies;
 
   PetscFunctionBegin;
   PetscCall(SoretProblemCreate(comm, c, &problem));
+  varies = problem.temperature.varies;
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
+  PetscCall(SoretSolidReport(&c->solid, &problem.grid));
+  if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
+  if (problem.boundary.flow) PetscCall(SoretFlowReport(&problem.flow));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
+  PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));
   PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &bytes, &method));
+  bytes += HeatBytes(c);
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));

@@ -230,35 +230,24 @@ PetscErrorCode SoretSumsDestroy(SoretSums *sums)
 
 /* ---- measuring ---- */
 
-PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretGrid *grid, Vec x, PetscReal mean[], PetscReal scale[])
+PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec x, PetscReal mean[], PetscReal scale[])
 {
-  const PetscInt   ns = sums->num_species;
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = sums->num_species;
   PetscReal        amount[SORET_MAX_SPECIES] = {0}, total[SORET_MAX_SPECIES];
   const PetscReal *c;
 
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(x, &c));
-  for (PetscInt k = 0, q = 0; k < grid->count[2]; k++) {
-    for (PetscInt j = 0; j < grid->count[1]; j++) {
-      const PetscReal area                   = grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
-      PetscReal       row[SORET_MAX_SPECIES] = {0}; /* summed row by row: less rounding than in one go */
-
-      for (PetscInt i = 0; i < grid->count[0]; i++) {
-        const PetscReal dx = grid->width[0][grid->start[0] + i];
-
-        for (PetscInt s = 0; s < ns; s++) row[s] += dx * c[q++];
-      }
-      for (PetscInt s = 0; s < ns; s++) amount[s] += area * row[s];
-    }
-  }
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) SoretOperatorAddContent(op, row, c, amount); /* row by row: less rounding than in one go */
   PetscCall(VecRestoreArrayRead(x, &c));
   PetscCallMPI(MPI_Allreduce(amount, total, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
   for (PetscInt k = 0; k < sums->num; k++) {
     mean[k] = 0.0;
     if (scale) scale[k] = 0.0;
     for (PetscInt s = 0; s < ns; s++) {
-      mean[k] += sums->w[k * ns + s] * total[s] / grid->volume;
-      if (scale) scale[k] += PetscAbsReal(sums->w[k * ns + s] * total[s]) / grid->volume;
+      mean[k] += sums->w[k * ns + s] * total[s] / grid->fluid_volume;
+      if (scale) scale[k] += PetscAbsReal(sums->w[k * ns + s] * total[s]) / grid->fluid_volume;
     }
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -147,6 +147,7 @@ static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *con
   PetscFunctionBegin;
   for (PetscInt s = 0; s < ns; s++) {
     for (PetscInt q = s; q < m; q += ns) {
+      if (SoretGridIsSolid(op->grid, row->first + q / ns)) continue;
       state->min[s] = PetscMin(state->min[s], row->c[q]);
       state->max[s] = PetscMax(state->max[s], row->c[q]);
     }
@@ -189,7 +190,7 @@ PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, entropy, 2, MPIU_REAL, MPI_SUM, comm));
   state->entropy_reactions = context.entropy ? entropy[0] : NAN;
   state->entropy_diffusion = context.entropy ? entropy[1] : NAN;
-  PetscCall(SoretSumsMeasure(sums, op->grid, c, state->total, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, state->total, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -279,7 +280,7 @@ static PetscErrorCode RateRow(SoretOperator *op, const SoretRow *row, void *cont
   for (PetscInt i = 0; i < op->grid->count[0]; i++) {
     SoretOperatorConstants(op, row->first + i, k);
     SoretNetworkRates(&op->model->network, field->which, k, row->c + i * op->num_species, &f, &b);
-    field->out[row->first + i] = f - b;
+    field->out[row->first + i] = SoretGridIsSolid(op->grid, row->first + i) ? 0.0 : f - b;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

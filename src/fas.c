@@ -170,7 +170,7 @@ static PetscErrorCode CreateCoarsest(SoretFAS fas)
   PetscCall(SoretSystemCreateMatrices(sys));
   PetscCall(SNESSetJacobian(fas->coarsest, sys->A, sys->P, FormJacobian, sys));
   PetscCall(SNESGetLineSearch(fas->coarsest, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SNESSetTolerances(fas->coarsest, 1.0e-14, 1.0e-3, 0.0, 2, PETSC_MAX_INT));
   PetscCall(SNESGetKSP(fas->coarsest, &ksp));
   PetscCall(SoretSystemSetKSP(sys, ksp, 1.0e-6, sizeof(method), method));

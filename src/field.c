@@ -90,6 +90,33 @@ const char *SoretFieldPath(SoretField field)
   return field ? field->path : NULL;
 }
 
+PetscBool SoretFieldResolution(SoretField field, PetscInt n[3])
+{
+  if (!field || field->formula) return PETSC_FALSE;
+  for (int axis = 0; axis < 3; axis++) n[axis] = field->n[axis];
+  return PETSC_TRUE;
+}
+
+PetscErrorCode SoretFieldOpen(SoretField field, MPI_Comm comm, SoretH5 *h5)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretH5Open(comm, field->path, SORET_H5_READ, h5));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFieldReadRaw(SoretField field, SoretH5 h5, PetscInt dim, const PetscInt start[3], const PetscInt count[3], PetscReal data[])
+{
+  PetscInt from[3], extent[3];
+
+  PetscFunctionBegin;
+  for (PetscInt axis = 0; axis < dim; axis++) {
+    from[dim - 1 - axis]   = start[axis];
+    extent[dim - 1 - axis] = count[axis];
+  }
+  PetscCall(SoretH5ReadBox(h5, field->dataset, (int)dim, from, extent, data));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 unsigned SoretFieldUses(SoretField field)
 {
   if (!field) return 0;

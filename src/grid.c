@@ -10,9 +10,12 @@
 
 enum { MOST_GRADED = 10000000 }; /* cells of an axis whose edges are computed before the size of the problem is judged */
 
+static const char *const face_names[] = {"x-", "x+", "y-", "y+", "z-", "z+"};
+
 typedef struct {
   SoretReals       size, cells, origin;
   const SoretNode *periodic, *edges, *grading, *solid;
+  int              solid_pockets;
 } DomainSpec;
 
 #define AT(field) offsetof(DomainSpec, field)
@@ -23,7 +26,8 @@ static const SoretKey domain_keys[] = {
   {"periodic", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(periodic), "axes along which the box is periodic", .syntax = "list of axes: `[x, z]`"},
   {"edges", SORET_NODE, "m", SORET_OPTIONAL, SORET_ANY, AT(edges), "edges of the cells along an axis, cells + 1 increasing numbers from the origin over the size", .syntax = "map: `{x: [..]}`"},
   {"grading", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(grading), "graded cells along an axis. `ratio`: width of the last cell over that of the first, a geometric series; `tanh: b`: finer at both ends, edges at (1 + tanh(b (2 s - 1))/tanh(b))/2", .syntax = "map: `{x: {ratio: r}}` or `{x: {tanh: b}}`"},
-  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species (not in this version)", .syntax = "field"},
+  {"solid", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(solid), "cells closed to all species. Formula of x, y, z: solid where it is > 0 at the centre of the cell; or a dataset of 0..1 on the same box, averaged to a fraction per cell, solid from 0.5", .syntax = "field"},
+  {"solid_pockets", SORET_CHOICE, NULL, "keep", SORET_ANY, AT(solid_pockets), "fluid that solid cuts off from the largest connected part: `keep` it with its own totals, or `fill` it with solid", .choices = "keep|fill"},
   {.key = NULL}};
 
 typedef struct {
@@ -52,6 +56,31 @@ static PetscErrorCode ReadAxis(SoretInput in, const SoretNode *node, PetscInt di
   if (*axis >= 0 && *axis < dim) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretInputError(in, node, "'%s' is not an axis of this case (%s)", node->text, dim == 1 ? "x" : dim == 2 ? "x, y" : "x, y, z"));
   *axis = -1;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const char *SoretFaceName(int face)
+{
+  return face_names[face];
+}
+
+PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const SoretGridSpec *spec, int *face)
+{
+  const char *nearest;
+  int         found = -1;
+
+  PetscFunctionBegin;
+  *face = -1;
+  for (int f = 0; f < 6; f++) {
+    if (!strcmp(key->text, face_names[f])) found = f;
+  }
+  if (found >= 2 * spec->dim) PetscCall(SoretInputError(in, key, "'%s' is not a face of this box, which has no axis %c", key->text, key->text[0]));
+  else if (found < 0) {
+    nearest = SoretNearest(key->text, 2 * spec->dim, face_names);
+    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box%s%s%s", key->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputHint(in, "faces: x- x+%s%s", spec->dim > 1 ? " y- y+" : "", spec->dim > 2 ? " z- z+" : ""));
+  } else if (spec->periodic[found / 2]) PetscCall(SoretInputError(in, key, "face '%s' lies on a periodic axis and takes no condition", key->text));
+  else *face = found;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -197,8 +226,10 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
   spec->dim = 1;
   if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported by the table of the whole case */
   PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
-  if (domain.solid) PetscCall(SoretInputError(in, domain.solid, "'solid' is not in this version of soret"));
-  size = SoretNodeFind(node, "size");
+  if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
+  spec->solid         = domain.solid;
+  spec->solid_pockets = domain.solid_pockets;
+  size                = SoretNodeFind(node, "size");
   if (size && size->kind == SORET_NODE_LIST && (size->size < 1 || size->size > 3)) {
     PetscCall(SoretInputError(in, size, "a box has one, two or three axes, found %" PetscInt_FMT " entries", size->size));
     PetscFunctionReturn(PETSC_SUCCESS);
@@ -342,7 +373,9 @@ static PetscErrorCode CreateGrid(MPI_Comm comm, const SoretGridSpec *spec, const
   }
   PetscCall(CreateDMDA(comm, spec->dim, spec->n, spec->periodic, cut, range, 1, DMDA_STENCIL_STAR, 1, &grid->da));
   PetscCall(DMDAGetCorners(grid->da, &grid->start[0], &grid->start[1], &grid->start[2], &grid->count[0], &grid->count[1], &grid->count[2]));
-  grid->num_cells = grid->count[0] * grid->count[1] * grid->count[2];
+  grid->num_cells    = grid->count[0] * grid->count[1] * grid->count[2];
+  grid->num_pockets  = 1;
+  grid->fluid_volume = grid->volume;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -408,6 +441,7 @@ PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3
     *possible = cut[0] ? PETSC_TRUE : PETSC_FALSE;
     if (*possible) PetscCall(SoretGridCreate(fine->comm, &spec, 1, coarse));
   }
+  if (*possible) coarse->fluid_volume = fine->fluid_volume;
   PetscCall(PetscFree3(range[0], range[1], range[2]));
   PetscCall(SoretGridSpecDestroy(&spec));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -419,6 +453,9 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid)
   for (int axis = 0; axis < 3; axis++) {
     if (grid->edge[axis]) PetscCall(PetscFree4(grid->edge[axis], grid->center[axis], grid->width[axis], grid->distance[axis]));
   }
+  PetscCall(PetscFree(grid->closed));
+  PetscCall(PetscFree(grid->pocket));
+  PetscCall(PetscFree(grid->pocket_volume));
   PetscCall(DMDestroy(&grid->da));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -455,6 +492,21 @@ PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side)
   if (axis >= grid->dim || grid->periodic[axis]) return PETSC_FALSE;
   if (side == 0) return grid->start[axis] == 0 ? PETSC_TRUE : PETSC_FALSE;
   return grid->start[axis] + grid->count[axis] == grid->n[axis] ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscInt SoretGridCountFace(const SoretGrid *grid, int face)
+{
+  return SoretGridHasWall(grid, face / 2, face % 2) ? grid->num_cells / grid->count[face / 2] : 0;
+}
+
+void SoretGridFaceCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])
+{
+  const int      axis = face / 2, first = axis == 0 ? 1 : 0;
+  const PetscInt n    = grid->count[first];
+
+  ijk[axis]                = face % 2 ? grid->count[axis] - 1 : 0;
+  ijk[first]               = q % n;
+  ijk[axis == 2 ? 1 : 2]   = q / n;
 }
 
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3])
@@ -580,6 +632,20 @@ PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[])
   PetscCall(SoretHaloBegin(halo));
   PetscCall(SoretHaloEnd(halo));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face)
+{
+  const SoretGrid *grid    = halo->grid;
+  const int        axis    = face / 2, side = face % 2;
+  const PetscInt   at[3]   = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+  const PetscInt   step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, *n = halo->count[axis];
+  PetscInt         in[3]   = {at[0], at[1], at[2]};
+
+  if (at[axis] != (side ? grid->count[axis] - 1 : 0)) return value + (p + (side ? step[axis] : -step[axis])) * halo->dof;
+  if (halo->neighbor[axis][side] == MPI_PROC_NULL) return value + p * halo->dof;
+  in[axis] = 0;
+  return halo->recv[axis][side] + ((in[2] * n[1] + in[1]) * n[0] + in[0]) * halo->dof;
 }
 
 const PetscReal *SoretHaloEntries(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])

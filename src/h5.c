@@ -993,14 +993,14 @@ PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt 
 
 /* ------------------------------------------------------------------------------------------------------------------- series */
 
-static hid_t CreateSeries(SoretH5 h5, const char *path)
+static hid_t CreateSeries(SoretH5 h5, const char *path, hid_t type)
 {
   const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){0}, (hsize_t[]){H5S_UNLIMITED});
   hid_t       dataset;
 
   H5Pset_chunk(create, 1, (hsize_t[]){APPEND_ROWS});
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  dataset = H5Dcreate2(h5->file, path, H5T_IEEE_F64LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+  dataset = H5Dcreate2(h5->file, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Sclose(space);
   H5Pclose(create);
   return dataset;
@@ -1013,7 +1013,7 @@ static hid_t OpenSeries(SoretH5 h5, const char *path, hsize_t *length)
   hid_t   dataset;
 
   *length = 0;
-  if (!Exists(h5, path)) return MakeGroups(h5, path, PETSC_FALSE) ? CreateSeries(h5, path) : -1;
+  if (!Exists(h5, path)) return MakeGroups(h5, path, PETSC_FALSE) ? CreateSeries(h5, path, H5T_IEEE_F64LE) : -1;
   if (OpenNumbers(h5, path, &dataset, size) == 1) {
     *length = size[0];
     return dataset;
@@ -1023,9 +1023,10 @@ static hid_t OpenSeries(SoretH5 h5, const char *path, hsize_t *length)
   return -1;
 }
 
-PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[])
+/* Puts n values behind the first `keep` of a series, of which there are as many as before if keep is negative. */
+static PetscErrorCode PutSeries(SoretH5 h5, const char *path, PetscInt keep, PetscInt n, const PetscReal value[])
 {
-  hsize_t        length;
+  hsize_t        length, start;
   hid_t          dataset;
   PetscBool      ok;
   PetscErrorCode ierr;
@@ -1034,14 +1035,87 @@ PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const Pet
   SoretH5Listen(h5->path);
   PetscCall(ReserveFor(h5, 8 * (hsize_t)n + (Exists(h5, path) ? 0 : 8 * APPEND_ROWS + 2 * SMALL_BYTES), "append to", path));
   dataset = OpenSeries(h5, path, &length);
-  ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){length + (hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  start   = keep < 0 ? length : (hsize_t)keep;
+  ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){start + (hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
   ierr    = Agree(h5, ok, "append to", path);
   if (!ierr) {
-    const Box box = {.rank = 1, .start = {length}, .count = {h5->rank == 0 ? (hsize_t)n : 0}, .row = 1};
+    const Box box = {.rank = 1, .start = {start}, .count = {h5->rank == 0 ? (hsize_t)n : 0}, .row = 1};
 
     PetscCall(WriteSlices(h5, dataset, &box, PETSC_FALSE, value, &ok));
     if (H5Dclose(dataset) < 0) ok = PETSC_FALSE;
     ierr = Agree(h5, ok, "append to", path);
+  } else if (dataset >= 0) H5Dclose(dataset);
+  PetscFunctionReturn(ierr);
+}
+
+PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[])
+{
+  PetscFunctionBegin;
+  PetscCall(PutSeries(h5, path, -1, n, value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretH5Rewrite(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[])
+{
+  PetscFunctionBegin;
+  PetscCall(PutSeries(h5, path, 0, n, value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static hid_t OpenTexts(SoretH5 h5, const char *path, PetscInt width)
+{
+  hid_t type, dataset;
+
+  if (Exists(h5, path)) return H5Dopen2(h5->file, path, H5P_DEFAULT);
+  if (!MakeGroups(h5, path, PETSC_FALSE)) return -1;
+  type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, (size_t)width);
+  H5Tset_strpad(type, H5T_STR_NULLTERM);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  dataset = CreateSeries(h5, path, type);
+  H5Tclose(type);
+  return dataset;
+}
+
+/* All ranks take part, rank 0 writes. */
+static PetscErrorCode WriteTexts(SoretH5 h5, hid_t dataset, PetscInt n, const char *const text[], PetscBool *ok)
+{
+  const hid_t  type = H5Dget_type(dataset), file_space = H5Dget_space(dataset), memory_space = H5Screate_simple(1, (hsize_t[]){(hsize_t)PetscMax(n, 1)}, NULL);
+  const size_t width = H5Tget_size(type);
+  char        *rows;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((size_t)PetscMax(n, 1) * width, &rows));
+  if (h5->rank || !n) {
+    H5Sselect_none(file_space);
+    H5Sselect_none(memory_space);
+  } else {
+    for (PetscInt i = 0; i < n; i++) memcpy(rows + (size_t)i * width, text[i], PetscMin(strlen(text[i]), width - 1));
+  }
+  *ok = H5Dwrite(dataset, type, memory_space, file_space, h5->transfer, rows) >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(rows));
+  H5Sclose(memory_space);
+  H5Sclose(file_space);
+  H5Tclose(type);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretH5RewriteTexts(SoretH5 h5, const char *path, PetscInt n, PetscInt width, const char *const text[])
+{
+  hid_t          dataset;
+  PetscBool      ok;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  SoretH5Listen(h5->path);
+  PetscCall(ReserveFor(h5, (hsize_t)(n + APPEND_ROWS) * (hsize_t)width + 2 * SMALL_BYTES, "write texts", path));
+  dataset = OpenTexts(h5, path, width);
+  ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){(hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  ierr    = Agree(h5, ok, "write texts", path);
+  if (!ierr) {
+    PetscCall(WriteTexts(h5, dataset, n, text, &ok));
+    if (H5Dclose(dataset) < 0) ok = PETSC_FALSE;
+    ierr = Agree(h5, ok, "write texts", path);
   } else if (dataset >= 0) H5Dclose(dataset);
   PetscFunctionReturn(ierr);
 }

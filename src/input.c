@@ -359,6 +359,11 @@ PetscInt SoretInputCountErrors(SoretInput in)
   return in->num_errors;
 }
 
+const char *SoretInputFirstError(SoretInput in)
+{
+  return in->num_messages ? in->messages[0].what : NULL;
+}
+
 /* ---- printing messages ---- */
 
 /* The file in order, then the command line. */

@@ -349,6 +349,15 @@ static PetscErrorCode ReadReals(SoretInput in, const SoretNode *node, const Sore
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretInputKeepReals(SoretInput in, PetscInt n, const PetscReal value[], SoretReals *list)
+{
+  PetscFunctionBeginUser;
+  *list = (SoretReals){.n = n};
+  PetscCall(SoretInputAllocate(in, (size_t)n * sizeof(*value), &list->value));
+  PetscCall(PetscArraycpy(list->value, value, n));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadString(SoretInput in, const SoretNode *node, const SoretKey *key, char **dest, PetscBool *ok)
 {
   PetscFunctionBeginUser;

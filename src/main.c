@@ -11,6 +11,7 @@
 #include "soret/case.h"
 #include "soret/launch.h"
 #include "soret/record.h"
+#include "soret/sweep.h"
 #include "soret_commit.h"
 #include "soret/libraries.h"
 
@@ -182,6 +183,27 @@ static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscRe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What goes in and out of the temperature that was computed. */
+static PetscErrorCode SummariseHeat(Run *run)
+{
+  SoretHeatBudget budget;
+
+  PetscFunctionBegin;
+  PetscCall(SoretHeatReport(run->problem.heat));
+  PetscCall(SoretHeatGetBudget(run->problem.heat, &budget));
+  for (int face = 0; face < 2 * run->problem.grid.dim; face++) {
+    char name[32];
+
+    if (run->problem.grid.periodic[face / 2]) continue;
+    PetscCall(PetscSNPrintf(name, sizeof(name), "heat_inflow_%s", SoretFaceName(face)));
+    PetscCall(SoretOutputSummaryReal(run->output, name, budget.inflow[face]));
+  }
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_source", budget.source));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_stored", budget.stored));
+  PetscCall(SoretOutputSummaryReal(run->output, "heat_defect", budget.gross > 0.0 ? budget.defect / budget.gross : 0.0));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
@@ -192,6 +214,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 
   PetscFunctionBegin;
   if (sums->num) PetscCall(SoretDiagnoseContrast(&run->problem.op, run->problem.c, sums->w, &contrast));
+  if (run->problem.heat) PetscCall(SummariseHeat(run));
   PetscCall(SoretRecordMemory(run->problem.grid.comm, &smallest, &largest, &bytes));
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
@@ -399,6 +422,8 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscFunctionBegin;
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
+  PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
+  if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
@@ -441,18 +466,20 @@ static PetscErrorCode RunCase(Launch *launch)
 {
   SoretCase      c;
   Run            run = {.c = &c, .launch = launch};
-  SoretOutcome   outcome;
+  SoretOutcome   outcome = {.stopped = PETSC_FALSE};
   PetscErrorCode status;
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
-  PetscCall(SoretCheckpointListen());
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
+  if (!c.sweep.given) PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
-  PetscCall(SoretCheckpointCheck(PETSC_COMM_WORLD, launch->prefix, launch->restart || c.output.overwrite ? PETSC_TRUE : PETSC_FALSE));
+  if (!c.sweep.given) PetscCall(SoretCheckpointCheck(PETSC_COMM_WORLD, launch->prefix, launch->restart || c.output.overwrite ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(SoretCaseInsertOptions(&c));
-  status = SolveAndWrite(&run, &c, &outcome);
+  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &launch->source, &c, launch->command, &outcome);
+  else status = SolveAndWrite(&run, &c, &outcome);
   PetscCall(WarnUnusedOptions());
   PetscCall(SoretCheckpointDestroy(&run.checkpoint));
   PetscCall(SoretOutputDestroy(&run.output));
@@ -518,7 +545,9 @@ static PetscErrorCode CheckCase(const Arguments *a)
 
   PetscFunctionBegin;
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
+  PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

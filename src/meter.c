@@ -598,7 +598,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   bc.varies  = TemperatureVaries(op->temperature);
   bc.entropy = SoretEntropyIsDefined(op->model, 0, NULL);
   bc.budget  = bc.entropy && thermo->balanced ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(SoretSumsMeasure(sums, op->grid, c, mean, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
   PetscCall(FillTable(op, thermo, mean, &bc.table));
   if (bc.budget) SoretThermoPotentialsAt(thermo, &middle, bc.reference, slope);
   for (PetscInt s = 0; s < op->num_species; s++) SoretModelTransport(op->model, s, &middle, &slope[s], &bc.reference_b[s]);

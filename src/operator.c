@@ -33,6 +33,7 @@ static PetscErrorCode AssignSlots(SoretOperator *op)
 /* Is a the same everywhere for every species, and does no diffusing species have a velocity? */
 static PetscBool IsUniform(SoretOperator *op)
 {
+  if (op->grid->closed || op->boundary->flow) return PETSC_FALSE;
   for (PetscInt s = 0; s < op->num_species; s++) {
     const SoretSpecies *species = &op->model->species[s];
 
@@ -71,7 +72,7 @@ static PetscErrorCode AllocateFaces(SoretOperator *op)
 {
   PetscFunctionBegin;
   for (int axis = 0; axis < op->grid->dim; axis++) {
-    PetscBool moves = PETSC_FALSE;
+    PetscBool moves = op->boundary->flow || (op->finer && op->finer->w[axis]) ? PETSC_TRUE : PETSC_FALSE;
 
     for (PetscInt s = 0; s < op->num_species; s++) moves = moves || (op->model->species[s].diffuses && op->model->species[s].moves[axis]) ? PETSC_TRUE : PETSC_FALSE;
     PetscCall(PetscMalloc1(NumFaces(op->grid, axis) * op->num_species, &op->g[axis]));
@@ -79,6 +80,20 @@ static PetscErrorCode AllocateFaces(SoretOperator *op)
     if (!moves) continue;
     PetscCall(PetscMalloc1(NumFaces(op->grid, axis) * op->num_species, &op->w[axis]));
     PetscCall(PetscMalloc1(NumFaces(op->grid, axis) * op->num_species, &op->g_diffusive[axis]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Solid cells have no volume. */
+static PetscErrorCode FillVolumes(SoretOperator *op)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(op->grid->num_cells, &op->volume));
+  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
+    PetscInt ijk[3];
+
+    SoretGridCellIndex(op->grid, p, ijk);
+    op->volume[p] = SoretGridIsSolid(op->grid, p) ? 0.0 : SoretGridCellVolume(op->grid, ijk);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -127,7 +142,8 @@ PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, Sor
   PetscFunctionBegin;
   PetscCall(CreateCommon(model, grid, boundary, op));
   op->temperature = temperature;
-  op->varies      = op->varies || temperature->varies || boundary->varies ? PETSC_TRUE : PETSC_FALSE;
+  op->varies      = op->varies || temperature->varies || boundary->varies || (boundary->flow && boundary->flow->varies) ? PETSC_TRUE : PETSC_FALSE;
+  if (grid->closed) PetscCall(FillVolumes(op));
   op->uniform     = IsUniform(op);
   if (op->uniform) PetscCall(AllocateUniform(op));
   else PetscCall(AllocateFaces(op));
@@ -193,7 +209,6 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, const Pet
     SoretModelTransportRow(op->model, s, grid->count[0], row, x, T, work);
     for (PetscInt i = 0; i < grid->count[0]; i++) {
       SoretPoint     point  = *row;
-      const PetscInt ijk[3] = {grid->start[0] + i, grid->start[1] + j, grid->start[2] + k};
       PetscReal      a, D;
 
       b[i * ns + s] = work[i];
@@ -204,7 +219,7 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, const Pet
       else SoretModelTransport(op->model, s, &point, &a, &D);
       D = a * work[i];
       if (op->model->species[s].diffuses && (!(D > 0.0) || !isfinite(D))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, D, &point);
-      sum_D[s] += D * SoretGridCellVolume(grid, ijk);
+      sum_D[s] += D * SoretOperatorCellVolume(op, (k * grid->count[1] + j) * grid->count[0] + i);
     }
   }
 }
@@ -268,7 +283,7 @@ static PetscErrorCode FillCells(SoretOperator *op)
   for (PetscInt s = 0; s < ns; s++) {
     const SoretSpecies *species = &op->model->species[s];
 
-    op->mean_D[s] /= grid->volume;
+    op->mean_D[s] /= grid->fluid_volume;
     for (PetscInt axis = 0; axis < species->velocity.n && !species->diffuses; axis++) op->mean_D[s] = PetscMax(op->mean_D[s], PetscAbsReal(species->velocity.value[axis]) * grid->size[axis]);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -330,23 +345,32 @@ static void FaceGeometry(const SoretOperator *op, int axis, const PetscInt ijk[3
   *area  = SoretGridFaceArea(grid, axis, global);
 }
 
+/* Does solid close the lower face of cell ijk (local indices; one beyond the last for the upper face of that)? */
+static PetscBool IsClosed(const SoretGrid *grid, int axis, const PetscInt ijk[3])
+{
+  const PetscInt step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, p = (ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0];
+
+  return ijk[axis] < grid->count[axis] ? SoretGridIsClosed(grid, p, 2 * axis) : SoretGridIsClosed(grid, p - step[axis], 2 * axis + 1);
+}
+
 static PetscReal ConductanceOfFace(const SoretOperator *op, int axis, const PetscInt ijk[3], PetscInt s, PetscReal a_lo, PetscReal a_hi)
 {
   PetscReal below, above, area;
 
   FaceGeometry(op, axis, ijk, &below, &above, &area);
-  if (!op->model->species[s].diffuses) return 0.0;
+  if (!op->model->species[s].diffuses || IsClosed(op->grid, axis, ijk)) return 0.0;
   return area * SoretConductance(a_lo, 0.5 * below, a_hi, 0.5 * above);
 }
 
 static PetscReal VelocityOverB(const SoretOperator *op, int axis, const PetscInt ijk[3], PetscInt s, PetscReal b_lo, PetscReal b_hi)
 {
   const SoretSpecies *species = &op->model->species[s];
-  PetscReal           below, above, area;
+  PetscReal           below, above, area, v = species->moves[axis] ? species->velocity.value[axis] : 0.0;
 
+  if (!species->diffuses || IsClosed(op->grid, axis, ijk)) return 0.0;
   FaceGeometry(op, axis, ijk, &below, &above, &area);
-  if (!species->diffuses || !species->moves[axis]) return 0.0;
-  return area * species->velocity.value[axis] * (below / b_lo + above / b_hi) / (below + above);
+  if (op->boundary->flow) v += op->boundary->flow->v[axis][SoretFaceIndex(op->grid, axis, ijk)];
+  return area * v * (below / b_lo + above / b_hi) / (below + above);
 }
 
 /* Conductances fitted to the velocities. */
@@ -434,7 +458,7 @@ static void AggregateCell(SoretOperator *op, const PetscInt ijk[3])
 }
 
 /* Resistance from the centre of the coarse cell around a fine one to the outer face of the fine one: half of what joins the two fine cells,
-   nothing where there is but one. Very large where the two are cut off from each other. */
+   nothing where there is but one. Infinite where the two are cut off from each other. */
 static PetscReal InnerResistance(const SoretOperator *op, int axis, const PetscInt fine_cell[3], PetscInt s)
 {
   const SoretOperator *fine = op->finer;
@@ -444,12 +468,18 @@ static PetscReal InnerResistance(const SoretOperator *op, int axis, const PetscI
 
   if (FineRange(op, axis, fine_cell[axis] / (op->coarsened[axis] ? 2 : 1), &first) < 2) return 0.0;
   face[axis] = first + 1;
+  if (fine->volume) { /* beside solid the fluid of the coarse cell is this one */
+    PetscInt beside[3] = {fine_cell[0], fine_cell[1], fine_cell[2]};
+
+    beside[axis] = 2 * first + 1 - fine_cell[axis];
+    if (fine->volume[(beside[2] * grid->count[1] + beside[1]) * grid->count[0] + beside[0]] == 0.0) return 0.0;
+  }
   if (fine->uniform) {
     const PetscInt global[3] = {grid->start[0] + face[0], grid->start[1] + face[1], grid->start[2] + face[2]};
 
     g = fine->a_constant[s] * SoretGridFaceArea(grid, axis, global) / grid->distance[axis][global[axis]];
   } else g = fine->g_diffusive[axis][SoretFaceIndex(grid, axis, face) * op->num_species + s];
-  return g > 0.0 ? 0.5 / g : PETSC_MAX_REAL;
+  return g > 0.0 ? 0.5 / g : INFINITY;
 }
 
 /* Conductances through the coarse faces normal to an axis: along each line of fine cells in series, the lines side by side. Velocities add up. */
@@ -520,7 +550,7 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
       const PetscInt  cell[3] = {first[0] + line % n[0], first[1] + line / n[0] % n[1], first[2] + line / n[0] / n[1]};
       const PetscInt  wall = SoretOperatorWall(fine, face, cell) + s;
       const PetscReal A = fine->boundary->alpha[face][wall] / fine->b[((cell[2] * fine->grid->count[1] + cell[1]) * fine->grid->count[0] + cell[0]) * ns + s];
-      const PetscReal share = A > 0.0 && !op->model->species[s].moves[axis] ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
+      const PetscReal share = A > 0.0 && !op->w[axis] && !op->model->species[s].moves[axis] ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
 
       alpha += share * A;
       beta += share * fine->boundary->beta[face][wall];
@@ -582,6 +612,7 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
     PetscCall(SoretTemperatureSetTime(op->temperature, t, &changed));
     PetscCall(SoretModelSetRange(op->model, op->temperature->min, op->temperature->max));
     PetscCall(FillCells(op));
+    if (op->boundary->flow) PetscCall(SoretFlowSetTime(op->boundary->flow, t, &changed));
     if (!op->uniform) PetscCall(FillConductances(op));
     PetscCall(SoretBoundaryUpdate(op->boundary, op->temperature, t));
   }
@@ -648,7 +679,7 @@ PetscErrorCode SoretOperatorPerVolume(const SoretOperator *op, PetscReal factor,
     const PetscReal *volume = SoretOperatorRowVolumes(op, row, op->row);
 
     for (PetscInt i = 0; i < grid->count[0]; i++) {
-      for (PetscInt s = 0; s < ns; s++) array[q++] *= factor / volume[i];
+      for (PetscInt s = 0; s < ns; s++) array[q++] *= volume[i] > 0.0 ? factor / volume[i] : factor; /* solid: nothing, or 1 of a matrix */
     }
   }
   PetscCall(VecRestoreArray(f, &array));

@@ -248,7 +248,7 @@ struct SoretOutput_s {
   char           **column;
   PetscReal       *rows;                      /* [room][num_columns], on rank 0 */
   PetscReal        first_total[3 * SORET_MAX_SPECIES], drift;
-  PetscBool        started;
+  PetscBool        started, many;             /* many: problems in one file, a sweep */
   PetscInt         num_summary;
   SummaryEntry     summary[MAX_SUMMARY];
   SoretThermo      thermo;
@@ -354,6 +354,9 @@ static PetscErrorCode WriteGrid(SoretOutput o, SoretH5 h5)
     if (o->SI) PetscCall(SoretH5WriteString(h5, path, "units", "m"));
   }
   PetscCall(WriteField(o, h5, "/temperature", "K", 0, o->op->temperature->T));
+  if (!grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt p = 0; p < grid->num_cells; p++) o->work[p] = SoretGridIsSolid(grid, p);
+  PetscCall(WriteField(o, h5, "/solid", "1", 0, o->work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -382,10 +385,9 @@ static PetscBool Reacts(const SoretModel *model, PetscInt s)
   return PETSC_FALSE;
 }
 
-static PetscErrorCode NameColumns(SoretOutput o)
+static PetscErrorCode NameColumns(SoretOutput o, const SoretModel *model, const SoretBoundarySpec *boundary)
 {
-  const SoretModel *model = o->op->model;
-  const PetscInt    ns    = model->num_species;
+  const PetscInt ns = model->num_species;
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(5 + o->sums->num + 9 * ns, &o->column));
@@ -396,7 +398,7 @@ static PetscErrorCode NameColumns(SoretOutput o)
   for (PetscInt s = 0; s < ns; s++) PetscCall(AddColumn(o, "max/%s", model->species[s].name));
   for (int face = 0; face < 6; face++) {
     for (PetscInt s = 0; s < ns; s++) {
-      if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) PetscCall(AddColumn(o, "boundary_flux/%s/%s", SoretFaceName(face), model->species[s].name));
+      if (SoretBoundaryCondition(boundary, face, s)->kind != SORET_CLOSED) PetscCall(AddColumn(o, "boundary_flux/%s/%s", SoretFaceName(face), model->species[s].name));
     }
   }
   for (PetscInt s = 0; s < ns; s++) {
@@ -408,13 +410,27 @@ static PetscErrorCode NameColumns(SoretOutput o)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOutputColumns(const SoretModel *model, const SoretBoundarySpec *boundary, const SoretSums *sums, PetscInt *num, char **names[])
+{
+  SoretOutput o;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&o));
+  o->sums = sums;
+  PetscCall(NameColumns(o, model, boundary));
+  *num   = o->num_columns;
+  *names = o->column;
+  PetscCall(PetscFree(o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Drift of the conserved sums. */
 static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
 {
   PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(o->sums, o->op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(o->sums, o->op, c, mean, scale));
   for (PetscInt k = 0; k < o->sums->num_global + o->sums->num_local; k++) {
     /* global sums are compared with what they should be, the others with what they were first */
     if (k < o->sums->num_global) o->first_total[k] = o->sums->mean[k];
@@ -445,44 +461,50 @@ static PetscErrorCode GrowRows(SoretOutput o, PetscInt n)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static void FillRow(const SoretOutput o, PetscInt step, PetscReal t, const SoretState *state, PetscReal *row)
+PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec c, PetscReal row[])
 {
   const PetscInt ns = o->op->num_species;
-
-  *row++ = t;
-  *row++ = (PetscReal)step;
-  for (PetscInt k = 0; k < o->sums->num; k++) *row++ = state->total[k];
-  for (PetscInt s = 0; s < ns; s++) *row++ = state->min[s];
-  for (PetscInt s = 0; s < ns; s++) *row++ = state->max[s];
-  for (int face = 0; face < 6; face++) {
-    for (PetscInt s = 0; s < ns; s++) {
-      if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) *row++ = state->boundary_flux[face][s];
-    }
-  }
-  for (PetscInt s = 0; s < ns; s++) {
-    if (Reacts(o->op->model, s)) *row++ = state->source[s];
-  }
-  *row++ = state->entropy_reactions + state->entropy_diffusion;
-  *row++ = state->entropy_reactions;
-  *row   = state->entropy_diffusion;
-}
-
-PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec c)
-{
-  PetscMPIInt rank;
-  SoretState  state;
+  SoretState     state;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretDiagnoseState(o->op, o->sums, c, &state));
   PetscCall(TrackDrift(o, c, &state));
+  *row++ = t;
+  *row++ = (PetscReal)step;
+  for (PetscInt k = 0; k < o->sums->num; k++) *row++ = state.total[k];
+  for (PetscInt s = 0; s < ns; s++) *row++ = state.min[s];
+  for (PetscInt s = 0; s < ns; s++) *row++ = state.max[s];
+  for (int face = 0; face < 6; face++) {
+    for (PetscInt s = 0; s < ns; s++) {
+      if (SoretBoundaryCondition(o->op->boundary->spec, face, s)->kind != SORET_CLOSED) *row++ = state.boundary_flux[face][s];
+    }
+  }
+  for (PetscInt s = 0; s < ns; s++) {
+    if (Reacts(o->op->model, s)) *row++ = state.source[s];
+  }
+  *row++ = state.entropy_reactions + state.entropy_diffusion;
+  *row++ = state.entropy_reactions;
+  *row   = state.entropy_diffusion;
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec c)
+{
+  PetscMPIInt rank;
+  PetscReal  *row;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(o->num_columns, &row));
+  PetscCall(SoretOutputMeasure(o, step, t, c, row));
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   if (rank == 0) {
     PetscCall(GrowRows(o, o->num_rows + 1));
-    FillRow(o, step, t, &state, o->rows + o->num_columns * o->num_rows);
+    PetscCall(PetscArraycpy(o->rows + o->num_columns * o->num_rows, row, o->num_columns));
   }
   o->num_rows++;
-  SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscCall(PetscFree(row));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -578,9 +600,11 @@ static PetscErrorCode NameFields(SoretOutput o)
   FrameField       *field;
 
   PetscFunctionBegin;
+  PetscCall(PetscFree(o->field));
+  o->num_fields = 0;
   PetscCall(PetscMalloc1(3 * ns + nr + o->sums->num * (SORET_NUM_PARTS + 1) + 6, &o->field));
   for (PetscInt s = 0; s < ns; s++) PetscCall(AddField(o, FIELD_CONCENTRATION, s, "mol/m^3", NULL, "%s", model->species[s].name));
-  if (o->op->temperature->varies) PetscCall(AddField(o, FIELD_TEMPERATURE, 0, "K", NULL, "temperature"));
+  if (o->op->temperature->varies || o->many) PetscCall(AddField(o, FIELD_TEMPERATURE, 0, "K", NULL, "temperature"));
   for (PetscInt s = 0; s < ns && (o->spec.fields & SORET_FIELD_FLUX); s++) PetscCall(AddField(o, FIELD_FLUX, s, "mol/m^2/s", NULL, "flux/%s", model->species[s].name));
   for (PetscInt r = 0; r < nr && (o->spec.fields & SORET_FIELD_RATE); r++) {
     PetscCall(AddField(o, FIELD_RATE, r, "mol/m^3/s", &field, "rate/%" PetscInt_FMT, r));
@@ -658,7 +682,7 @@ static PetscErrorCode PutField(SoretOutput o, SoretH5 h5, const char *frame, con
 static PetscErrorCode WriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
   const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
+  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
   const char      *names[SORET_MAX_SPECIES], **extra;
   PetscReal       *time;
@@ -678,7 +702,7 @@ static PetscErrorCode WriteXDMF(SoretOutput o, const char *xdmf_path, const char
   for (PetscInt k = 0; k < o->num_frames; k++) {
     if (o->frame[k].lost) continue;
     number[x.num_frames] = k;
-    time[x.num_frames++] = o->frame[k].time;
+    time[x.num_frames++] = o->many ? (PetscReal)k : o->frame[k].time; /* viewers order the frames by it */
   }
   x.time   = time;
   x.number = number;
@@ -1016,7 +1040,7 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
   for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
-  PetscCall(NameColumns(o));
+  PetscCall(NameColumns(o, op->model, op->boundary->spec));
   PetscCall(NameFields(o));
   PetscCall(ChooseAttempt(o));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_FILL, &h5));
@@ -1027,6 +1051,30 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscCall(SoretH5Close(&h5));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputRebind(SoretOutput o, SoretOperator *op, const SoretSums *sums)
+{
+  PetscFunctionBegin;
+  o->op      = op;
+  o->sums    = sums;
+  o->many    = PETSC_TRUE;
+  o->started = PETSC_FALSE;
+  o->drift   = 0.0;
+  PetscCall(SoretThermoDestroy(&o->thermo));
+  PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
+  PetscCall(NameFields(o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+const char *SoretOutputPath(SoretOutput o)
+{
+  return o->path;
+}
+
+PetscInt SoretOutputNumFrames(SoretOutput o)
+{
+  return o->num_frames;
 }
 
 PetscErrorCode SoretOutputDestroy(SoretOutput *output)
@@ -1223,6 +1271,18 @@ static PetscErrorCode PrintBudgets(SoretOutput o)
     if (!isnan(meter->entropy_imbalance)) PetscCall(SoretSay(o->comm, "; off by %.2g of it", (double)meter->entropy_imbalance));
     PetscCall(SoretSay(o->comm, "\n"));
   }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputSoretMean(SoretOutput o, Vec c, PetscReal *soret)
+{
+  SoretMeter *meter;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&meter));
+  PetscCall(SoretDiagnoseMeter(o->op, o->sums, &o->thermo, PETSC_TRUE, c, meter));
+  *soret = o->sums->num ? meter->sum[0].part[SORET_PART_WHOLE] : NAN;
+  PetscCall(PetscFree(meter));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -73,6 +73,18 @@ static PetscBool IsFormula(SoretField field)
   return field && (!node || node->kind == SORET_NODE_SCALAR) ? PETSC_TRUE : PETSC_FALSE;
 }
 
+/* What is wrong with something generated is wrong with the ladder of velocities. */
+static PetscErrorCode HintVelocities(const SoretCase *c, const SoretNode *at)
+{
+  PetscFunctionBegin;
+  for (PetscInt l = 0; l < c->velocity.num; l++) {
+    const SoretNode *ladder = c->velocity.ladder[l].node;
+
+    if (at->line == ladder->line && at->column == ladder->column) PetscCall(SoretInputHint(c->in, "weights with <v^2> = kT/m need kT/m below max^2 and, at the coldest, not far below the distance of the velocities squared: choose `max` of 2 to 4 sqrt(kT/m)"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- temperature ---- */
 
 static PetscReal Temperature(const SoretCase *c, PetscInt i, SoretPoint *point)
@@ -147,7 +159,10 @@ static PetscErrorCode TrySpecies(SoretCase *c, PetscInt s)
   PetscFunctionBegin;
   if (species->diffuses && FindBad(c, Diffusivity, s, SoretLawUses(species->diffusivity), POSITIVE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->diffusivity), "the diffusivity of '%s' is %g at %s; it must be positive everywhere, or the number 0", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
   if (species->soret && FindBad(c, IntrinsicSoret, s, SoretLawUses(species->soret), FINITE, &point, &value)) PetscCall(SoretInputError(c->in, SoretLawNode(species->soret), "the intrinsic Soret coefficient of '%s' is %g at %s; it must be finite", species->name, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
-  if (IsFormula(c->initial[s]) && FindBad(c, Initial, s, SoretFieldUses(c->initial[s]), NONNEGATIVE, &point, &value)) PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, WithoutSign(value), (double)point.x[0], (double)point.x[1], (double)point.x[2]));
+  if (IsFormula(c->initial[s]) && FindBad(c, Initial, s, SoretFieldUses(c->initial[s]), NONNEGATIVE, &point, &value)) {
+    PetscCall(SoretInputError(c->in, species->initial, "the initial concentration of '%s' is %g at (%g, %g, %g); it must not be negative", species->name, WithoutSign(value), (double)point.x[0], (double)point.x[1], (double)point.x[2]));
+    PetscCall(HintVelocities(c, species->initial));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -174,6 +189,7 @@ static PetscErrorCode TryReaction(SoretCase *c, PetscInt r)
   for (int backward = 0; backward < 2; backward++) {
     if (!FindBad(c, RateConstant, 2 * r + backward, SoretNetworkUses(&c->model.network, r), NONNEGATIVE, &point, &value)) continue;
     PetscCall(SoretInputError(c->in, reaction->node, "the %s constant of '%s' is %g at %s; it must be finite and not negative", backward ? "backward" : "forward", reaction->equation, WithoutSign(value), Place(c, &point, PETSC_TRUE, sizeof(place), place)));
+    PetscCall(HintVelocities(c, reaction->node));
     break; /* the other one may follow from it */
   }
   PetscFunctionReturn(PETSC_SUCCESS);

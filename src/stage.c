@@ -96,7 +96,7 @@ static PetscErrorCode Solve(SNES snes, Vec c)
     if (it > 1) stage->contraction = PetscMin(rho, 0.5);
     PetscCall(SNESSetIterationNumber(snes, it));
     PetscCall(SNESMonitor(snes, it, change));
-    if (PetscIsInfOrNanReal(change)) reason = SNES_DIVERGED_FNORM_NAN;
+    if (PetscIsInfOrNanReal(change)) reason = SNES_DIVERGED_FUNCTION_NANORINF;
     else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.1)) reason = SNES_CONVERGED_SNORM_RELATIVE;
     else if ((it > 2 && rho > 2.0) || it >= MOST_CYCLES) reason = SNES_DIVERGED_DTOL;
     last = change;

@@ -252,7 +252,7 @@ static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *of
   PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest = 0.0;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(sys->sums, sys->op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(sys->sums, sys->op, c, mean, scale));
   *off = 0.0;
   for (PetscInt k = 0; k < sys->sums->num; k++) largest = PetscMax(largest, scale[k]);
   for (PetscInt k = 0; k < sys->sums->num_global; k++) {
@@ -376,7 +376,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
   if (PetscIsInfOrNanReal(fnorm)) {
-    *reason = SNES_DIVERGED_FNORM_NAN;
+    *reason = SNES_DIVERGED_FUNCTION_NANORINF;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
@@ -433,7 +433,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SNESSetConvergenceTest(*snes, TestSteady, steady, NULL));
   PetscCall(SNESSetTolerances(*snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
   PetscCall(SNESGetLineSearch(*snes, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SoretSystemSetPositive(steady->sys, search));
   PetscCall(SNESGetKSP(*snes, &ksp));
   PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));
@@ -461,7 +461,7 @@ static PetscErrorCode LiftGuess(const SoretOperator *op, Vec x)
   PetscCallMPI(MPI_Allreduce(&part, &largest, 1, MPIU_REAL, MPI_MAX, op->grid->comm));
   if (largest <= 0.0) largest = 1.0;
   for (PetscInt q = 0; q < cells * ns; q++) {
-    if (changes[q % ns]) c[q] = PetscMax(c[q], 1.0e-3 * largest);
+    if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns)) c[q] = PetscMax(c[q], 1.0e-3 * largest);
   }
   PetscCall(VecRestoreArray(x, &c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -706,7 +706,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
 {
   SoretSystem sys;
   Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c};
-  PetscBool   solved = PETSC_FALSE, use_fas;
+  PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
   Vec         c_0;
 
   PetscFunctionBegin;
@@ -717,7 +717,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
-  if (!solved) PetscCall(LiftGuess(op, c));
+  if (!solved && !spec->warm) PetscCall(LiftGuess(op, c));
   PetscCall(SoretFASChoose(op, &use_fas));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
   if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));

@@ -99,10 +99,8 @@ static PetscErrorCode AddSums(SoretSystem *sys, Vec x, const PetscReal target[],
   for (int pass = 0; pass < 2; pass++) {
     for (PetscInt k = 0, q = 0; k < grid->count[2]; k++) {
       for (PetscInt j = 0; j < grid->count[1]; j++) {
-        const PetscReal area = grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
-
         for (PetscInt i = 0; i < grid->count[0]; i++, q += ns) {
-          const PetscReal volume = area * grid->width[0][grid->start[0] + i];
+          const PetscReal volume = SoretOperatorCellVolume(sys->op, q / ns);
 
           for (PetscInt l = 0; l < sys->num; l++) {
             const PetscReal *w   = sys->q + l * ns;
@@ -121,7 +119,7 @@ static PetscErrorCode AddSums(SoretSystem *sys, Vec x, const PetscReal target[],
     }
     if (pass == 0) {
       PetscCallMPI(MPI_Allreduce(part, mean, (PetscMPIInt)sys->num, MPIU_REAL, MPI_SUM, grid->comm));
-      for (PetscInt l = 0; l < sys->num; l++) add[l] = sys->beta[l] * (mean[l] / grid->volume - (target ? target[l] : 0.0));
+      for (PetscInt l = 0; l < sys->num; l++) add[l] = sys->beta[l] * (mean[l] / grid->fluid_volume - (target ? target[l] : 0.0));
     }
   }
   PetscCall(VecRestoreArrayRead(x, &xa));
@@ -266,7 +264,7 @@ PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
     for (PetscInt k = 0; k < sys->num; k++) {
       PetscReal mean = 0.0;
 
-      for (PetscInt s = 0; s < ns; s++) mean += sys->q[k * ns + s] * sys->content[s] / sys->op->grid->volume;
+      for (PetscInt s = 0; s < ns; s++) mean += sys->q[k * ns + s] * sys->content[s] / sys->op->grid->fluid_volume;
       for (PetscInt s = 0; s < ns; s++) sys->constant[s] += sys->beta[k] * (mean - sys->target[k]) * sys->q[k * ns + s];
     }
     terms->constant = sys->constant;
@@ -418,6 +416,10 @@ PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec x, Vec y, PetscBool *chan
   for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
     PetscReal scale = 1.0;
 
+    if (SoretGridIsSolid(sys->op->grid, p)) { /* what an iterative solver leaves there */
+      PetscCall(PetscArrayzero(d + p * ns, ns));
+      continue;
+    }
     for (PetscInt q = p * ns; q < (p + 1) * ns; q++) {
       if (c[q] > 0.0 && !(c[q] - scale * d[q] > 0.0)) scale = 0.9 * c[q] / d[q];
     }
@@ -534,9 +536,9 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
 
     PetscCall(PetscCalloc2(n * n, &G, ns * ns, &each.w)); /* each species as a sum of its own: their means */
     for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
-    PetscCall(SoretSumsMeasure(&each, sys->op->grid, x, amount, NULL));
+    PetscCall(SoretSumsMeasure(&each, sys->op, x, amount, NULL));
     for (PetscInt s = 0; s < ns; s++) amount[s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[s];
-    PetscCall(SoretSumsMeasure(sums, sys->op->grid, x, now, NULL));
+    PetscCall(SoretSumsMeasure(sums, sys->op, x, now, NULL));
     for (PetscInt a = 0; a < n; a++) {
       r[a] = mean[which[a]] - now[which[a]];
       for (PetscInt b = 0; b < n; b++) {

@@ -19,6 +19,24 @@ static PetscErrorCode CheckValues(const SoretTemperature *temperature)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A field at the centres of the faces of the walls. */
+static void FillWalls(SoretTemperature *temperature, PetscReal t)
+{
+  const SoretGrid *grid = temperature->grid;
+
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < SoretGridCountFace(grid, face); q++) {
+      SoretPoint point = {.t = t};
+      PetscInt   local[3];
+
+      SoretGridFaceCell(grid, face, q, local);
+      for (int k = 0; k < grid->dim; k++) point.x[k] = grid->center[k][grid->start[k] + local[k]];
+      point.x[face / 2]          = grid->edge[face / 2][face % 2 ? grid->n[face / 2] : 0];
+      temperature->wall[face][q] = SoretFieldEvaluate(temperature->field, &point);
+    }
+  }
+}
+
 static PetscErrorCode Fill(SoretTemperature *temperature, PetscReal t)
 {
   const SoretGrid *grid     = temperature->grid;
@@ -26,8 +44,12 @@ static PetscErrorCode Fill(SoretTemperature *temperature, PetscReal t)
 
   PetscFunctionBegin;
   temperature->t = t;
-  PetscCall(SoretFieldPrepare(temperature->field, grid, t));
-  PetscCall(SoretFieldFill(temperature->field, grid, t, NULL, temperature->T));
+  if (temperature->filler) PetscCall(temperature->filler(temperature->context, t, temperature->T, temperature->wall));
+  else {
+    PetscCall(SoretFieldPrepare(temperature->field, grid, t));
+    PetscCall(SoretFieldFill(temperature->field, grid, t, NULL, temperature->T));
+    FillWalls(temperature, t);
+  }
   PetscCall(CheckValues(temperature));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
     range[0] = PetscMax(range[0], -temperature->T[p]);
@@ -40,15 +62,34 @@ static PetscErrorCode Fill(SoretTemperature *temperature, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretTemperatureCreate(const SoretGrid *grid, SoretField field, PetscReal t, SoretTemperature *temperature)
+static PetscErrorCode Allocate(const SoretGrid *grid, SoretTemperature *temperature)
 {
   PetscFunctionBegin;
   PetscCall(PetscMemzero(temperature, sizeof(*temperature)));
-  temperature->grid   = grid;
+  temperature->grid = grid;
+  PetscCall(PetscMalloc1(grid->num_cells, &temperature->T));
+  for (int face = 0; face < 6; face++) PetscCall(PetscMalloc1(SoretGridCountFace(grid, face), &temperature->wall[face]));
+  PetscCall(SoretHaloCreate(grid, 1, 1, &temperature->halo));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTemperatureCreate(const SoretGrid *grid, SoretField field, PetscReal t, SoretTemperature *temperature)
+{
+  PetscFunctionBegin;
+  PetscCall(Allocate(grid, temperature));
   temperature->field  = field;
   temperature->varies = SoretFieldUses(field) & SORET_VAR_TIME ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(PetscMalloc1(grid->num_cells, &temperature->T));
-  PetscCall(SoretHaloCreate(grid, 1, 1, &temperature->halo));
+  PetscCall(Fill(temperature, t));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTemperatureCreateFilled(const SoretGrid *grid, SoretTemperatureFiller filler, void *context, PetscBool varies, PetscReal t, SoretTemperature *temperature)
+{
+  PetscFunctionBegin;
+  PetscCall(Allocate(grid, temperature));
+  temperature->filler  = filler;
+  temperature->context = context;
+  temperature->varies  = varies;
   PetscCall(Fill(temperature, t));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -57,6 +98,7 @@ PetscErrorCode SoretTemperatureDestroy(SoretTemperature *temperature)
 {
   PetscFunctionBegin;
   PetscCall(PetscFree(temperature->T));
+  for (int face = 0; face < 6; face++) PetscCall(PetscFree(temperature->wall[face]));
   PetscCall(SoretHaloDestroy(&temperature->halo));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -67,11 +109,4 @@ PetscErrorCode SoretTemperatureSetTime(SoretTemperature *temperature, PetscReal 
   *changed = temperature->varies && t != temperature->t ? PETSC_TRUE : PETSC_FALSE;
   if (*changed) PetscCall(Fill(temperature, t));
   PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscReal SoretTemperatureAtPoint(const SoretTemperature *temperature, const PetscReal x[3])
-{
-  const SoretPoint point = {{x[0], x[1], x[2]}, temperature->t, 0.0};
-
-  return SoretFieldEvaluate(temperature->field, &point);
 }

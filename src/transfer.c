@@ -280,6 +280,14 @@ static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d,
   }
 }
 
+/* Leaves nothing in the solid cells of a row. */
+static void EmptySolid(PetscInt nx, PetscInt ns, const PetscReal *volume, PetscReal *x)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns && volume[i] == 0.0; s++) x[i * ns + s] = 0.0;
+  }
+}
+
 /* out = u along x from the coarse row `line`, over b. */
 INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscInt *restrict index, const PetscReal *restrict weight, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
 {
@@ -310,6 +318,7 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
 
     InterpolateLine(t, ghosted, size[0] * ns, size[1], row % grid->count[1], row / grid->count[1]);
     BY_SPECIES(InterpolateRow, ns, nx, t->index[0], t->weight[0], t->line, t->fine->b + row * nx * ns, coarse_old ? t->row : out);
+    if (t->fine->volume) EmptySolid(nx, ns, t->fine->volume + row * nx, coarse_old ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
     SoretOperatorAddContent(t->fine, row, c, content);
   }

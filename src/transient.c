@@ -75,7 +75,7 @@ static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscRe
 
   PetscFunctionBegin;
   *reason = tr->priming ? SNES_CONVERGED_FNORM_ABS : SNES_CONVERGED_ITERATING;
-  if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FNORM_NAN;
+  if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FUNCTION_NANORINF;
   else if (fnorm == 0.0) *reason = SNES_CONVERGED_FNORM_ABS;
   if (*reason || it == 0) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SNESGetSolutionUpdate(snes, &y));
@@ -391,7 +391,7 @@ static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
   PetscReal        mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(sums, tr->sys.op->grid, c, mean, scale));
+  PetscCall(SoretSumsMeasure(sums, tr->sys.op, c, mean, scale));
   PetscCall(VecNorm(c, NORM_INFINITY, &largest));
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal amount = 0.0;
@@ -458,7 +458,7 @@ static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char me
   PetscCall(SNESSetConvergenceTest(snes, TestStage, tr, NULL));
   PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
   PetscCall(SNESGetLineSearch(snes, &search));
-  PetscCall(SNESLineSearchSetType(search, SNESLINESEARCHBASIC));
+  PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SNESGetKSP(snes, &ksp));
   PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, length, method));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -640,7 +640,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(CreateStageSolver(&tr, c));
   PetscCall(PetscMalloc1(op->num_species, &tr.absolute));
   PetscCall(SetAbsolute(&tr, c));
-  PetscCall(SoretSumsMeasure(sums, op->grid, c, tr.mean, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, NULL));
   PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
   for (PetscInt k = 0; k < sums->num_global; k++) {
     tr.closed[k] = gross[k] == 0.0 ? PETSC_TRUE : PETSC_FALSE;

@@ -426,12 +426,11 @@ static PetscErrorCode NewPlaced(SoretInput in, SoretNodeKind kind, const char *t
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode AddToMap(SoretInput in, SoretNode *map, const char *key, SoretNode *item)
+static PetscErrorCode AddToMap(SoretInput in, SoretNode *map, SoretNode *name, SoretNode *item)
 {
-  SoretNode **items, **keys, *name;
+  SoretNode **items, **keys;
 
   PetscFunctionBeginUser;
-  PetscCall(NewPlaced(in, SORET_NODE_SCALAR, key, map->label, &name));
   PetscCall(SoretInputAllocate(in, (size_t)(map->size + 1) * sizeof(*items), &items));
   PetscCall(SoretInputAllocate(in, (size_t)(map->size + 1) * sizeof(*keys), &keys));
   for (PetscInt i = 0; i < map->size; i++) {
@@ -519,9 +518,12 @@ static PetscErrorCode Step(SoretInput in, SoretNode *node, const SoretNode *at, 
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (i < 0) {
+    SoretNode *name;
+
     *next = value;
     if (!value) PetscCall(NewPlaced(in, SORET_NODE_MAP, "", word, next));
-    PetscCall(AddToMap(in, node, word, *next));
+    PetscCall(NewPlaced(in, SORET_NODE_SCALAR, word, node->label, &name));
+    PetscCall(AddToMap(in, node, name, *next));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (value) {
@@ -574,5 +576,68 @@ PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment)
   PetscCall(SoretInputCopyText(in, assignment, split, &path));
   PetscCall(SoretTreeRead(in, assignment + split + 1, strlen(assignment + split + 1), in->num_overrides - 1, NULL, &value));
   if (value) PetscCall(Assign(in, at, path, value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *path, const SoretNode **found, PetscBool *ok)
+{
+  const SoretNode *node  = in->root;
+  int              depth = 0;
+  char            *word, *next;
+
+  PetscFunctionBeginUser;
+  *ok = PETSC_FALSE;
+  PetscCall(SoretInputCopyText(in, path, strlen(path), &word));
+  for (; word && node; word = next) {
+    PetscInt i;
+
+    next = strchr(word, '.');
+    if (next) *next++ = 0;
+    if (!*word || ++depth > DEEPEST_NODE) {
+      PetscCall(SoretInputError(in, at, !*word ? "a key is missing beside a '.'" : "too many keys"));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    if (node->kind == SORET_NODE_SCALAR && !SoretNodeIsNull(node)) {
+      PetscCall(SoretInputError(in, at, "'%s' is the value '%s' and has no entry '%s'", node->label, node->text, word));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    i = node->kind == SORET_NODE_LIST ? FindEntry(node, word) : FindKey(node, word);
+    if (i < 0 && node->kind == SORET_NODE_LIST) {
+      PetscCall(ReportEntry(in, at, node, word));
+      PetscFunctionReturn(PETSC_SUCCESS);
+    }
+    node = i < 0 ? NULL : node->item[i];
+  }
+  *ok    = PETSC_TRUE;
+  *found = node;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- what is generated ---- */
+
+PetscErrorCode SoretInputExtend(SoretInput in, const char *key, const char *yaml, const SoretNode *place)
+{
+  const PetscInt i = FindKey(in->root, key);
+  SoretNode     *more, *list, *name, **items;
+
+  PetscFunctionBeginUser;
+  PetscCall(SoretTreeRead(in, yaml, strlen(yaml), NO_OVERRIDE, place, &more));
+  if (!more) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
+  PetscAssert(more->kind == SORET_NODE_LIST, PETSC_COMM_SELF, PETSC_ERR_PLIB, "what is generated for '%s' is no list", key);
+  for (PetscInt k = 0; k < more->size; k++) more->item[k]->label = key;
+  if (i < 0 || SoretNodeIsNull(in->root->item[i])) {
+    PetscCall(SoretTreeScalar(in, key, "", place, &name));
+    if (i >= 0) in->root->item[i] = more;
+    else PetscCall(AddToMap(in, in->root, name, more));
+    more->label = name->text;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  list = in->root->item[i];
+  if (list->kind != SORET_NODE_LIST) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretInputAllocate(in, (size_t)(list->size + more->size) * sizeof(*items), &items));
+  for (PetscInt k = 0; k < list->size; k++) items[k] = list->item[k];
+  for (PetscInt k = 0; k < more->size; k++) items[list->size + k] = more->item[k];
+  list->item = items;
+  list->size += more->size;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -76,10 +76,15 @@ def run(*arguments):
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout if program else ""
 
 
+def soretpost_commands():
+    """What `soretpost --help` lists; nothing where it cannot be asked."""
+    done = subprocess.run([sys.executable, "-m", "soretpost", "--help"], env={**os.environ, "PYTHONPATH": str(ROOT / "postprocess")}, capture_output=True, text=True)
+    return re.findall(r"^    (\w+)", done.stdout, re.M)
+
+
 def main():
     help_text, reference = run("--help"), run("reference")
-    commands = re.findall(r'^    (?:command = )?add\(commands, "(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"), re.M)
-    commands += re.findall(r'add_parser\("(\w+)"', (ROOT / "postprocess/soretpost/__main__.py").read_text(encoding="utf-8"))
+    commands = soretpost_commands()
     headers = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "include" / "soret").glob("*.h"))  # constants of the code may be named too
     cmake = headers + (ROOT / "CMakeLists.txt").read_text(encoding="utf-8") + (ROOT / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
     presets = [p["name"] for p in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]]

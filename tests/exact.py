@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Solutions found without soret: closed forms, and boundary value problems in one dimension by spectral collocation (Trefethen 2000)."""
 import numpy as np
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 
@@ -176,3 +177,78 @@ def small_gradient_soret(T, D, rates, inset, length=1.0):
     du = (right @ (mode * share)).real
     u = at_rest(T)
     return -np.sum(du / D(T) - u * dD / D(T) ** 2) / np.sum(u / D(T))
+
+
+def polymer_soret(T, dE, Tm, r):
+    """S_T of a chain of two states F, U in fast exchange, D = d T/R: U has the energy dE above F, both are as frequent at Tm, r = R_F/R_U."""
+    p = 1 / (1 + np.exp(dE / T - dE / Tm))
+    return 1 / T - dE / T**2 * (1 - r) * p * (1 - p) / (1 - (1 - r) * p)
+
+
+def polymer_inversion(dE, Tm, r, lo, hi):
+    """Temperatures at which it changes sign."""
+    T = np.linspace(lo, hi, 2001)
+    S = polymer_soret(T, dE, Tm, r)
+    return np.array([brentq(polymer_soret, T[i], T[i + 1], args=(dE, Tm, r), xtol=1e-13, rtol=1e-15) for i in np.flatnonzero(S[:-1] * S[1:] < 0)])
+
+
+def end_to_end(x1, x2, length, h, S_0, S_ch, dT):
+    """ln(c(x1)/c(x2)) of a two-state molecule for a small difference of temperature dT over the length (docs/theory.md, eq. 12)."""
+    kappa = 2 * h / length
+    bend = np.sinh(kappa * (x2 - length / 2)) - np.sinh(kappa * (x1 - length / 2)) if h < 300 else 0.0
+    return dT / length * ((S_0 + S_ch) * (x2 - x1) - (S_ch * bend / (kappa * np.cosh(h)) if h < 300 else 0.0))
+
+
+def dimer_fast_soret(c_A, K, D_A, D_A2, dE, T):
+    """S_T of A + 2 A2 for constant diffusivities, fast reactions and K ~ exp(dE/T)."""
+    f = 2 * K * c_A**2 / (c_A + 2 * K * c_A**2)
+    return dE / T**2 * f * (1 - f) * (D_A - D_A2) / (D_A * (1 - f) + 2 * D_A2 * f)
+
+
+def cosines(n):
+    """Midpoints of n equal cells of [0, 1] and the second derivative of what is even about both ends, by the cosine transform."""
+    x = (np.arange(n) + 0.5) / n
+    k = np.arange(n)
+    forward = np.cos(np.pi * np.outer(k, x)) * np.where(k, 2, 1)[:, None] / n
+    return x, np.cos(np.pi * np.outer(x, k)) @ (-((np.pi * k) ** 2)[:, None] * forward), lambda f, at: np.cos(np.pi * np.outer(at, k)) @ (forward @ f)
+
+
+def transient_1d(x, times, T, D, source, initial, n=24, rtol=1e-9):
+    """dc_i/dt = (D_i(T) c_i)'' + S_i(c, T) on [0, 1] with closed ends, T(x, t) even about them: c [time][species][x], from uniform `initial`."""
+    points, second, interpolate_at = cosines(n)
+    ns = len(initial)
+
+    def change(t, c):
+        c, now = c.reshape(ns, n), T(points, t)
+        return (np.array([second @ (D[i](now) * c[i]) for i in range(ns)]) + source(c, now)).ravel()
+
+    c0 = np.repeat(np.asarray(initial, float), n)
+    solved = solve_ivp(change, (0, max(times)), c0, method="Radau", t_eval=times, rtol=rtol, atol=rtol * 1e-2)
+    return np.array([[interpolate_at(D[i](T(points, t)) * u[i], x) / D[i](T(x, t)) for i in range(ns)] for t, u in zip(times, solved.y.T.reshape(-1, ns, n))])
+
+
+def velocities_1d(x, v, weights, T, gamma, total, n=64):
+    """v_k c_k' = gamma (w_k(T) sum c - c_k) on [0, 1], +v and -v exchanged at the ends: c [k][len(x)] of this mean total."""
+    points, d = chebyshev(n)
+    m, ns, w = n + 1, len(v), weights(T(points))
+    A = np.zeros((ns, m, ns, m))
+    for k in range(ns):
+        A[k, :, k] = v[k] * d + gamma * np.eye(m)
+        for j in range(ns):
+            A[k, :, j] -= gamma * np.diag(w[k])
+        if v[k]:
+            end = 0 if v[k] > 0 else n
+            A[k, end] = 0
+            A[k, end, k, end], A[k, end, ns - 1 - k, end] = 1, -1
+    rows = np.vstack([A.reshape(ns * m, ns * m), np.tile(clenshaw_curtis(n), ns) * 1e3])
+    c = np.linalg.lstsq(rows, np.r_[np.zeros(ns * m), 1e3 * total], rcond=None)[0].reshape(ns, m)
+    return np.array([interpolate(points, ck, np.asarray(x)) for ck in c])
+
+
+def maxwell_weights(v, T, mass=1.0):
+    """Boltzmann factors corrected so that <v^2> = kT/m (docs/theory.md, eq. 23), [k][len(T)]."""
+    v = np.asarray(v)[:, None]
+    e = np.exp(-mass * v**2 / (2 * T))
+    s0, s2, s4 = (np.sum(v**p * e, axis=0) for p in (0, 2, 4))
+    q = T / mass
+    return e * (s4 - q * s2 + (q * s0 - s2) * v**2) / (s0 * s4 - s2**2)

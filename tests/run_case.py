@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs a case file and checks what its leading comments say:  run_case.py CASE.yaml [--ranks 1 2]
 
+    # case: ../../input/dimer.yaml       the case that is run, relative to this file, where it is not this file itself
     # ranks: 1 2 4                       numbers of ranks; the fields must agree to `same`
     # same: 1e-10                        relative to the largest concentration (default 1e-10)
     # vary: domain.cells = [16] [32]     one run for each value of a key; several such lines: every combination
@@ -11,7 +12,7 @@
     # order: error > 1.9                 observed order of a name from `let` over the runs with doubled cells
     # across: max(contrast) < 2          as `expect`, with each name from `let` an array over all variants
 
-Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, meter, the frames, summary, groups, series, the value of each varied key (`vary`), the helpers
+Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, meter, the frames, summary, groups, series, the columns sweep['parameter'] and sweep_zero, the value of each varied key (`vary`), the helpers
 below and everything in exact.py.
 """
 import argparse
@@ -33,7 +34,7 @@ def directives(path):
     for line in open(path):
         if not line.startswith("#"):
             break
-        match = re.match(r"# (ranks|same|vary|options|status|let|expect|order|across): ?(.*)", line.rstrip("\n"))
+        match = re.match(r"# (case|ranks|same|vary|options|status|let|expect|order|across): ?(.*)", line.rstrip("\n"))
         if match:
             found.append([match[1], match[2]])
         elif line.startswith("#   ") and found:
@@ -71,6 +72,7 @@ def main():
     if not {"expect", "order", "across", "status", "same"} & {key for key, _ in told}:
         sys.exit(f"{arguments.case} expects nothing")
     one = lambda word, default: next((text for key, text in told if key == word), default)
+    case = Path(arguments.case).parent / one("case", Path(arguments.case).name)
     ranks = arguments.ranks or [int(n) for n in one("ranks", "1").split()]
     status, same = int(one("status", "0")), float(one("same", "1e-10"))
     varied = [text.partition("=")[::2] for key, text in told if key == "vary"]
@@ -83,7 +85,7 @@ def main():
         for number, options in itertools.product(ranks, groups):
             print("--", *overrides, *options, f"{number} rank{'s'[:number > 1]}", flush=True)
             try:
-                result = run(arguments.case, overrides, number, options, status)
+                result = run(case, overrides, number, options, status)
             except Failed as failed:
                 print(failed)
                 failures += 1
@@ -101,7 +103,7 @@ def main():
                     print("ok  " if good else "FAIL", shown)
             if first is not None and result:
                 pairs = [(f.c[s], g.c[s]) for f, g in zip(result.frames, first.frames, strict=True) for s in first.c if s in g.c]
-                worst = max(np.max(np.abs(f - g)) for f, g in pairs) / max(np.max(np.abs(g)) for _, g in pairs)
+                worst = max(np.max(np.abs(f - g)) for f, g in pairs) / max(np.max(np.abs(g)) for _, g in pairs) if pairs else 0.0
                 print("ok  " if worst <= same else "FAIL", f"same fields as the first run   [{worst:.3g}]")
                 failures += not worst <= same
             first = first or result

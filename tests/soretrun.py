@@ -55,12 +55,15 @@ class Result(Frame):
             self.volume = np.prod(np.meshgrid(*[np.diff(e) for e in edges], indexing="ij"), axis=0)
             names = sorted(f["frames"])
             self.frames = [Frame(f["frames"][k], dim) for k in (names if keep_frames else names[-1:])]
-            self.__dict__.update(self.frames[-1].__dict__)
+            self.__dict__.update(self.frames[-1].__dict__ if self.frames else dict(c={}, flux={}, rate={}))
             self.T = self.c.pop("temperature", f["temperature"][()].T)
             self.summary = {k: v.item() if hasattr(v, "item") else v for k, v in f["summary"].attrs.items()}
             self.groups = {}  # of the summary: {"soret/total/0": {...}, "budget/species/A": {...}}, datasets among the attributes
             f["summary"].visititems(lambda k, v: self.groups.update({k: {a: plain(x) for a, x in v.attrs.items()} | {d: x[()] for d, x in v.items() if isinstance(x, h5py.Dataset)}}) if isinstance(v, h5py.Group) else None)
             self.series = {}
+            self.sweep, self.sweep_zero = {}, f["sweep/zero"][()] if "sweep/zero" in f else np.array([])
+            if "sweep" in f:
+                f["sweep"].visititems(lambda k, v: self.sweep.update({k: v.asstr()[()] if v.dtype.kind in "SO" else v[()]}) if isinstance(v, h5py.Dataset) and k != "zero" else None)
             f["series"].visititems(lambda k, v: self.series.update({k: v[()]}) if isinstance(v, h5py.Dataset) else None)
 
     def mean(self, field):
@@ -88,5 +91,5 @@ def run(case, overrides=(), ranks=1, options=(), status=0, timeout=600):
         done = execute(case, [*overrides, "output.file=result.h5", "output.xdmf=false"], ranks, options, directory, timeout)
         if done.returncode != status:
             raise Failed(f"status {done.returncode} instead of {status} on {ranks} ranks\n{' '.join(map(str, done.args))}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
-        path = Path(directory) / "result.h5"
+        path = Path(directory) / ("result.h5" if status != 3 else "result.h5.1")
         return Result(path) if path.exists() else None

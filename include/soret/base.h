@@ -15,6 +15,14 @@
 #if PETSC_VERSION_LT(3, 19, 0) && !defined(PETSC_SUCCESS)
   #define PETSC_SUCCESS 0
 #endif
+#if PETSC_VERSION_LT(3, 25, 0)
+  #define SNES_DIVERGED_FUNCTION_NANORINF SNES_DIVERGED_FNORM_NAN
+#endif
+#if PETSC_VERSION_LT(3, 26, 0)
+  #define SORET_LINESEARCH_NONE SNESLINESEARCHBASIC
+#else
+  #define SORET_LINESEARCH_NONE SNESLINESEARCHNONE
+#endif
 
 /* ---- constants (CODATA 2018, exact since the revision of the SI in 2019) ---- */
 #define SORET_BOLTZMANN    1.380649e-23       /* J/K            */

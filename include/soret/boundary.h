@@ -9,6 +9,7 @@
    so residual, Jacobian, smoother and budget treat all conditions alike. */
 #pragma once
 
+#include "soret/flow.h"
 #include "soret/model.h"
 #include "soret/temperature.h"
 
@@ -37,7 +38,6 @@ PetscErrorCode SoretBoundarySpecRead(SoretInput in, const SoretGridSpec *grid, c
 PetscErrorCode SoretBoundarySpecDestroy(SoretBoundarySpec *spec);
 PetscErrorCode SoretBoundaryReference(FILE *out);
 
-const char *SoretFaceName(int face);                         /* "x-" */
 const char *SoretConditionName(SoretConditionKind kind);     /* "value" */
 
 static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySpec *spec, int face, PetscInt species)
@@ -53,6 +53,7 @@ typedef struct {
   const SoretBoundarySpec *spec;
   const SoretModel        *model;
   const SoretGrid         *grid;
+  SoretFlow               *flow;     /* carries the species that diffuse; set by the owner before the operator is made, NULL: none. Borrowed */
   PetscBool                varies;   /* some formula depends on time */
   PetscInt                 num[6];   /* cells at the face, 0 if it is not of this rank or closed for all */
   PetscReal               *alpha[6]; /* [num][num_species]  */
@@ -67,5 +68,8 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
    are a message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t);
 
-/* Local indices of cell q of a face; q runs over the other axes, the first of them fastest. */
-void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3]);
+/* Local indices of cell q of a face: SoretGridFaceCell(). */
+static inline void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])
+{
+  SoretGridFaceCell(grid, face, q, ijk);
+}

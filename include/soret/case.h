@@ -3,8 +3,13 @@
    The whole case as data: walks the sections of the file, cross-checks them, builds nothing on the grid. */
 #pragma once
 
+#include "soret/heat.h"
 #include "soret/output.h"
+#include "soret/points.h"
+#include "soret/solid.h"
 #include "soret/solve.h"
+#include "soret/velocity.h"
+#include "soret/stokes.h"
 
 typedef struct {
   SoretInput        in;
@@ -12,7 +17,13 @@ typedef struct {
   char             *title;
   SoretOptional     standard_concentration;
   SoretGridSpec     grid;
-  SoretField        temperature;
+  SoretField        temperature;     /* NULL: by conduction                         */
+  PetscBool         conducts;
+  SoretHeatSpec     heat;            /* with conducts                               */
+  SoretSolidSpec    solid;
+  SoretFlowSpec     flow;
+  SoretStokesSpec   stokes;          /* with flow.boussinesq                        */
+  SoretVelocity     velocity;        /* what it generates stands in `model` too     */
   SoretModel        model;
   SoretField       *initial;         /* [num_species]                               */
   SoretBoundarySpec boundary;
@@ -21,6 +32,7 @@ typedef struct {
   SoretSolveSpec    solve;
   SoretOutputSpec   output;
   SoretCheckpointSpec checkpoint;    /* with a prefix                              */
+  SoretSweepSpec    sweep;
   const SoretNode  *petsc;           /* map of PETSc options, may be NULL           */
 } SoretCase;
 
@@ -46,7 +58,10 @@ PetscErrorCode SoretCaseInsertOptions(const SoretCase *c);
 /* Everything built from a case, in the order in which it depends on each other. */
 typedef struct {
   SoretGrid        grid;
+  SoretHeat        heat;     /* NULL: the temperature is a field */
   SoretTemperature temperature;
+  SoretStokes      stokes;   /* NULL: the flow is not computed   */
+  SoretFlow        flow;     /* grid NULL: none                  */
   SoretBoundary    boundary;
   SoretOperator    op;
   Vec              c;        /* concentrations, filled from `initial` */

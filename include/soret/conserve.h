@@ -47,8 +47,8 @@ PetscErrorCode SoretTotalsReference(FILE *out);
 PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
-/* Mean over the box of each sum, mean[sums->num], and of sum_i |w_i| c_i (scale, may be NULL). Collective. */
-PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretGrid *grid, Vec c, PetscReal mean[], PetscReal scale[]);
+/* Mean over the fluid of each sum, mean[sums->num], and of sum_i |w_i| c_i (scale, may be NULL). Collective. */
+PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec c, PetscReal mean[], PetscReal scale[]);
 
 /* Net flux into the box of each global sum through walls with prescribed flux, net[num_global], and the sum of its absolute
    parts, gross[num_global]. Where net is not 0 there is no steady state. Collective. */

@@ -37,6 +37,14 @@ PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point);
    out - [num_cells] */
 PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal t, const PetscReal T[], PetscReal out[]);
 
+/* Extent of the dataset of a field from a file, 1 beyond the dimension, after SoretFieldCheck(); false for formulas. */
+PetscBool SoretFieldResolution(SoretField field, PetscInt n[3]);
+
+/* A box of entries of the dataset as they are in the file, x fastest, for those who do not want them interpolated. h5 is the file, opened
+   with SoretFieldOpen(). A rank may ask for none. Collective. */
+PetscErrorCode SoretFieldOpen(SoretField field, MPI_Comm comm, SoretH5 *h5);
+PetscErrorCode SoretFieldReadRaw(SoretField field, SoretH5 h5, PetscInt dim, const PetscInt start[3], const PetscInt count[3], PetscReal data[]);
+
 /* The place in the file, for messages; may be NULL. */
 const SoretNode *SoretFieldNode(SoretField field);
 

@@ -19,7 +19,21 @@ typedef struct {
   PetscReal  origin[3];
   PetscBool  periodic[3];
   PetscReal *edge[3];     /* [n+1] where given by `edges` or `grading`, NULL for equal cells; owned          */
+  const SoretNode *solid; /* of the file, read by module solid; NULL where there is none                     */
+  int              solid_pockets; /* SoretPocketRule                                                         */
 } SoretGridSpec;
+
+/* What becomes of fluid that solid cuts off from the largest connected part. */
+typedef enum {
+  SORET_POCKETS_KEEP, /* it stays, and keeps its own totals */
+  SORET_POCKETS_FILL  /* it becomes solid                   */
+} SoretPocketRule;
+
+/* Bits of SoretGrid.closed: 1 << f for face f = 2 axis + side (x- x+ y- y+ z- z+), and one for the cell as a whole. */
+enum {
+  SORET_CLOSED_FACES = 0x3f,
+  SORET_CLOSED_CELL  = 0x40 /* the cell is solid; all its faces are closed then */
+};
 
 typedef struct {
   MPI_Comm   comm;
@@ -37,12 +51,24 @@ typedef struct {
   PetscReal *distance[3]; /* [n+1] between the centres on both sides of face i; half a cell at a wall        */
   PetscReal  size[3], origin[3];
   PetscReal  volume;      /* of the box: m, m^2 or m^3                                                       */
+  /* what is solid: filled by SoretSolidApply(), which see; where there is no solid the arrays are NULL */
+  unsigned char *closed;        /* [num_cells] bits told above. Both cells of a face agree, so no ghosts are needed */
+  PetscInt      *pocket;        /* [num_cells] connected part of the fluid that the cell is in, -1 in solid         */
+  PetscInt       num_pockets;   /* 1 without solid                                                                  */
+  PetscReal     *pocket_volume; /* [num_pockets] the one with most cells first                                      */
+  PetscReal      fluid_volume;  /* of the box                                                                       */
 } SoretGrid;
 
 /* Reads `domain`, tells mistakes. Edges are made here, so that a grid that cannot be is refused before anything is allocated on it. */
 PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec);
 PetscErrorCode SoretGridSpecDestroy(SoretGridSpec *spec);
 PetscErrorCode SoretGridReference(FILE *out);
+
+/* "x-" of face 2 axis + side. */
+const char *SoretFaceName(int face);
+
+/* The face that a key names, -1 (reported) if it is none of this box or lies on a periodic axis. */
+PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const SoretGridSpec *spec, int *face);
 
 /* Can this grid be cut for `ranks` ranks with `width` cells at least on each? If not, says why in `why`. */
 PetscBool SoretGridFits(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt width, size_t length, char why[]);
@@ -55,6 +81,23 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid);
    odd) and lies on the rank of fine cell 2 I. Where some rank would begin with an odd cell this cannot be: then the cells are dealt out anew, or,
    if `aligned`, *possible is false and nothing made. Collective. */
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible);
+
+/* Global indices of cell p of this rank. */
+static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
+{
+  ijk[0] = grid->start[0] + p % grid->count[0];
+  ijk[1] = grid->start[1] + p / grid->count[0] % grid->count[1];
+  ijk[2] = grid->start[2] + p / grid->count[0] / grid->count[1];
+}
+
+/* Number of cell p of this rank in the whole box, x fastest. */
+static inline PetscInt64 SoretGridNatural(const SoretGrid *grid, PetscInt p)
+{
+  PetscInt ijk[3];
+
+  SoretGridCellIndex(grid, p, ijk);
+  return ((PetscInt64)ijk[2] * grid->n[1] + ijk[1]) * grid->n[0] + ijk[0];
+}
 
 /* A DMDA with the same cells on the same ranks, `dof` unknowns per cell and a stencil of `width`; with a box stencil its local vectors
    have ghosts beyond the walls too, for the caller to fill. Collective. */
@@ -71,10 +114,28 @@ int SoretGridBox(const SoretGrid *grid, PetscInt trailing, PetscInt size[], Pets
 /* Does this rank hold the cells at wall `side` (0 low, 1 high) of an axis? PETSC_FALSE on periodic axes. */
 PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side);
 
+/* Number of cells of this rank at a wall of the box, 0 if it is not of this rank. */
+PetscInt SoretGridCountFace(const SoretGrid *grid, int face);
+
+/* Local indices of cell q of a wall; q runs over the other axes, the first of them fastest. */
+void SoretGridFaceCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3]);
+
 /* Area of the faces normal to `axis` of the cell with global indices ijk. */
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3]);
 
 PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3]);
+
+/* Is cell p of this rank solid? */
+static inline PetscBool SoretGridIsSolid(const SoretGrid *grid, PetscInt p)
+{
+  return grid->closed && (grid->closed[p] & SORET_CLOSED_CELL) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Is a face of cell p of this rank closed by solid? A wall of the box is not, unless the cell is solid. */
+static inline PetscBool SoretGridIsClosed(const SoretGrid *grid, PetscInt p, int face)
+{
+  return grid->closed && (grid->closed[p] >> face & 1) ? PETSC_TRUE : PETSC_FALSE;
+}
 
 /* ---- exchange of layers ----
 
@@ -105,6 +166,9 @@ PetscErrorCode SoretHaloEnd(SoretHalo *halo);
 
 /* Both, for an array over the cells of this rank: its outermost layers go out, the neighbours' come in. */
 PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[]);
+
+/* Values of the cell beyond a face (2 axis + side) of cell p; at a wall: of p itself. For halos of width 1. */
+const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face);
 
 /* Values of the cell with local indices ijk, of which one may lie one cell outside. At a wall: those of the cell inside. */
 const PetscReal *SoretHaloEntries(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3]);

@@ -76,6 +76,13 @@ PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const Pet
 /* Reads an attribute that is a text of fixed length, as SoretH5WriteString() makes it; free *value with PetscFree. NULL if there is none. */
 PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value);
 
+/* The same, but the values take the place of what was there: a table that is written anew as it grows. */
+PetscErrorCode SoretH5Rewrite(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);
+
+/* A column of texts of less than `width` bytes, written as SoretH5Rewrite() does; each is an entry of fixed length, cut if it is longer. Those
+   of rank 0 are written. The width stays what it was at the first call. */
+PetscErrorCode SoretH5RewriteTexts(SoretH5 h5, const char *path, PetscInt n, PetscInt width, const char *const text[]);
+
 /* Reads an attribute that is a number; *found is false if there is none. */
 PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name, PetscReal *value, PetscBool *found);
 

@@ -102,6 +102,16 @@ PetscErrorCode SoretInputDestroy(SoretInput *in);
    by the value of their key `name`; missing keys of maps are added. The right side is read as YAML. */
 PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment);
 
+/* Adds the entries of a list, written as YAML, to the list `key` of the root, which is made if it is not there: what is generated stands in
+   the tree as if it were written. A `key` that is no list is left alone, for its reader to report.
+
+   place - where mistakes about the entries are shown */
+PetscErrorCode SoretInputExtend(SoretInput in, const char *key, const char *yaml, const SoretNode *place);
+
+/* The node at a path as SoretInputOverride() takes it, NULL where nothing stands yet. An entry that a list does not have, or a path that goes
+   on behind a value, is a mistake, told at `at`; *ok is false then. */
+PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *path, const SoretNode **node, PetscBool *ok);
+
 const SoretNode *SoretInputRoot(SoretInput in);
 
 /* Entry of a map, NULL if there is none or node is no map. */
@@ -142,6 +152,9 @@ PetscErrorCode SoretInputReadMap(SoretInput in, const SoretNode *node, const Sor
    added), as for the row's kind, and always a PetscReal for SORET_REAL. A row without a range (0, 0) allows any number. */
 PetscErrorCode SoretInputReadValue(SoretInput in, const SoretNode *node, const SoretKey *key, void *dest, PetscBool *ok);
 
+/* A list of numbers made by the caller, copied into memory of the input. */
+PetscErrorCode SoretInputKeepReals(SoretInput in, PetscInt n, const PetscReal value[], SoretReals *list);
+
 /* Reads number | quantity | formula. unit as in SoretKey. *expr is NULL after a mistake (reported). */
 PetscErrorCode SoretInputReadFormula(SoretInput in, const SoretNode *node, const char *unit, unsigned allowed, SoretExpr *expr);
 
@@ -158,6 +171,9 @@ PetscErrorCode SoretInputHint(SoretInput in, const char *format, ...) PETSC_ATTR
 
 /* Grows with every mistake found: "none since then" means that what was read is good. */
 PetscInt SoretInputCountErrors(SoretInput in);
+
+/* Text of the message found first, without place and hint; NULL if there is none. */
+const char *SoretInputFirstError(SoretInput in);
 
 /* Prints all messages in the order of the file, each with its line of the file and a caret, and a last line
    "3 errors in case.yaml; nothing was run." Not collective: call on one rank. */

@@ -69,11 +69,32 @@ int SoretOutputAttempt(SoretOutput output);
    more is told, and marked by an attribute `lost`. Collective. */
 PetscErrorCode SoretOutputCheckpoint(SoretOutput output, SoretCheckpoint checkpoint);
 
+/* ---- many problems in one file (sweeps) ---- */
+
+/* Names of the columns of the series; free each and the list with PetscFree. */
+PetscErrorCode SoretOutputColumns(const SoretModel *model, const SoretBoundarySpec *boundary, const SoretSums *sums, PetscInt *num, char **names[]);
+
+/* What follows is of another problem, on the same ranks and grid and with the same species. Frames then hold their temperature, and the
+   drift is counted from here. */
+PetscErrorCode SoretOutputRebind(SoretOutput output, SoretOperator *op, const SoretSums *sums);
+
+/* Measures a row of the series without adding it: row[number of columns]. Collective. */
+PetscErrorCode SoretOutputMeasure(SoretOutput output, PetscInt step, PetscReal t, Vec c, PetscReal row[]);
+
+/* Of this attempt; frames written so far. */
+const char *SoretOutputPath(SoretOutput output);
+PetscInt    SoretOutputNumFrames(SoretOutput output);
+
+/* ---- frames and series ---- */
+
 /* Adds a row to the series; kept in memory until the next frame. Collective. */
 PetscErrorCode SoretOutputAddRow(SoretOutput output, PetscInt step, PetscReal t, Vec c);
 
 /* Writes a frame, and the series so far. Collective. */
 PetscErrorCode SoretOutputAddFrame(SoretOutput output, PetscInt step, PetscReal t, Vec c);
+
+/* The Soret coefficient of the first sum over the whole box; NaN without one. Collective. */
+PetscErrorCode SoretOutputSoretMean(SoretOutput output, Vec c, PetscReal *soret);
 
 /* Measures Soret coefficients and budgets of the state, prints them, and puts them into the summary. Collective. */
 PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);

@@ -18,6 +18,7 @@ typedef struct {
   SoretOptional tolerance, absolute, end, first_step;
   PetscInt      max_steps;
   SoretOptional until_steady;
+  PetscBool     warm; /* the guess is a solution nearby: take it as it is. Not in the file, set by sweeps */
 } SoretSolveSpec;
 
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command line: python3 -m soretpost plot | compare | movie | report | info FILE ..., scaling RECORD.json ..."""
+"""Command line: python3 -m soretpost plot | compare | movie | report | info FILE ..., scaling RECORD.json ..., import FILE... -o FILE.h5"""
 import argparse
 import os
 import sys
 
-from . import __version__, scaling
+from . import __version__, importer, scaling
 from . import open as open_result
 
 
@@ -87,6 +87,7 @@ def parse(arguments):
     add(commands, "report", report, "one page of HTML: outcome, pictures, budgets, timings, provenance, case", output="page (default: FILE with .html)")
     add(commands, "info", info, "what the file holds")
     scaling.add_command(commands)
+    importer.add_arguments(commands.add_parser("import", help="images, surfaces and fields of other programs as datasets for a case file"))
     return parser.parse_args(arguments)
 
 
@@ -99,7 +100,8 @@ def main(arguments=None):
         return 1
     except (OSError, KeyError, IndexError, ValueError) as error:
         text = error.args[0] if isinstance(error, KeyError) else error
-        print(f"{options.file}: {text}" if "file" in options else text, file=sys.stderr)
+        names = [options.file] if "file" in options else options.files[:1] if "files" in options else []
+        print(": ".join([*names, str(text)]), file=sys.stderr)
         return 2
     return 0
 

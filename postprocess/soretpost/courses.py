@@ -144,10 +144,10 @@ def draw_soret_against_temperature(view, axes):
 def draw_parts(view, axes):
     """What S_T is the sum of, where that is more than nothing, and what it would be with infinitely fast reactions."""
     T = view.read("temperature")
-    order = np.argsort(T, kind="stable")
+    order, size = np.argsort(T, kind="stable"), np.nanmax(np.abs(view.read(view.soret)), initial=0.0)
     for i, (part, name) in enumerate(view.parts_of_soret.items()):
         values = view.read(name)[order]
-        if varies(values):
+        if varies(values) and np.nanmax(np.abs(values)) > 1e-6 * size:  # rounding is no part
             style = {"color": GREY, "linestyle": ":"} if part == "equilibrium" else line_style(i + 1)
             axes.plot(T[order], values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
     legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=2)

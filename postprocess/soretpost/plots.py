@@ -88,4 +88,6 @@ def plot(result, frame=-1, species=None, parts=None, limits=None, where=None):
     view = View(result, frame, species, limits, where)
     note = f"\n(and {view.left_out} more species: --species)" if view.left_out else ""
     with matplotlib.rc_context(STYLE):
-        return compose(choose(parts_of(view), parts), view.title + note)
+        chosen = choose(parts_of(view), parts)
+        title = view.title + note if any(p[0] != "sweep" for p in chosen) else view.result.title  # a sweep is not of one frame
+        return compose(chosen, title)

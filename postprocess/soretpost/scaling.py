@@ -73,8 +73,8 @@ class Series:
     def name(self):
         title = self.first.record.get("title") or os.path.splitext(os.path.basename(self.first.record.get("case", "")))[0]
         if self.kind == "weak":
-            return f"{title}, {self.first.unknowns / self.first.ranks:.3g} unknowns per rank"
-        return f"{title}, {self.first.unknowns:.3g} unknowns"
+            return f"{title}, {self.first.unknowns / self.first.ranks:.4g} unknowns per rank"
+        return f"{title}, {self.first.unknowns:.4g} unknowns"
 
     def ideal(self, run):
         """Seconds of the solution if it scaled perfectly from the first size."""

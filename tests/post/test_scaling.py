@@ -70,7 +70,7 @@ class Scaling(unittest.TestCase):
         status, out, err = self.command(self.make(1, 1000, 8.0), self.make(2, 1000, 4.0, 1.0), self.make(4, 1000, 4.0, converged=0, commit="def"), "-o", picture)
         self.assertEqual((status, err), (0, ""))
         lines = out.splitlines()
-        self.assertEqual(lines[0], "strong scaling: A case, 1e+03 unknowns")
+        self.assertEqual(lines[0], "strong scaling: A case, 1000 unknowns")
         self.assertEqual(lines[2].split(), "1 1 1000 9 8 8 100 % 8 0 % 0 % 6 3 30 2".split())
         self.assertEqual(lines[3].split(), "2 1 1000 6 5 4 80 % 8 20 % 0 % 12 3 30 2".split())
         self.assertIn("not converged: ", out)

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Turns images, arrays, surfaces and fields of other programs into datasets that a case file can name.
+
+    python3 -m soretpost import slices/*.png -o rock.h5 --threshold 128
+    python3 -m soretpost import part.stl -o part.h5 --cells 200 100 50 --box 0 2e-3 0 1e-3 0 5e-4
+    python3 -m soretpost import heat.csv -o heat.h5 --dataset /temperature --cells 80 60 --box 0 1 0 1 --columns x y T
+    python3 -m soretpost import heat.vtu -o heat.h5 --dataset /temperature --cells 80 60 40 --field Temperature
+
+Datasets are [nz][ny][nx], x fastest, values at the centres of equal cells that fill the box. Images, TIFF stacks and .npy keep their own
+resolution; soret averages or interpolates. Surfaces and fields are sampled on the cells asked for.
+"""
+import os
+
+import h5py
+import numpy as np
+
+IMAGES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+VTK = (".vtk", ".vtu", ".vtp", ".vti", ".vts", ".vtr", ".pvtu", ".pvti")
+BLOCK = 1 << 20  # points interpolated at a time
+
+
+# ---- voxels ----
+
+def read_images(paths):
+    """Pages of all files in order, [page][row][column]; a single page has two axes."""
+    from PIL import Image, ImageSequence
+
+    pages = []
+    for path in paths:
+        with Image.open(path) as image:
+            for page in ImageSequence.Iterator(image):
+                grey = page if page.mode in ("1", "L", "I", "F", "I;16", "I;16B") else page.convert("L")
+                pages.append(np.asarray(grey))
+    if len({page.shape for page in pages}) > 1:
+        raise ValueError(f"the pages differ in size: {sorted({page.shape for page in pages})}")
+    return pages[0] if len(pages) == 1 else np.stack(pages)
+
+
+def fractions(values, threshold=None):
+    """Solid as numbers in 0..1: above the threshold, or scaled by the largest number of an integer type."""
+    if threshold is not None:
+        return (values > threshold).astype(np.float32)
+    if values.dtype == bool:
+        return values.astype(np.float32)
+    if np.issubdtype(values.dtype, np.integer):
+        top = np.iinfo(values.dtype).max
+        return (values / (1 if values.max(initial=0) <= 1 else top)).astype(np.float32)
+    if values.size and not (values.min() >= 0 and values.max() <= 1):
+        raise ValueError(f"values from {values.min():g} to {values.max():g} are no fractions of solid; give --threshold, or --raw for a field")
+    return values
+
+
+def voxelize(path, cells, box):
+    """1 at the centres of the cells that lie inside a closed surface (STL), else 0."""
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.vtkCommonCore import vtkPoints
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
+    from vtkmodules.vtkFiltersCore import vtkFeatureEdges
+    from vtkmodules.vtkFiltersModeling import vtkSelectEnclosedPoints
+    from vtkmodules.vtkIOGeometry import vtkSTLReader
+
+    reader = vtkSTLReader()
+    reader.SetFileName(path)
+    reader.Update()
+    surface = reader.GetOutput()
+    if not surface.GetNumberOfCells():
+        raise ValueError("no triangles found")
+    edges = vtkFeatureEdges()
+    edges.SetInputData(surface)
+    edges.BoundaryEdgesOn()
+    edges.FeatureEdgesOff()
+    edges.ManifoldEdgesOff()
+    edges.NonManifoldEdgesOff()
+    edges.Update()
+    if edges.GetOutput().GetNumberOfCells():
+        raise ValueError(f"the surface is not closed: {edges.GetOutput().GetNumberOfCells()} edges belong to one triangle only")
+    if len(cells) != 3:
+        raise ValueError("a surface needs three numbers after --cells")
+    low, size = box_of(box, surface.GetBounds(), 3)
+    at, inside = centers(cells, low, size), []
+    for k in range(0, len(at), BLOCK):
+        points, cloud, select = vtkPoints(), vtkPolyData(), vtkSelectEnclosedPoints()
+        points.SetData(numpy_to_vtk(at[k:k + BLOCK], deep=True))
+        cloud.SetPoints(points)
+        select.SetInputData(cloud)
+        select.SetSurfaceData(surface)
+        select.SetTolerance(1e-9)
+        select.Update()
+        inside.append(vtk_to_numpy(select.GetOutput().GetPointData().GetArray("SelectedPoints")).astype(np.float32))
+    return np.concatenate(inside).reshape(cells[::-1])
+
+
+# ---- fields ----
+
+def box_of(box, bounds, dimension):
+    """Lower corner and size: what --box says, else what the data fill."""
+    edges = np.array(box if box else bounds[: 2 * dimension], dtype=float)
+    if len(edges) != 2 * dimension:
+        raise ValueError(f"--box needs {2 * dimension} numbers: lower and upper end of each axis")
+    low, high = edges[::2], edges[1::2]
+    if not np.all(high > low):
+        raise ValueError(f"the box has no extent: {edges}")
+    return low, high - low
+
+
+def centers(cells, low, size):
+    """Coordinates of the cell centres, x fastest: [n][dimension]."""
+    axes = [l + s * (np.arange(n) + 0.5) / n for n, l, s in zip(cells, low, size)]
+    return np.stack([g.ravel() for g in np.meshgrid(*axes[::-1], indexing="ij")][::-1], axis=1)
+
+
+def interpolate(points, values, cells, box):
+    """A cloud of points on the cells: linear between them (Delaunay), the nearest one outside of their hull."""
+    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+
+    dimension = len(cells)
+    points = points[:, :dimension]
+    low, size = box_of(box, np.stack([points.min(0), points.max(0)], axis=1).ravel(), dimension)
+    at = centers(cells, low, size)
+    if dimension == 1:
+        order = np.argsort(points[:, 0])
+        return np.interp(at[:, 0], points[order, 0], values[order])
+    scale = size.max()  # triangles of a slender box are good ones when its axes are of one size
+    linear, nearest = (kind((points - low) / size * scale, values) for kind in (LinearNDInterpolator, NearestNDInterpolator))
+    result = np.empty(len(at))
+    for k in range(0, len(at), BLOCK):
+        block = (at[k:k + BLOCK] - low) / size * scale
+        result[k:k + BLOCK] = linear(block)
+        outside = np.isnan(result[k:k + BLOCK])
+        result[k:k + BLOCK][outside] = nearest(block[outside])
+    return result.reshape(cells[::-1])
+
+
+def read_csv(path, columns):
+    """Columns of a table by name or by number from 0; the last is the value."""
+    with open(path, encoding="utf-8") as file:
+        first = file.readline()
+    delimiter = next((d for d in ",;\t" if d in first), None)
+    fields = [f.strip().strip('"%# ') for f in (first.split(delimiter) if delimiter else first.lstrip("%# ").split())]
+    try:
+        [float(f) for f in fields]
+        names = [str(k) for k in range(len(fields))]
+        skip = 0
+    except ValueError:
+        names, skip = fields, 1
+    wanted = columns or names
+    missing = [c for c in wanted if c not in names and not (c.isdigit() and int(c) < len(names))]
+    if missing:
+        raise ValueError(f"there is no column {', '.join(missing)}; columns: {', '.join(names)}")
+    index = [names.index(c) if c in names else int(c) for c in wanted]
+    table = np.loadtxt(path, delimiter=delimiter, skiprows=skip, usecols=index, ndmin=2, comments=("#", "%"))
+    return table[:, :-1], table[:, -1]
+
+
+def choose(names, name):
+    if name is None and len(names) == 1:
+        return names[0]
+    if name not in names:
+        raise ValueError(f"give --field one of: {', '.join(names)}" if name is None else f"there is no field '{name}'; fields: {', '.join(names)}")
+    return name
+
+
+def component_of(values, component):
+    if values.ndim == 1:
+        return values
+    if component is None:
+        raise ValueError(f"the field has {values.shape[1]} components; give --component 0, 1, ...")
+    return values[:, component]
+
+
+def sample_vtk(path, cells, box, name, component):
+    """A field of a VTK file at the cell centres, as VTK interpolates it in its own cells; the nearest point outside of them."""
+    from scipy.spatial import cKDTree
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkCellDataToPointData, vtkProbeFilter
+    from vtkmodules.vtkIOLegacy import vtkGenericDataObjectReader
+    from vtkmodules.vtkIOXML import vtkXMLGenericDataObjectReader
+
+    reader = vtkGenericDataObjectReader() if path.endswith(".vtk") else vtkXMLGenericDataObjectReader()
+    reader.SetFileName(path)
+    reader.Update()
+    data = reader.GetOutput()
+    if not data or not data.GetNumberOfPoints():
+        raise ValueError("VTK finds no points in it")
+    to_points = vtkCellDataToPointData()
+    to_points.SetInputData(data)
+    to_points.Update()
+    data = to_points.GetOutput()
+    arrays = data.GetPointData()
+    name = choose([arrays.GetArrayName(k) for k in range(arrays.GetNumberOfArrays())], name)
+    low, size = box_of(box, data.GetBounds(), len(cells))
+    target = vtkImageData()
+    n = list(cells) + [1] * (3 - len(cells))
+    spacing = list(size / cells) + [1.0] * (3 - len(cells))
+    middle = [(data.GetBounds()[2 * k] + data.GetBounds()[2 * k + 1]) / 2 for k in range(len(cells), 3)]
+    target.SetDimensions(*n)
+    target.SetSpacing(*spacing)
+    target.SetOrigin(*(low + size / cells / 2), *middle)
+    probe = vtkProbeFilter()
+    probe.SetInputData(target)
+    probe.SetSourceData(data)
+    probe.Update()
+    found = probe.GetOutput().GetPointData()
+    values = component_of(vtk_to_numpy(found.GetArray(name)), component).astype(float)
+    outside = vtk_to_numpy(found.GetArray(probe.GetValidPointMaskArrayName())) == 0
+    if outside.any():
+        points = np.array([data.GetPoint(k) for k in range(data.GetNumberOfPoints())])[:, : len(cells)]
+        _, near = cKDTree(points).query(centers(cells, low, size)[outside])
+        values = values.copy()
+        values[outside] = component_of(vtk_to_numpy(arrays.GetArray(name)), component)[near]
+    return values.reshape(cells[::-1]), int(outside.sum())
+
+
+def sample_mesh(path, cells, box, name, component):
+    """A field of any file that meshio reads, from its points."""
+    try:
+        import meshio
+    except ImportError as error:
+        raise ValueError("files of this kind need meshio (Debian: python3-meshio); images, .npy, .stl, .csv and VTK's own files do not") from error
+
+    mesh = meshio.read(path)
+    name = choose(sorted(mesh.point_data), name)
+    return interpolate(np.asarray(mesh.points, dtype=float), component_of(np.asarray(mesh.point_data[name], dtype=float), component), cells, box)
+
+
+# ---- the tool ----
+
+def turn(values, flip, transpose):
+    """Reverses axes by name, after moving them: transpose names the axes as they are in the file, slowest first."""
+    names = "zyx"[3 - values.ndim:]
+    if transpose:
+        if sorted(transpose) != sorted(names):
+            raise ValueError(f"--transpose must name the axes of the data, as in {names[::-1]}")
+        values = values.transpose([transpose.index(a) for a in names])
+    for axis in flip or "":
+        if axis not in names:
+            raise ValueError(f"--flip {axis}: the data have the axes {', '.join(names[::-1])}")
+        values = np.flip(values, names.index(axis))
+    return values
+
+
+def load(options):
+    """The dataset, and what to say about it."""
+    paths, first = options.files, options.files[0]
+    suffix = os.path.splitext(first)[1].lower()
+    solid = not options.raw
+    if suffix in IMAGES:
+        values = read_images(paths)
+    elif len(paths) > 1:
+        raise ValueError("more than one file makes a stack of images only")
+    elif suffix == ".npy":
+        values = np.load(first)
+    else:
+        if not options.cells:
+            raise ValueError("this kind of file needs --cells NX [NY [NZ]]")
+        cells = np.array(options.cells)
+        if suffix == ".stl":
+            values = voxelize(first, cells, options.box)
+        elif suffix in (".csv", ".txt", ".dat"):
+            points, numbers = read_csv(first, options.columns)
+            if points.shape[1] < len(cells):
+                raise ValueError(f"{points.shape[1]} columns of coordinates for {len(cells)} axes")
+            values, solid = interpolate(points, numbers, cells, options.box), False
+        elif suffix in VTK:
+            (values, outside), solid = sample_vtk(first, cells, options.box, options.field, options.component), False
+            if outside:
+                print(f"{outside} of {values.size} cells lie outside of the data; they take the value of the nearest point")
+        else:
+            values, solid = sample_mesh(first, cells, options.box, options.field, options.component), False
+    if values.ndim > 3:
+        raise ValueError(f"{values.ndim} axes; at most three are expected")
+    values = turn(values, options.flip, options.transpose)
+    if solid:
+        values = fractions(values, options.threshold)
+        if options.invert:
+            values = 1 - values
+    elif not np.all(np.isfinite(values)):
+        raise ValueError(f"{np.count_nonzero(~np.isfinite(values))} values are not finite")
+    return values, solid
+
+
+def convert(options):
+    """Writes the dataset and prints the line for the case file."""
+    values, solid = load(options)
+    dataset = options.dataset or ("/solid" if solid else "/field")
+    with h5py.File(options.output, "a") as file:
+        if dataset in file:
+            if not options.overwrite:
+                raise ValueError(f"{options.output} has a dataset {dataset}; choose another with --dataset, or replace it with --overwrite")
+            del file[dataset]
+        made = file.create_dataset(dataset, data=values, chunks=True, compression="gzip", compression_opts=4, dtype=np.float32 if solid else np.float64)
+        made.attrs["source"] = " ".join(options.files if len(options.files) < 3 else [options.files[0], "...", options.files[-1]])
+    print(f"{options.output}: {dataset} " + " x ".join(map(str, values.shape[::-1])) + f" from {values.min():g} to {values.max():g}" + (f", solid {values.mean():.4g}" if solid else ""))
+    print(f"{'solid' if solid else 'temperature'}: {{file: {os.path.basename(options.output)}, dataset: {dataset}}}")
+
+
+def add_arguments(command):
+    command.add_argument("files", nargs="+", metavar="FILE", help="images in order, a TIFF stack, .npy, .stl, .csv, VTK's files, or what meshio reads")
+    command.add_argument("-o", "--output", required=True, help="HDF5 file, made or added to")
+    command.add_argument("--dataset", help="name in it (default: /solid, or /field)")
+    command.add_argument("--overwrite", action="store_true", help="replace a dataset of that name")
+    command.add_argument("--threshold", type=float, help="images, .npy: solid where the value is larger (default: fractions, integers scaled by the largest of their type)")
+    command.add_argument("--invert", action="store_true", help="fluid where solid was")
+    command.add_argument("--raw", action="store_true", help="images, .npy: values as they are, for a temperature or an initial state")
+    command.add_argument("--flip", metavar="AXES", help="reverse axes: pictures have their first row at the top, y = 0 is that row unless --flip y")
+    command.add_argument("--transpose", metavar="AXES", help="order of the axes in the file, slowest first (default: zyx, or yx)")
+    command.add_argument("--cells", type=int, nargs="+", metavar="N", help="surfaces and fields: cells along x [y [z]] to sample")
+    command.add_argument("--box", type=float, nargs="+", metavar="X", help="lower and upper end of each axis (default: the extent of the data)")
+    command.add_argument("--columns", nargs="+", metavar="NAME", help="tables: coordinates and last the value, by name or number from 0 (default: all in order)")
+    command.add_argument("--field", help="VTK, meshio: name of the field")
+    command.add_argument("--component", type=int, help="of a vector, from 0")
+    command.set_defaults(run=convert)

@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/sweep.h"
+
+#include <petsctime.h>
+
+#include <math.h>
+#include <string.h>
+
+/* Columns of the table before those of the series. */
+enum {
+  AT_PARAMETER,
+  AT_CONVERGED,
+  AT_INSERTED,
+  AT_BRANCH,
+  AT_ORDER,
+  AT_FRAME,
+  AT_WARM,
+  AT_NEWTON,
+  AT_LINEAR,
+  AT_CYCLES,
+  AT_RESIDUAL,
+  AT_DRIFT,
+  AT_SECONDS,
+  AT_CONTRAST,
+  AT_SORET,
+  NUM_OWN
+};
+static const char *const own_columns[NUM_OWN] = {"parameter", "converged", "inserted", "branch", "order", "frame", "warm_start", "newton_iterations", "linear_iterations", "cycles", "residual", "conservation_drift", "seconds", "contrast", "soret_mean"};
+
+/* A case and what is built of it, for one value. */
+typedef struct {
+  PetscBool    built;
+  SoretCase    c;
+  SoretProblem problem;
+} Instance;
+
+/* ---- one value ---- */
+
+/* The case with one more override, to be read by SoretCaseRead(); memory of the caller. */
+typedef struct {
+  SoretCaseSource source;
+  char            assignment[PETSC_MAX_PATH_LEN];
+  char          **overrides;
+} Variant;
+
+static PetscErrorCode MakeVariant(const SoretCaseSource *source, const SoretCase *c, PetscReal value, Variant *variant)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(source->num_overrides + 1, &variant->overrides));
+  for (int k = 0; k < source->num_overrides; k++) variant->overrides[k] = source->overrides[k];
+  (void)snprintf(variant->assignment, sizeof(variant->assignment), "%s=%.17g", c->sweep.parameter, (double)value);
+  variant->overrides[source->num_overrides] = variant->assignment;
+  variant->source = (SoretCaseSource){.path = source->path, .text = c->text, .num_overrides = source->num_overrides + 1, .overrides = variant->overrides};
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What the case refuses is a point that failed; *built tells. Other errors are errors. Collective. */
+static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const SoretCase *c, PetscReal value, Instance *instance)
+{
+  Variant        variant;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(instance, sizeof(*instance)));
+  PetscCall(MakeVariant(source, c, value, &variant));
+  ierr = SoretCaseRead(comm, &variant.source, &instance->c);
+  PetscCall(PetscFree(variant.overrides));
+  if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
+  if (!ierr) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
+  if (ierr && ierr != SORET_ERR_INPUT) PetscCall(ierr);
+  instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Discard(Instance *instance)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretProblemDestroy(&instance->problem));
+  PetscCall(SoretCaseDestroy(&instance->c));
+  instance->built = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the guess ---- */
+
+/* Changes the amounts of a guess to the means that the sums must have by factors exp(sum_k lambda_k w_ki): those leave prod c^nu of every
+   reaction, and with it local equilibrium, as it is. The lambda are found sum by sum by Newton's method on a convex function; a guess
+   needs no more than a few digits. Not possible where an amount is 0: *ok is false. */
+static PetscErrorCode MatchTotals(const Instance *instance, Vec x, PetscBool *ok)
+{
+  const SoretSums *sums = &instance->c.sums;
+  const PetscInt   ns   = sums->num_species;
+  SoretSums        each = {.num_species = ns, .num = ns}; /* each species as a sum: their means */
+  PetscReal        amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES], lambda[SORET_MAX_SPECIES] = {0.0}, worst = 1.0, *c;
+
+  PetscFunctionBegin;
+  *ok = PETSC_TRUE;
+  PetscCall(PetscCalloc1(ns * ns, &each.w));
+  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
+  PetscCall(SoretSumsMeasure(&each, &instance->problem.op, x, amount, NULL));
+  PetscCall(PetscFree(each.w));
+  for (int sweep = 0; sweep < 400 && worst > 1.0e-3 && *ok; sweep++) {
+    worst = 0.0;
+    for (PetscInt k = 0; k < sums->num_global && *ok; k++) {
+      const PetscReal *w    = sums->w + k * ns;
+      PetscReal        mean = 0.0, slope = 0.0, scale = 0.0, step;
+
+      for (PetscInt s = 0; s < ns; s++) {
+        PetscReal power = 0.0;
+
+        for (PetscInt l = 0; l < sums->num_global; l++) power += lambda[l] * sums->w[l * ns + s];
+        factor[s] = SoretModelIsImmobile(&instance->c.model, s) ? 1.0 : exp(power);
+        mean += w[s] * amount[s] * factor[s];
+        scale += fabs(w[s] * amount[s] * factor[s]);
+        if (!SoretModelIsImmobile(&instance->c.model, s)) slope += w[s] * w[s] * amount[s] * factor[s];
+      }
+      if (!(slope > 0.0) || (sums->mean[k] == 0.0 && scale > 0.0)) *ok = sums->mean[k] == mean ? PETSC_TRUE : PETSC_FALSE;
+      if (!(slope > 0.0)) continue;
+      step = (sums->mean[k] - mean) / slope;
+      /* of a sum of positive terms the logarithm is nearer to a straight line */
+      if (mean > 0.0 && mean == scale && sums->mean[k] > 0.0) step = log(sums->mean[k] / mean) * mean / slope;
+      lambda[k] += PetscMax(-3.0, PetscMin(3.0, step));
+      worst = PetscMax(worst, fabs(sums->mean[k] - mean) / PetscMax(scale, fabs(sums->mean[k])));
+    }
+  }
+  if (worst > 0.1) *ok = PETSC_FALSE;
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt p = 0; p < instance->problem.grid.num_cells && *ok; p++) {
+    for (PetscInt s = 0; s < ns; s++) c[p * ns + s] *= factor[s];
+  }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The guess without a last state: `initial` with the amounts that the totals ask for, where that is possible. */
+static PetscErrorCode Cold(const Instance *instance, Vec initial, Vec x)
+{
+  PetscBool ok;
+
+  PetscFunctionBegin;
+  PetscCall(VecCopy(initial, x));
+  PetscCall(MatchTotals(instance, x, &ok));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Fills the guess from the last state of the branch, if there is one and it fits. Members of sums that are kept in each cell stay as
+   `initial` has them: that is what their amounts are. */
+static PetscErrorCode Warm(const SoretSweep *sweep, const Instance *instance, Vec initial, Vec x, PetscBool *warm)
+{
+  const SoretSums *sums                    = &instance->c.sums;
+  const PetscInt   ns                      = sums->num_species, n = instance->problem.grid.num_cells * ns;
+  PetscBool        kept[SORET_MAX_SPECIES] = {PETSC_FALSE};
+  PetscMPIInt      fits                    = sweep->state && sweep->num_state == n;
+  PetscReal       *c;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, instance->problem.grid.comm));
+  *warm = fits ? PETSC_TRUE : PETSC_FALSE;
+  if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecCopy(initial, x));
+  for (PetscInt k = sums->num_global; k < sums->num_global + sums->num_local; k++) {
+    for (PetscInt s = 0; s < ns; s++) kept[s] = kept[s] || sums->w[k * ns + s] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt q = 0; q < n; q++) c[q] = kept[q % ns] ? c[q] : sweep->state[q];
+  PetscCall(VecRestoreArray(x, &c));
+  PetscCall(MatchTotals(instance, x, warm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Remember(SoretSweep *sweep, const Instance *instance)
+{
+  const PetscInt   n = instance->problem.grid.num_cells * instance->c.sums.num_species;
+  const PetscReal *c;
+
+  PetscFunctionBegin;
+  if (n != sweep->num_state || !sweep->state) {
+    PetscCall(PetscFree(sweep->state));
+    PetscCall(PetscMalloc1(n, &sweep->state));
+    sweep->num_state = n;
+  }
+  PetscCall(VecGetArrayRead(instance->problem.c, &c));
+  PetscCall(PetscArraycpy(sweep->state, c, n));
+  PetscCall(VecRestoreArrayRead(instance->problem.c, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Solves from the last state; where that fails once more from `initial`. Collective over the ranks of the branch. */
+static PetscErrorCode Solve(SoretSweep *sweep, Instance *instance, PetscBool *warm, SoretOutcome *outcome)
+{
+  SoretCase    *c = &instance->c;
+  SoretOutcome  first;
+  Vec           initial;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&first, sizeof(first)));
+  PetscCall(VecDuplicate(instance->problem.c, &initial));
+  PetscCall(VecCopy(instance->problem.c, initial));
+  PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
+  if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
+  c->solve.warm = *warm;
+  PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
+  if (*warm && !outcome->converged) {
+    first         = *outcome;
+    c->solve.warm = *warm = PETSC_FALSE;
+    PetscCall(Cold(instance, initial, instance->problem.c));
+    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
+    outcome->newton_iterations += first.newton_iterations;
+    outcome->linear_iterations += first.linear_iterations;
+    outcome->cycles += first.cycles;
+  }
+  PetscCall(VecDestroy(&initial));
+  if (outcome->converged) PetscCall(Remember(sweep, instance));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- from the ranks of a branch to all ranks ---- */
+
+typedef struct {
+  PetscInt start[3], count[3];
+} Box;
+
+/* Cells that two boxes share; their number. */
+static PetscInt Intersect(const Box *a, const Box *b, Box *both)
+{
+  PetscInt cells = 1;
+
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt start = PetscMax(a->start[axis], b->start[axis]), end = PetscMin(a->start[axis] + a->count[axis], b->start[axis] + b->count[axis]);
+
+    both->start[axis] = start;
+    both->count[axis] = PetscMax(end - start, 0);
+    cells *= both->count[axis];
+  }
+  return cells;
+}
+
+/* Copies between a box of this rank and a contiguous buffer. */
+static void CopyBox(const Box *part, const Box *whole, PetscInt ns, PetscBool pack, PetscReal *buffer, PetscReal *c)
+{
+  for (PetscInt k = 0; k < part->count[2]; k++) {
+    for (PetscInt j = 0; j < part->count[1]; j++) {
+      const PetscInt at = ((part->start[2] + k - whole->start[2]) * whole->count[1] + part->start[1] + j - whole->start[1]) * whole->count[0] + part->start[0] - whole->start[0];
+      const size_t   bytes = (size_t)(part->count[0] * ns) * sizeof(PetscReal);
+
+      if (pack) memcpy(buffer, c + at * ns, bytes);
+      else memcpy(c + at * ns, buffer, bytes);
+      buffer += part->count[0] * ns;
+    }
+  }
+}
+
+static Box BoxOf(const SoretGrid *grid)
+{
+  Box box;
+
+  for (int axis = 0; axis < 3; axis++) {
+    box.start[axis] = grid->start[axis];
+    box.count[axis] = grid->count[axis];
+  }
+  return box;
+}
+
+/* Moves a state from the ranks of a branch, `from` there and NULL elsewhere, to all ranks. Collective over comm. */
+static PetscErrorCode MoveState(MPI_Comm comm, const Instance *from, const Instance *to)
+{
+  const PetscInt ns  = to->c.model.num_species;
+  Box            mine = from ? BoxOf(&from->problem.grid) : (Box){.count = {0, 0, 0}}, target = BoxOf(&to->problem.grid), *source, *all, part;
+  PetscMPIInt    size, *counts, *starts;
+  PetscReal     *send, *receive, *c;
+  PetscInt       sent = 0, received = 0;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(comm, &size));
+  PetscCall(PetscMalloc2(size, &source, size, &all));
+  PetscCall(PetscCalloc2(2 * size, &counts, 2 * size, &starts));
+  PetscCallMPI(MPI_Allgather(&mine, 6, MPIU_INT, source, 6, MPIU_INT, comm));
+  PetscCallMPI(MPI_Allgather(&target, 6, MPIU_INT, all, 6, MPIU_INT, comm));
+  PetscCall(PetscMalloc2(mine.count[0] * mine.count[1] * mine.count[2] * ns, &send, to->problem.grid.num_cells * ns, &receive));
+  if (from) PetscCall(VecGetArray(from->problem.c, &c));
+  for (PetscMPIInt r = 0; r < size; r++) {
+    const PetscInt n = ns * Intersect(&mine, &all[r], &part);
+
+    PetscCall(PetscMPIIntCast(n, &counts[r]));
+    PetscCall(PetscMPIIntCast(sent, &starts[r]));
+    if (n) CopyBox(&part, &mine, ns, PETSC_TRUE, send + sent, c);
+    sent += n;
+    PetscCall(PetscMPIIntCast(ns * Intersect(&target, &source[r], &part), &counts[size + r]));
+    PetscCall(PetscMPIIntCast(received, &starts[size + r]));
+    received += counts[size + r];
+  }
+  if (from) PetscCall(VecRestoreArray(from->problem.c, &c));
+  PetscCallMPI(MPI_Alltoallv(send, counts, starts, MPIU_REAL, receive, counts + size, starts + size, MPIU_REAL, comm));
+  PetscCall(VecGetArray(to->problem.c, &c));
+  for (PetscMPIInt r = 0; r < size; r++) {
+    if (Intersect(&target, &source[r], &part)) CopyBox(&part, &target, ns, PETSC_FALSE, receive + starts[size + r], c);
+  }
+  PetscCall(VecRestoreArray(to->problem.c, &c));
+  PetscCall(PetscFree2(send, receive));
+  PetscCall(PetscFree2(counts, starts));
+  PetscCall(PetscFree2(source, all));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the run ---- */
+
+typedef struct {
+  MPI_Comm               comm, branch_comm;
+  PetscInt               branch; /* of this rank */
+  const SoretCaseSource *source;
+  SoretCase             *c;
+  SoretSweep             sweep;
+  SoretOutput            output;
+  SoretProblem           base;   /* without any of the values: what the file belongs to between points */
+  PetscReal             *work;   /* one row of the series */
+  PetscInt               of;     /* column of refine.of, -1 */
+  PetscLogDouble         seconds_output;
+} Run;
+
+/* How a point of a branch went, as its first rank tells all. */
+typedef struct {
+  PetscReal    seconds;
+  PetscBool    warm, built;
+  SoretOutcome outcome;
+} Report;
+
+static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Report *report)
+{
+  PetscLogDouble begin, end;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(report, sizeof(*report)));
+  PetscCall(PetscTime(&begin));
+  PetscCall(Build(run->branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
+  report->built = instance->built;
+  if (instance->built) PetscCall(Solve(&run->sweep, instance, &report->warm, &report->outcome));
+  else PetscCall(PetscStrncpy(report->outcome.reason, "the case of this value is wrong; its messages stand in the log", sizeof(report->outcome.reason)));
+  PetscCall(PetscTime(&end));
+  report->seconds = end - begin;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Rank of comm that is the first of a branch. */
+static PetscMPIInt FirstRank(const Run *run, PetscInt branch)
+{
+  PetscMPIInt size;
+  PetscInt    rank = 0;
+
+  (void)MPI_Comm_size(run->comm, &size);
+  while (rank * run->sweep.points.num_branches / size < branch) rank++;
+  return (PetscMPIInt)rank;
+}
+
+/* Measures a state on all ranks and writes its frame. */
+static PetscErrorCode Measure(Run *run, PetscInt number, Instance *instance, PetscReal row[])
+{
+  const SoretSweepSpec *spec  = &run->c->sweep;
+  const SoretSums      *sums  = &instance->c.sums;
+  const PetscBool       last  = !run->sweep.points.point[number].inserted && number == spec->values.n - 1 ? PETSC_TRUE : PETSC_FALSE;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputRebind(run->output, &instance->problem.op, sums));
+  PetscCall(SoretOutputMeasure(run->output, number, 0.0, instance->problem.c, run->work));
+  PetscCall(PetscArraycpy(row + NUM_OWN, run->work + 2, run->sweep.num_columns - NUM_OWN));
+  row[AT_DRIFT] = SoretOutputDrift(run->output);
+  if (sums->num) {
+    PetscCall(SoretDiagnoseContrast(&instance->problem.op, instance->problem.c, sums->w, &row[AT_CONTRAST]));
+    PetscCall(SoretOutputSoretMean(run->output, instance->problem.c, &row[AT_SORET]));
+  }
+  if (spec->frames == SORET_FRAMES_ALL || (spec->frames == SORET_FRAMES_LAST && last)) {
+    row[AT_FRAME] = (PetscReal)SoretOutputNumFrames(run->output);
+    PetscCall(SoretOutputAddFrame(run->output, number, 0.0, instance->problem.c));
+  }
+  PetscCall(SoretOutputRebind(run->output, &run->base.op, &run->c->sums));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Tell(const Run *run, PetscInt number, const SoretOutcome *outcome)
+{
+  const SoretSweep      *sweep = &run->sweep;
+  const SoretSweepPoint *point = &sweep->points.point[number];
+  const PetscReal       *row   = sweep->row + number * sweep->num_columns;
+  char                   work[64];
+
+  PetscFunctionBegin;
+  if (outcome->cycles) (void)snprintf(work, sizeof(work), "%d cycles", (int)outcome->cycles);
+  else (void)snprintf(work, sizeof(work), "%d Newton", (int)outcome->newton_iterations);
+  PetscCall(SoretSay(run->comm, "%4" PetscInt_FMT "/%" PetscInt_FMT "  %s = %-12.8g %s%s  ", sweep->num_done, sweep->points.num, run->c->sweep.parameter, (double)point->value, point->inserted ? "(added) " : "", outcome->converged ? work : "FAILED"));
+  if (!outcome->converged) PetscCall(SoretSay(run->comm, "%s\n", outcome->reason));
+  else PetscCall(SoretSay(run->comm, "%.2g s   contrast %.9g, S_T %.6g\n", (double)row[AT_SECONDS], (double)row[AT_CONTRAST], (double)row[AT_SORET]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The result of a point of one branch becomes a row on all ranks. */
+static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Report *report)
+{
+  SoretSweep     *sweep = &run->sweep;
+  const PetscInt  branch = sweep->points.point[number].branch;
+  PetscReal      *row    = sweep->row + number * sweep->num_columns;
+  const PetscBool spread = sweep->points.num_branches > 1 ? PETSC_TRUE : PETSC_FALSE;
+  Instance        everywhere, *measured = instance;
+  PetscLogDouble  begin, end;
+
+  PetscFunctionBegin;
+  PetscCall(PetscTime(&begin));
+  PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, FirstRank(run, branch), run->comm));
+  row[AT_PARAMETER] = sweep->points.point[number].value;
+  row[AT_CONVERGED] = report->outcome.converged;
+  row[AT_INSERTED]  = sweep->points.point[number].inserted;
+  row[AT_BRANCH]    = (PetscReal)branch;
+  row[AT_ORDER]     = (PetscReal)sweep->num_done++;
+  row[AT_FRAME]     = -1.0;
+  row[AT_WARM]      = report->warm;
+  row[AT_NEWTON]    = (PetscReal)report->outcome.newton_iterations;
+  row[AT_LINEAR]    = (PetscReal)report->outcome.linear_iterations;
+  row[AT_CYCLES]    = (PetscReal)report->outcome.cycles;
+  row[AT_RESIDUAL]  = report->built ? report->outcome.residual : NAN;
+  row[AT_SECONDS]   = report->seconds;
+  PetscCall(PetscStrncpy(sweep->reason[number], report->outcome.reason, SORET_REASON_LENGTH));
+  if (report->outcome.converged) {
+    if (spread) {
+      PetscCall(Build(run->comm, run->source, run->c, row[AT_PARAMETER], &everywhere));
+      PetscCheck(everywhere.built, run->comm, PETSC_ERR_PLIB, "a case that was good on some ranks is not on all");
+      PetscCall(MoveState(run->comm, run->branch == branch ? instance : NULL, &everywhere));
+      measured = &everywhere;
+    }
+    PetscCall(Measure(run, number, measured, row));
+    if (spread) PetscCall(Discard(&everywhere));
+  } else {
+    if (!sweep->num_failed++) sweep->first_failed = number;
+  }
+  PetscCall(SoretPointsSet(&sweep->points, number, report->outcome.converged, run->of >= 0 ? row[run->of] : NAN));
+  PetscCall(Tell(run, number, &report->outcome));
+  PetscCall(PetscTime(&end));
+  run->seconds_output += end - begin;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Writes the table as far as it is known, along the sweep. */
+static PetscErrorCode WriteTable(Run *run)
+{
+  const SoretSweep *sweep = &run->sweep;
+  PetscReal        *column;
+  const char      **reason;
+  PetscInt         *number, n = 0, zeros;
+  SoretH5           h5;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc3(sweep->points.num, &column, sweep->points.num, &reason, sweep->points.num, &number));
+  for (PetscInt i = 0; i < sweep->points.num; i++) {
+    const SoretPointState state = sweep->points.point[sweep->points.order[i]].state;
+
+    if (state == SORET_POINT_CONVERGED || state == SORET_POINT_FAILED) number[n++] = sweep->points.order[i];
+  }
+  PetscCall(SoretH5Open(run->comm, SoretOutputPath(run->output), SORET_H5_UPDATE, &h5));
+  PetscCall(SoretH5MakeGroup(h5, "/sweep"));
+  for (PetscInt k = 0; k < sweep->num_columns; k++) {
+    char path[300];
+
+    for (PetscInt i = 0; i < n; i++) column[i] = sweep->row[number[i] * sweep->num_columns + k];
+    PetscCall(PetscSNPrintf(path, sizeof(path), "/sweep/%s", sweep->column[k]));
+    PetscCall(SoretH5Rewrite(h5, path, n, column));
+  }
+  for (PetscInt i = 0; i < n; i++) reason[i] = sweep->reason[number[i]];
+  PetscCall(SoretH5RewriteTexts(h5, "/sweep/reason", n, SORET_REASON_LENGTH, reason));
+  PetscCall(SoretH5WriteString(h5, "/sweep", "parameter", run->c->sweep.parameter));
+  if (run->of >= 0) {
+    SoretPointsZeros(&sweep->points, &zeros, column);
+    PetscCall(SoretH5Rewrite(h5, "/sweep/zero", zeros, column));
+    PetscCall(SoretH5WriteString(h5, "/sweep/zero", "of", sweep->column[run->of]));
+  }
+  for (PetscInt k = 0; k < run->c->sums.num; k++) {
+    char path[64];
+
+    PetscCall(PetscSNPrintf(path, sizeof(path), "/sweep/total/%" PetscInt_FMT, k));
+    PetscCall(SoretH5WriteString(h5, path, "formula", run->c->sums.name[k]));
+  }
+  PetscCall(SoretH5Close(&h5));
+  PetscCall(PetscFree3(column, reason, number));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* One round: every branch that has something to do does one point, then all of them are recorded. */
+static PetscErrorCode Round(Run *run, PetscBool *more)
+{
+  const PetscInt num = run->sweep.points.num_branches;
+  PetscInt      *number;
+  Instance       instance;
+  Report         report;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(&instance, sizeof(instance)));
+  PetscCall(PetscMalloc1(num, &number));
+  *more = PETSC_FALSE;
+  for (PetscInt b = 0; b < num; b++) {
+    PetscCall(SoretPointsNext(&run->sweep.points, b, &number[b]));
+    if (number[b] >= 0) *more = PETSC_TRUE;
+  }
+  if (number[run->branch] >= 0) PetscCall(RunPoint(run, number[run->branch], &instance, &report));
+  for (PetscInt b = 0; b < num; b++) {
+    Report told = report;
+
+    if (number[b] >= 0) PetscCall(Record(run, number[b], &instance, &told));
+  }
+  if (*more) PetscCall(WriteTable(run));
+  if (number[run->branch] >= 0) PetscCall(Discard(&instance));
+  PetscCall(PetscFree(number));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- beginning and end ---- */
+
+/* Names of all columns; to be freed by FreeColumns. */
+static PetscErrorCode ListColumns(const SoretCase *c, PetscInt *num, char ***column)
+{
+  PetscInt n;
+  char   **series;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &n, &series));
+  *num = NUM_OWN + n - 2; /* without time and step */
+  PetscCall(PetscMalloc1(*num, column));
+  for (PetscInt k = 0; k < NUM_OWN; k++) PetscCall(PetscStrallocpy(own_columns[k], &(*column)[k]));
+  for (PetscInt k = 0; k < n; k++) {
+    if (k < 2) PetscCall(PetscFree(series[k]));
+    else (*column)[NUM_OWN + k - 2] = series[k];
+  }
+  PetscCall(PetscFree(series));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FreeColumns(PetscInt num, char ***column)
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < num; k++) PetscCall(PetscFree((*column)[k]));
+  PetscCall(PetscFree(*column));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscInt FindColumn(PetscInt num, char *const column[], const char *name)
+{
+  for (PetscInt k = 0; k < num; k++) {
+    if (!strcmp(column[k], name)) return k;
+  }
+  return -1;
+}
+
+static PetscErrorCode CreateSweep(Run *run)
+{
+  SoretSweep *sweep = &run->sweep;
+  PetscMPIInt rank, size;
+  PetscInt    branches;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(run->comm, &rank));
+  PetscCallMPI(MPI_Comm_size(run->comm, &size));
+  branches    = PetscMin(PetscMin(run->c->sweep.branches, size), run->c->sweep.values.n);
+  run->branch = rank * branches / size;
+  PetscCallMPI(MPI_Comm_split(run->comm, (int)run->branch, rank, &run->branch_comm));
+  PetscCall(SoretPointsCreate(&run->c->sweep, branches, &sweep->points));
+  PetscCall(ListColumns(run->c, &sweep->num_columns, &sweep->column));
+  PetscCall(PetscMalloc1(sweep->num_columns + 2, &run->work));
+  PetscCall(PetscMalloc2(sweep->points.room * sweep->num_columns, &sweep->row, sweep->points.room, &sweep->reason));
+  for (PetscInt k = 0; k < sweep->points.room * sweep->num_columns; k++) sweep->row[k] = NAN;
+  run->of = run->c->sweep.refines ? FindColumn(sweep->num_columns, sweep->column, run->c->sweep.refine.of) : -1;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode DestroySweep(Run *run)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretPointsDestroy(&run->sweep.points));
+  PetscCall(FreeColumns(run->sweep.num_columns, &run->sweep.column));
+  PetscCall(PetscFree2(run->sweep.row, run->sweep.reason));
+  PetscCall(PetscFree(run->sweep.state));
+  PetscCall(PetscFree(run->work));
+  PetscCallMPI(MPI_Comm_free(&run->branch_comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* One line, and what a single run tells of itself, summed or the worst of all points. */
+static PetscErrorCode Summarise(Run *run, PetscReal seconds_setup, PetscReal seconds_solve, SoretOutcome *outcome)
+{
+  const SoretSweep *sweep = &run->sweep;
+  const PetscReal  *last  = sweep->row + (run->c->sweep.values.n - 1) * sweep->num_columns;
+  PetscReal         sum[NUM_OWN] = {0.0}, worst[NUM_OWN] = {0.0};
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < sweep->points.num; i++) {
+    for (int k = 0; k < NUM_OWN; k++) {
+      const PetscReal value = sweep->row[i * sweep->num_columns + k];
+
+      if (isnan(value)) continue;
+      sum[k] += value;
+      worst[k] = PetscMax(worst[k], value);
+    }
+  }
+  outcome->converged = sweep->num_failed ? PETSC_FALSE : PETSC_TRUE;
+  if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), "all %" PetscInt_FMT " points converged", sweep->points.num);
+  else (void)snprintf(outcome->reason, sizeof(outcome->reason), "%" PetscInt_FMT " of %" PetscInt_FMT " points failed, the first at %s = %.8g: %.300s", sweep->num_failed, sweep->points.num, run->c->sweep.parameter, (double)sweep->points.point[sweep->first_failed].value, sweep->reason[sweep->first_failed]);
+  PetscCall(SoretSay(run->comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, sweep->points.num_inserted));
+  if (run->of >= 0) {
+    PetscInt   num;
+    PetscReal *zero;
+
+    PetscCall(PetscMalloc1(sweep->points.num, &zero));
+    SoretPointsZeros(&sweep->points, &num, zero);
+    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->comm, "%s changes sign at %s = %.10g\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k]));
+    PetscCall(PetscFree(zero));
+  }
+  PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
+  PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
+  PetscCall(SoretOutputSummaryInt(run->output, "points", sweep->points.num));
+  PetscCall(SoretOutputSummaryInt(run->output, "points_added", sweep->points.num_inserted));
+  PetscCall(SoretOutputSummaryInt(run->output, "points_failed", sweep->num_failed));
+  PetscCall(SoretOutputSummaryInt(run->output, "branches", sweep->points.num_branches));
+  PetscCall(SoretOutputSummaryReal(run->output, "residual", worst[AT_RESIDUAL]));
+  PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", (PetscInt64)sum[AT_NEWTON]));
+  PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", (PetscInt64)sum[AT_LINEAR]));
+  PetscCall(SoretOutputSummaryInt(run->output, "cycles", (PetscInt64)sum[AT_CYCLES]));
+  PetscCall(SoretOutputSummaryReal(run->output, "conservation_drift", worst[AT_DRIFT]));
+  PetscCall(SoretOutputSummaryReal(run->output, "contrast", last[AT_CONTRAST]));
+  PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", last[AT_SORET]));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_setup", seconds_setup));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_solve", seconds_solve - run->seconds_output));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_output", run->seconds_output));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome)
+{
+  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
+  Run                   run        = {.comm = comm, .source = source, .c = c};
+  PetscLogDouble        begin, ready, done;
+  PetscBool             more = PETSC_TRUE;
+  char                  path[PETSC_MAX_PATH_LEN];
+  PetscErrorCode        status;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
+  PetscCall(PetscTime(&begin));
+  PetscCall(SoretProblemCreate(comm, c, &run.base));
+  PetscCall(CreateSweep(&run));
+  PetscCall(SoretOutputCreate(&c->output, &run.base.op, &c->sums, &provenance, &run.output));
+  PetscCall(PetscTime(&ready));
+  while (more) PetscCall(Round(&run, &more));
+  PetscCall(PetscTime(&done));
+  PetscCall(Summarise(&run, ready - begin, done - ready, outcome));
+  status = SoretOutputFinish(run.output, outcome->converged, sizeof(path), path);
+  PetscCall(SoretSay(comm, "result in %s\n", path));
+  PetscCall(SoretOutputDestroy(&run.output));
+  PetscCall(SoretProblemDestroy(&run.base));
+  PetscCall(DestroySweep(&run));
+  PetscFunctionReturn(status);
+}
+
+/* ---- before the run ---- */
+
+/* Where value k stands in the file. */
+static const SoretNode *PlaceOf(const SoretCase *c, PetscInt k)
+{
+  const SoretNode *values = SoretNodeFind(c->sweep.node, "values");
+
+  return values ? values->kind == SORET_NODE_LIST && k < values->size ? values->item[k] : values : c->sweep.parameter_node;
+}
+
+/* What must not change along a sweep. */
+static PetscErrorCode CompareShape(SoretCase *c, const SoretCase *variant, PetscReal value, PetscInt k)
+{
+  PetscBool same = variant->model.num_species == c->model.num_species && variant->sums.num == c->sums.num && variant->sums.num_global == c->sums.num_global ? PETSC_TRUE : PETSC_FALSE, grid = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < c->model.num_species && same; i++) same = !strcmp(c->model.species[i].name, variant->model.species[i].name) ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt i = 0; i < c->sums.num && same; i++) same = !strcmp(c->sums.name[i], variant->sums.name[i]) ? PETSC_TRUE : PETSC_FALSE;
+  for (int axis = 0; axis < 3; axis++) grid = grid && c->grid.n[axis] == variant->grid.n[axis] && c->grid.size[axis] == variant->grid.size[axis] && c->grid.origin[axis] == variant->grid.origin[axis] ? PETSC_TRUE : PETSC_FALSE;
+  if (!same) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g the case has other species or conserved sums than without; a sweep has one table for all", c->sweep.parameter, (double)value));
+  else if (!grid && c->sweep.frames != SORET_FRAMES_NONE) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g the case has another grid than without, and a result file holds one; use `frames: none`", c->sweep.parameter, (double)value));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, PetscInt k)
+{
+  const PetscReal value = c->sweep.values.value[k];
+  Variant         variant;
+  SoretCase       trial;
+
+  PetscFunctionBegin;
+  PetscCall(MakeVariant(source, c, value, &variant));
+  PetscCall(SoretCaseParse(source->path, c->text, strlen(c->text), variant.source.num_overrides, variant.source.overrides, &trial));
+  if (SoretInputCountErrors(trial.in)) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g: %s", c->sweep.parameter, (double)value, SoretInputFirstError(trial.in) ? SoretInputFirstError(trial.in) : "the case is wrong"));
+  else PetscCall(CompareShape(c, &trial, value, k));
+  PetscCall(SoretCaseDestroy(&trial));
+  PetscCall(PetscFree(variant.overrides));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CheckColumn(SoretCase *c)
+{
+  const char *nearest;
+  PetscInt    num;
+  char      **column;
+
+  PetscFunctionBegin;
+  if (!c->sweep.refines) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(ListColumns(c, &num, &column));
+  nearest = SoretNearest(c->sweep.refine.of, num, (const char *const *)column);
+  if (FindColumn(num, column, c->sweep.refine.of) < 0) {
+    PetscCall(SoretInputError(c->in, c->sweep.of_node, "'%s' is no column of the table%s%s%s", c->sweep.refine.of, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputHint(c->in, "contrast, soret_mean, entropy_production, total/0, min/NAME, max/NAME, boundary_flux/FACE/NAME, ..."));
+  }
+  PetscCall(FreeColumns(num, &column));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
+{
+  enum { ENOUGH = 5 };
+  const PetscInt errors = SoretInputCountErrors(c->in);
+
+  PetscFunctionBegin;
+  if (!c->sweep.given) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(CheckColumn(c));
+  for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) PetscCall(TryValue(source, c, k));
+  PetscCall(SoretInputCheck(c->in, comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSweepReport(MPI_Comm comm, const SoretCase *c)
+{
+  const SoretSweepSpec *spec = &c->sweep;
+  const PetscReal       frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, PETSC_TRUE);
+  const PetscInt        frames = spec->frames == SORET_FRAMES_ALL ? spec->values.n : spec->frames == SORET_FRAMES_LAST ? 1 : 0;
+
+  PetscFunctionBegin;
+  if (!spec->given) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretSay(comm, "sweep of %s: %" PetscInt_FMT " values from %g to %g, %" PetscInt_FMT " branch%s, %" PetscInt_FMT " frame%s, about %.3g MiB\n", spec->parameter, spec->values.n, (double)spec->values.value[0], (double)spec->values.value[spec->values.n - 1], spec->branches, spec->branches == 1 ? "" : "es", frames, frames == 1 ? "" : "s", (double)((PetscReal)frames * frame / 1048576.0)));
+  if (spec->refine.change.given) PetscCall(SoretSay(comm, "  points added until %s changes by no more than %g, %" PetscInt_FMT " at most\n", spec->refine.of, (double)spec->refine.change.value, spec->refine.most));
+  if (spec->refine.zero.given) PetscCall(SoretSay(comm, "  points added where %s changes sign, to %g of %s\n", spec->refine.of, (double)spec->refine.zero.value, spec->parameter));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tests of the import tool on made-up images, surfaces and fields: python3 tests/post/test_importer.py"""
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import tempfile
+import unittest
+
+import h5py
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "postprocess"))
+
+from soretpost.__main__ import main  # noqa: E402
+
+
+def needs(module):
+    return unittest.skipUnless(importlib.util.find_spec(module), f"needs {module}")
+
+
+class Importing(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = lambda name: os.path.join(directory.name, name)
+
+    def run_tool(self, *arguments, dataset="/solid", status=0):
+        """The dataset; or, where it must fail, what it says."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            self.assertEqual(main(["import", *map(str, arguments), "-o", self.path("out.h5")]), status, err.getvalue())
+        if status:
+            return err.getvalue()
+        self.said = out.getvalue()
+        with h5py.File(self.path("out.h5")) as file:
+            return file[dataset][()]
+
+    def voxels(self):
+        return np.random.default_rng(1).integers(0, 2, (4, 5, 6)).astype(np.uint8)
+
+    @needs("PIL")
+    def test_images(self):
+        from PIL import Image
+
+        v = self.voxels()
+        pages = [Image.fromarray(255 * page) for page in v]
+        names = [self.path(f"slice{k}.png") for k in range(4)]
+        for page, name in zip(pages, names):
+            page.save(name)
+        pages[0].save(self.path("stack.tif"), save_all=True, append_images=pages[1:])
+        np.testing.assert_array_equal(self.run_tool(*names), v)
+        self.assertIn("solid: {file: out.h5, dataset: /solid}", self.said)
+        np.testing.assert_array_equal(self.run_tool(self.path("stack.tif"), "--threshold", 100, "--invert", "--overwrite"), 1 - v)
+        np.testing.assert_array_equal(self.run_tool(names[2], "--flip", "y", "--dataset", "/plane", dataset="/plane"), v[2, ::-1])
+        self.assertIn("has a dataset /solid", self.run_tool(*names, status=2))
+        Image.fromarray(np.zeros((3, 3), np.uint8)).save(self.path("other.png"))
+        self.assertIn("differ in size", self.run_tool(names[0], self.path("other.png"), status=2))
+
+    def test_arrays(self):
+        v = self.voxels()
+        np.save(self.path("v.npy"), v.transpose(2, 1, 0))
+        np.testing.assert_array_equal(self.run_tool(self.path("v.npy"), "--transpose", "xyz"), v)
+        np.save(self.path("T.npy"), 300.0 + v)
+        self.assertIn("no fractions", self.run_tool(self.path("T.npy"), status=2))
+        np.testing.assert_array_equal(self.run_tool(self.path("T.npy"), "--raw", "--dataset", "/T", dataset="/T"), 300.0 + v)
+        self.assertIn("No such file", self.run_tool(self.path("none.npy"), status=2))
+
+    @needs("vtkmodules")
+    def test_surface(self):
+        """A tetrahedron x, y, z > 0, x + y + z < 1: exactly the cell centres inside."""
+        corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
+        triangles = [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]
+
+        def write(name, some):
+            with open(self.path(name), "w", encoding="ascii") as file:
+                facets = ("facet normal 0 0 0\nouter loop\n" + "".join("vertex %g %g %g\n" % tuple(corners[c]) for c in t) + "endloop\nendfacet\n" for t in some)
+                file.write("solid t\n" + "".join(facets) + "endsolid t\n")
+
+        write("t.stl", triangles)
+        write("open.stl", triangles[:3])
+        n, box = (16, 18, 22), [-0.25, 1.25, -0.25, 1.25, -0.25, 1.25]
+        v = self.run_tool(self.path("t.stl"), "--cells", *n, "--box", *box)
+        z, y, x = np.meshgrid(*[-0.25 + 1.5 * (np.arange(m) + 0.5) / m for m in n[::-1]], indexing="ij")
+        inside = (x > 0) & (y > 0) & (z > 0) & (x + y + z < 1)
+        unsure = np.min(np.abs([x, y, z, x + y + z - 1]), axis=0) < 1e-6
+        self.assertEqual(v.shape, n[::-1])
+        np.testing.assert_array_equal(v[~unsure], inside[~unsure])
+        self.assertIn("not closed", self.run_tool(self.path("open.stl"), "--cells", *n, status=2))
+        self.assertIn("--cells", self.run_tool(self.path("t.stl"), status=2))
+
+    @needs("scipy")
+    def test_table(self):
+        """A cloud of a linear function gives that function, between the points."""
+        p = np.random.default_rng(2).uniform(-0.2, 1.2, (400, 3))
+        p[:8] = [[a, b, c] for a in (-0.2, 1.2) for b in (-0.2, 1.2) for c in (-0.2, 1.2)]
+        f = lambda x, y, z: 300 + 2 * x - y + 3 * z
+        np.savetxt(self.path("t.csv"), np.column_stack([p, p[:, 0], f(*p.T)]), delimiter=",", header="x,y,z,other,T", comments="")
+        v = self.run_tool(self.path("t.csv"), "--columns", "x", "y", "z", "T", "--cells", 5, 6, 7, "--box", 0, 1, 0, 1, 0, 1, dataset="/field")
+        z, y, x = np.meshgrid(*[(np.arange(m) + 0.5) / m for m in (7, 6, 5)], indexing="ij")
+        np.testing.assert_allclose(v, f(x, y, z), rtol=1e-12)
+        self.assertIn("no column U", self.run_tool(self.path("t.csv"), "--columns", "x", "U", "--cells", 5, status=2))
+        np.savetxt(self.path("line.dat"), [[0.0, 1.0], [2.0, 5.0]])
+        np.testing.assert_allclose(self.run_tool(self.path("line.dat"), "--cells", 4, "--dataset", "/line", dataset="/line"), 1 + 2 * np.array([0.25, 0.75, 1.25, 1.75]))
+
+    @needs("vtkmodules")
+    @needs("scipy")
+    def test_vtk(self):
+        from vtkmodules.util.numpy_support import numpy_to_vtk
+        from vtkmodules.vtkCommonDataModel import vtkImageData
+        from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
+
+        image = vtkImageData()
+        image.SetDimensions(9, 8, 7)
+        image.SetSpacing(1 / 8, 1 / 7, 1 / 6)
+        z, y, x = np.meshgrid(*[np.linspace(0, 1, m) for m in (7, 8, 9)], indexing="ij")
+        for name, values in (("T", (300 + x - 2 * y + z).ravel()), ("v", np.stack([x.ravel(), y.ravel(), 2 * z.ravel()], axis=1))):
+            array = numpy_to_vtk(values, deep=True)
+            array.SetName(name)
+            image.GetPointData().AddArray(array)
+        writer = vtkXMLImageDataWriter()
+        writer.SetFileName(self.path("f.vti"))
+        writer.SetInputData(image)
+        writer.Write()
+        z, y, x = np.meshgrid(*[(np.arange(m) + 0.5) / m for m in (4, 6, 5)], indexing="ij")
+        call = lambda *more: self.run_tool(self.path("f.vti"), "--cells", 5, 6, 4, "--overwrite", *more, dataset="/field")
+        np.testing.assert_allclose(call("--field", "T"), 300 + x - 2 * y + z, rtol=1e-12)
+        np.testing.assert_allclose(call("--field", "v", "--component", 2), 2 * z, rtol=1e-12)
+        call("--field", "T", "--box", 0, 2, 0, 1, 0, 1)
+        self.assertIn("outside of the data", self.said)
+        self.assertIn("fields: T, v", self.run_tool(self.path("f.vti"), "--cells", 5, 6, 4, "--field", "q", status=2))
+        self.assertIn("give --component", self.run_tool(self.path("f.vti"), "--cells", 5, 6, 4, "--field", "v", status=2))
+
+    @needs("meshio")
+    @needs("scipy")
+    def test_meshio(self):
+        import meshio
+
+        p = np.stack([g.ravel() for g in np.meshgrid([0.0, 0.5, 1.0], [0.0, 0.4, 1.0], [0.0])], axis=1)
+        meshio.Mesh(p, {"vertex": np.arange(9)[:, None]}, {"T": 5 + p[:, 0] - 3 * p[:, 1]}).write(self.path("m.xdmf"), data_format="XML")
+        v = self.run_tool(self.path("m.xdmf"), "--cells", 4, 2, "--field", "T", dataset="/field")
+        y, x = np.meshgrid([0.25, 0.75], (np.arange(4) + 0.5) / 4, indexing="ij")
+        np.testing.assert_allclose(v, 5 + x - 3 * y, rtol=1e-12)
+
+
+if __name__ == "__main__":
+    unittest.main()
