@@ -36,7 +36,7 @@ static const SoretKey top_keys[] = {
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
   {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "steady states for a list of values of one number", .syntax = "section"},
-  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "not in this version", .syntax = "-"},
+  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "when to save the run so that it can go on", .syntax = "section"},
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
 
@@ -60,6 +60,7 @@ PetscErrorCode SoretCaseReference(FILE *out)
   PetscCall(SoretTotalsReference(out));
   PetscCall(SoretSolveReference(out));
   PetscCall(SoretOutputReference(out));
+  PetscCall(SoretCheckpointReference(out));
   PetscCall(SoretSweepReference(out));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -176,6 +177,19 @@ static PetscErrorCode DefaultFile(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Checkpoints named after the result: "dimer.h5" gives "dimer". */
+static PetscErrorCode DefaultPrefix(SoretCase *c)
+{
+  const char *given = c->checkpoint.prefix;
+  size_t      n     = strlen(given ? given : c->output.file);
+
+  PetscFunctionBegin;
+  if (!given && n > 3 && !strcmp(c->output.file + n - 3, ".h5")) n -= 3;
+  PetscCall(PetscCalloc1(n + 1, &c->checkpoint.prefix));
+  PetscCall(PetscArraycpy(c->checkpoint.prefix, given ? given : c->output.file, n));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* PETSc would take a list for nothing, and stop at a name that it cannot read. */
 static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
 {
@@ -229,9 +243,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(ReadParameters(c->in, SoretNodeFind(root, "parameters")));
   if (SoretNodeFind(root, "velocity_states")) PetscCall(SoretInputExtend(c->in, "species", "[]", SoretNodeFind(root, "velocity_states"))); /* there need be no others */
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
-  for (const SoretKey *key = top_keys; key->key; key++) {
-    if (!strcmp(key->meaning, "not in this version") && SoretNodeFind(root, key->key)) PetscCall(SoretInputError(c->in, SoretNodeFind(root, key->key), "the section '%s' is not in this version of soret", key->key));
-  }
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
   c->petsc                  = top.section[9] && !SoretNodeIsNull(top.section[9]) ? top.section[9] : NULL;
@@ -256,6 +267,9 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
   if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) PetscCall(SoretInputError(c->in, c->sweep.node, "a sweep is of steady states; for transients run the case once for each value"));
   PetscCall(DefaultFile(c));
+  PetscCall(SoretCheckpointSpecRead(c->in, &c->checkpoint));
+  if (c->sweep.given && SoretNodeFind(root, "checkpoint")) PetscCall(SoretInputError(c->in, SoretNodeFind(root, "checkpoint"), "a sweep writes no checkpoints: each of its points begins with the one before"));
+  PetscCall(DefaultPrefix(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
   if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
@@ -374,6 +388,7 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
   PetscCall(SoretFlowSpecDestroy(&c->flow));
   PetscCall(SoretGridSpecDestroy(&c->grid));
   PetscCall(PetscFree(c->output.file));
+  PetscCall(PetscFree(c->checkpoint.prefix));
   PetscCall(PetscFree(c->title));
   PetscCall(PetscFree(c->path));
   PetscCall(PetscFree(c->text));

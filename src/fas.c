@@ -24,6 +24,7 @@ struct SoretFAS_s {
   PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
   SoretCycleTest test;
   void          *context;
+  PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
 };
 
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
@@ -125,7 +126,8 @@ static PetscErrorCode SolveShell(SNES snes, Vec c)
   for (PetscInt cycle = 0; !reason; cycle++) {
     PetscReal fnorm;
 
-    PetscCall(SmoothLevel(fas, 0, fas->down, NULL, c));
+    if (!fas->goes_on) PetscCall(SmoothLevel(fas, 0, fas->down, NULL, c));
+    fas->goes_on = PETSC_FALSE;
     PetscCall(Descend(fas, 0, NULL, c, &fnorm));
     fnorm = PetscSqrtReal(fnorm);
     PetscCall(SNESSetIterationNumber(snes, cycle));
@@ -274,6 +276,13 @@ PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context)
   PetscFunctionBegin;
   fas->test    = test;
   fas->context = context;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFASGoOn(SoretFAS fas)
+{
+  PetscFunctionBegin;
+  fas->goes_on = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

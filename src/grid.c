@@ -471,6 +471,22 @@ PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStenci
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+int SoretGridBox(const SoretGrid *grid, PetscInt trailing, PetscInt size[], PetscInt start[], PetscInt count[])
+{
+  int rank = 0;
+
+  for (int axis = (int)grid->dim - 1; axis >= 0; axis--, rank++) {
+    size[rank]  = grid->n[axis];
+    start[rank] = grid->start[axis];
+    count[rank] = grid->count[axis];
+  }
+  if (trailing <= 0) return rank;
+  size[rank]  = trailing;
+  start[rank] = 0;
+  count[rank] = trailing;
+  return rank + 1;
+}
+
 PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side)
 {
   if (axis >= grid->dim || grid->periodic[axis]) return PETSC_FALSE;

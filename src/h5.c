@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,7 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
   file = open(path, (mode == SORET_H5_READ ? O_RDONLY : O_RDWR) | O_NONBLOCK);
   if (file < 0) SoretH5Because("%s", strerror(errno));
   else if (fstat(file, &found) == 0 && !S_ISREG(found.st_mode)) SoretH5Because("it is no regular file");
+  else if (mode == SORET_H5_FILL && found.st_size > 0) SoretH5Because("it is not empty");
   if (file >= 0) close(file);
   return *reason ? PETSC_FALSE : PETSC_TRUE;
 }
@@ -246,12 +248,27 @@ static hid_t KeepOrder(hid_t class)
   return properties;
 }
 
+/* Open MPI guards what it opens by a semaphore named after the file alone, without its directory. A process that is killed at the wrong moment
+   leaves it locked, and whoever opens a file of that name on that node later waits for ever. So a new one is asked for. */
+static void DropSemaphore(const char *path)
+{
+#if defined(OPEN_MPI)
+  const char *slash = strrchr(path, '/');
+  char        name[252];
+
+  snprintf(name, sizeof(name), "/OMPIO_%s", slash ? slash + 1 : path);
+  sem_unlink(name); /* mostly there is none */
+  errno = 0;
+#endif
+}
+
 static hid_t OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode)
 {
   const hid_t access = FileAccess(comm, mode), create = KeepOrder(H5P_FILE_CREATE);
   hid_t       file;
 
-  if (mode == SORET_H5_CREATE) file = H5Fcreate(path, H5F_ACC_EXCL, create, access);
+  DropSemaphore(path);
+  if (mode == SORET_H5_CREATE || mode == SORET_H5_FILL) file = H5Fcreate(path, mode == SORET_H5_CREATE ? H5F_ACC_EXCL : H5F_ACC_TRUNC, create, access);
   else file = H5Fopen(path, mode == SORET_H5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
   H5Pclose(create);
   H5Pclose(access);
@@ -288,7 +305,7 @@ static PetscBool OpenDescriptor(SoretH5 h5)
 
 PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, SoretH5 *h5)
 {
-  const char    *what = mode == SORET_H5_CREATE ? "create the file" : "open the file";
+  const char    *what = mode == SORET_H5_CREATE || mode == SORET_H5_FILL ? "create the file" : "open the file";
   PetscErrorCode ierr;
   SoretH5        self;
 
@@ -349,8 +366,15 @@ static PetscBool SyncFile(SoretH5 h5)
   ok = fstat(h5->descriptor, &found) == 0 && ftruncate(h5->descriptor, found.st_size) == 0 ? PETSC_TRUE : PETSC_FALSE;
   if (!ok) SoretH5Because("%s", strerror(errno));
   if (!Sync(h5->descriptor)) ok = PETSC_FALSE;
-  if (h5->mode == SORET_H5_CREATE && !SyncDirectory(h5->path)) ok = PETSC_FALSE;
+  if ((h5->mode == SORET_H5_CREATE || h5->mode == SORET_H5_FILL) && !SyncDirectory(h5->path)) ok = PETSC_FALSE;
   return ok;
+}
+
+static PetscBool stuck = PETSC_FALSE; /* a file could not be closed */
+
+PetscBool SoretH5IsStuck(void)
+{
+  return stuck;
 }
 
 PetscErrorCode SoretH5Close(SoretH5 *h5)
@@ -367,8 +391,17 @@ PetscErrorCode SoretH5Close(SoretH5 *h5)
   if (H5Fclose(self->file) < 0) ok = PETSC_FALSE;
   if (ok) ok = SyncFile(self);
   ierr = Agree(self, ok, "complete the file", NULL);
+  if (ierr) stuck = PETSC_TRUE;
   PetscCall(Destroy(&self));
   PetscFunctionReturn(ierr);
+}
+
+PetscErrorCode SoretH5Abandon(SoretH5 *h5)
+{
+  PetscFunctionBegin;
+  stuck = PETSC_TRUE;
+  PetscCall(Destroy(h5));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* -------------------------------------------------------------------------------------------------------------- disk space */
@@ -601,6 +634,45 @@ PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name,
   }
   PetscCall(Agree(h5, error < 0 || *reason ? PETSC_FALSE : PETSC_TRUE, "read attribute", name));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The text of an attribute of fixed length, memory of PETSc; NULL if it is none. */
+static PetscErrorCode ReadText(hid_t attribute, char **value, PetscBool *ok)
+{
+  const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
+
+  PetscFunctionBegin;
+  *ok = PETSC_TRUE;
+  if (H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && H5Sget_simple_extent_npoints(space) == 1) {
+    const size_t size = H5Tget_size(type);
+
+    PetscCall(PetscCalloc1(size + 1, value));
+    if (H5Aread(attribute, type, *value) < 0) *ok = PETSC_FALSE;
+  }
+  H5Sclose(space);
+  H5Tclose(type);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value)
+{
+  hid_t          attribute;
+  PetscBool      ok = PETSC_TRUE;
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  SoretH5Listen(h5->path);
+  *value = NULL;
+  if (Exists(h5, object) && H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT) > 0) {
+    attribute = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+    if (attribute >= 0) {
+      PetscCall(ReadText(attribute, value, &ok));
+      H5Aclose(attribute);
+    }
+  }
+  ierr = Agree(h5, ok && !*reason ? PETSC_TRUE : PETSC_FALSE, "read attribute", name);
+  if (ierr) PetscCall(PetscFree(*value));
+  PetscFunctionReturn(ierr);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- datasets */

@@ -20,10 +20,11 @@ static const char help_text[] =
   "\n"
   "  mpiexec -n 4 soret CASE.yaml [key.path=value ...] [-petsc_option ...]\n"
   "                           run a case\n"
-  "  soret check CASE.yaml [key.path=value ...]\n"
-  "                           check it: unknowns, sums, walls, memory, file size\n"
+  "  soret resume NAME        go on from its newest good checkpoint\n"
+  "  soret check CASE.yaml    check it: unknowns, sums, walls, memory, file size\n"
   "  soret reference          every key of a case file, as Markdown\n"
   "  soret info FILE.h5       what a result file holds\n"
+  "  soret verify FILE        is a checkpoint good?\n"
   "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   bitwise without tolerances\n"
   "  soret --help, soret --version\n"
   "\n"
@@ -147,11 +148,23 @@ static PetscErrorCode JoinArguments(int argc, char **argv, size_t length, char t
 
 /* ---- the run ---- */
 
+/* How a run is started: what a checkpoint needs to start it again. */
+typedef struct {
+  SoretCaseSource source;
+  int             num_petsc;
+  char          **petsc;   /* options of the command line, without the program */
+  SoretRestart    restart; /* what it goes on from, or NULL                    */
+  char            prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints            */
+  const char     *command; /* line */
+} Launch;
+
 typedef struct {
   const SoretCase *c;
   SoretProblem     problem;
   SoretOutput      output;
+  SoretCheckpoint  checkpoint;
   SoretProgress    progress;
+  const Launch    *launch;
 } Run;
 
 static PetscErrorCode Monitor(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame)
@@ -193,6 +206,7 @@ static PetscErrorCode SummariseHeat(Run *run)
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
+  const PetscInt   num_checkpoints = SoretCheckpointCount(run->checkpoint);
   PetscReal        contrast = NAN;
 
   PetscFunctionBegin;
@@ -210,6 +224,10 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
   PetscCall(SoretOutputCost(run->output, SoretOutputDrift(run->output)));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_checkpoint", SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
+  PetscCall(SoretOutputSummaryInt(run->output, "checkpoints", num_checkpoints));
+  PetscCall(SoretOutputSummaryInt(run->output, "attempt", SoretOutputAttempt(run->output)));
+  if (num_checkpoints) PetscCall(SoretSay(run->problem.grid.comm, "%" PetscInt_FMT " checkpoint%s, %.3g s\n", num_checkpoints, num_checkpoints > 1 ? "s" : "", (double)SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
   if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g\n", sums->name[0], (double)contrast));
   PetscCall(SoretOutputMeter(run->output, run->c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, run->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -271,11 +289,121 @@ static PetscErrorCode WriteRecord(MPI_Comm comm, const SoretCase *c, const Soret
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* *path is left alone where there is no result. */
-static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command, SoretOutcome *outcome, size_t length, char path[])
+/* ---- starting again ---- */
+
+/* A list of words; "=" in front tells an empty one from the end. */
+static PetscErrorCode PutWords(SoretArchive archive, const char *name, int num, char *const words[])
+{
+  PetscFunctionBegin;
+  for (int k = 0; k < num; k++) {
+    const size_t length = strlen(words[k]) + 2;
+    char         key[32], *text;
+
+    PetscCall(PetscSNPrintf(key, sizeof(key), "%s_%d", name, k));
+    PetscCall(PetscMalloc1(length, &text));
+    PetscCall(PetscSNPrintf(text, length, "=%s", words[k]));
+    PetscCall(SoretArchivePutText(archive, key, text));
+    PetscCall(PetscFree(text));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The words, with `more` behind them; allocated by PETSc. */
+static PetscErrorCode GetWords(SoretArchive archive, const char *name, int num_more, char *const more[], int *num, char ***words)
+{
+  char **list = NULL, *text;
+  int    n    = 0, room = 0;
+
+  PetscFunctionBegin;
+  for (;;) {
+    char key[32];
+
+    if (n + num_more + 1 > room) {
+      char **larger;
+
+      room = 2 * (n + num_more) + 16;
+      PetscCall(PetscMalloc1(room, &larger));
+      if (n) PetscCall(PetscArraycpy(larger, list, n));
+      PetscCall(PetscFree(list));
+      list = larger;
+    }
+    PetscCall(PetscSNPrintf(key, sizeof(key), "%s_%d", name, n));
+    PetscCall(SoretArchiveGetText(archive, key, &text));
+    if (!text[0]) break;
+    memmove(text, text + 1, strlen(text));
+    list[n++] = text;
+  }
+  PetscCall(PetscFree(text));
+  for (int k = 0; k < num_more; k++) PetscCall(PetscStrallocpy(more[k], &list[n++]));
+  *num   = n;
+  *words = list;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
+{
+  const Run    *run    = (const Run *)context;
+  const Launch *launch = run->launch;
+  char         *full   = realpath(launch->source.path, NULL);
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchivePutText(archive, "path", full ? full : launch->source.path));
+  free(full);
+  PetscCall(SoretArchivePutText(archive, "case", run->c->text));
+  PetscCall(PutWords(archive, "override", launch->source.num_overrides, launch->source.overrides));
+  PetscCall(PutWords(archive, "petsc", launch->num_petsc, launch->petsc));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Puts together the launch of a run that goes on: as it was, and what the command line adds. */
+typedef struct {
+  Launch          *launch;
+  const Arguments *a;
+} Relaunch;
+
+static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
+{
+  Launch          *launch = ((Relaunch *)context)->launch;
+  const Arguments *a      = ((Relaunch *)context)->a;
+  char            *path, **overrides;
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetText(archive, "path", &path));
+  PetscCall(SoretArchiveGetText(archive, "case", &launch->source.text));
+  PetscCall(GetWords(archive, "override", a->num_overrides, a->overrides, &launch->source.num_overrides, &overrides));
+  PetscCall(GetWords(archive, "petsc", a->num_petsc - 1, a->petsc + 1, &launch->num_petsc, &launch->petsc));
+  launch->source.path      = path;
+  launch->source.overrides = overrides;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FreeWords(int num, char **words)
+{
+  PetscFunctionBegin;
+  for (int k = 0; k < num; k++) PetscCall(PetscFree(words[k]));
+  PetscCall(PetscFree(words));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the run itself ---- */
+
+static PetscErrorCode CreateOutput(Run *run, SoretCase *c)
 {
   const MPI_Comm        comm       = PETSC_COMM_WORLD;
-  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
+  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = run->launch->command, .reduced = SoretInputIsReduced(c->in)};
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
+  PetscCall(SoretCheckpointCreate(comm, &c->checkpoint, run->launch->prefix, c->output.file, SoretOutputAttempt(run->output), run->launch->restart, &run->checkpoint));
+  PetscCall(SoretCheckpointAdd(run->checkpoint, "run", SaveLaunch, NULL, run, NULL));
+  PetscCall(SoretOutputCheckpoint(run->output, run->checkpoint));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* *path is left alone where there is no result. */
+static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcome, size_t length, char path[])
+{
+  const MPI_Comm comm = PETSC_COMM_WORLD;
   PetscInt       num_times = 0;
   PetscReal     *times     = NULL;
   PetscErrorCode status;
@@ -286,17 +414,17 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, const char *command,
   PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
   if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
-  PetscCall(SoretOutputCreate(&c->output, &run->problem.op, &c->sums, &provenance, &run->output));
+  PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   SoretRecordEnter(SORET_PHASE_SOLVE);
   PetscCall(SoretProgressStart(comm, &run->progress));
   if (c->solve.mode == SORET_STEADY) {
-    PetscCall(SoretSolveSteady(&c->solve, &run->problem.op, &c->sums, Monitor, run, run->problem.c, outcome));
+    PetscCall(SoretSolveSteady(&c->solve, &run->problem.op, &c->sums, run->checkpoint, Monitor, run, run->problem.c, outcome));
     PetscCall(SoretOutputAddRow(run->output, outcome->newton_iterations, 0.0, run->problem.c));
     PetscCall(SoretOutputAddFrame(run->output, outcome->newton_iterations, 0.0, run->problem.c));
   } else {
     PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
-    PetscCall(SoretSolveTransient(&c->solve, &run->problem.op, &c->sums, num_times, times, Monitor, run, run->problem.c, outcome));
+    PetscCall(SoretSolveTransient(&c->solve, &run->problem.op, &c->sums, num_times, times, run->checkpoint, Monitor, run, run->problem.c, outcome));
     PetscCall(PetscFree(times));
   }
   SoretRecordEnter(SORET_PHASE_OUTPUT);
@@ -320,33 +448,86 @@ static PetscErrorCode WarnUnusedOptions(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode RunCase(const Arguments *a, const char *command)
+static PetscErrorCode RunCase(Launch *launch)
 {
-  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
-  SoretCase             c;
-  Run                   run = {.c = &c};
-  SoretOutcome          outcome;
-  PetscErrorCode        status;
-  char                  path[PETSC_MAX_PATH_LEN] = ""; /* of the result, once it is there */
+  SoretCase      c;
+  Run            run = {.c = &c, .launch = launch};
+  SoretOutcome   outcome = {.stopped = PETSC_FALSE};
+  PetscErrorCode status;
+  char           path[PETSC_MAX_PATH_LEN] = ""; /* of the result, once it is there */
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
-  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
+  if (!c.sweep.given) PetscCall(SoretCheckpointListen());
+  if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
+  if (!c.sweep.given) PetscCall(SoretCheckpointCheck(PETSC_COMM_WORLD, launch->prefix, launch->restart || c.output.overwrite ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(SoretCaseInsertOptions(&c));
-  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &source, &c, command, &outcome, sizeof(path), path);
-  else status = SolveAndWrite(&run, &c, command, &outcome, sizeof(path), path);
+  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &launch->source, &c, launch->command, &outcome, sizeof(path), path);
+  else status = SolveAndWrite(&run, &c, &outcome, sizeof(path), path);
   if (path[0]) {
-    PetscCall(WriteRecord(PETSC_COMM_WORLD, &c, &outcome, command, path));
+    PetscCall(WriteRecord(PETSC_COMM_WORLD, &c, &outcome, launch->command, path));
     PetscCall(SoretSay(PETSC_COMM_WORLD, "result in %s\n", path));
+    if (outcome.stopped) PetscCall(SoretSay(PETSC_COMM_WORLD, "to go on: soret resume %s\n", launch->prefix));
   }
   PetscCall(WarnUnusedOptions());
+  PetscCall(SoretCheckpointDestroy(&run.checkpoint));
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.problem));
   PetscCall(SoretCaseDestroy(&c));
   PetscCall(status);
-  PetscFunctionReturn(outcome.converged ? PETSC_SUCCESS : SORET_ERR_NOT_CONVERGED);
+  PetscFunctionReturn(outcome.converged ? PETSC_SUCCESS : outcome.stopped ? SORET_ERR_STOPPED : SORET_ERR_NOT_CONVERGED);
+}
+
+static PetscErrorCode Start(const Arguments *a, const char *command)
+{
+  Launch launch = {.source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides}, .num_petsc = a->num_petsc - 1, .petsc = a->petsc + 1, .command = command};
+
+  PetscFunctionBegin;
+  PetscCall(RunCase(&launch));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Does the command line say where checkpoints go? Otherwise they stay where the run found them. */
+static PetscBool GivesPrefix(const Arguments *a)
+{
+  for (int k = 0; k < a->num_overrides; k++) {
+    if (!strncmp(a->overrides[k], "checkpoint.prefix=", 18) || !strncmp(a->overrides[k], "checkpoint=", 11)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+static PetscErrorCode Resume(const Arguments *a, const char *command)
+{
+  Launch         launch   = {.command = command};
+  Relaunch       relaunch = {.launch = &launch, .a = a};
+  PetscBool      found;
+  PetscErrorCode status;
+
+  PetscFunctionBegin;
+  PetscCall(SoretRestartFind(PETSC_COMM_WORLD, a->words[0], &launch.restart));
+  PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
+  PetscCheck(found, PETSC_COMM_WORLD, PETSC_ERR_FILE_UNEXPECTED, "the checkpoint has no part 'run'");
+  if (!GivesPrefix(a)) PetscCall(PetscStrncpy(launch.prefix, SoretRestartPrefix(launch.restart), sizeof(launch.prefix)));
+  PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, launch.petsc));
+  status = RunCase(&launch);
+  PetscCall(SoretRestartDestroy(&launch.restart));
+  PetscCall(FreeWords(launch.source.num_overrides, (char **)launch.source.overrides));
+  PetscCall(FreeWords(launch.num_petsc, launch.petsc));
+  PetscCall(PetscFree(launch.source.text));
+  PetscCall(PetscFree(launch.source.path));
+  PetscFunctionReturn(status);
+}
+
+static PetscErrorCode Verify(const Arguments *a)
+{
+  PetscBool good = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  if (SoretIsGeneration(a->words[0])) PetscCall(SoretCheckpointVerify(PETSC_COMM_WORLD, a->words[0], &good));
+  PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
 }
 
 static PetscErrorCode CheckCase(const Arguments *a)
@@ -384,11 +565,9 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
   } else if (!strcmp(a->command, "info")) PetscCall(SoretH5Info(PETSC_COMM_WORLD, a->words[0], stdout));
   else if (!strcmp(a->command, "compare")) PetscCall(Compare(a));
   else if (!strcmp(a->command, "check")) PetscCall(CheckCase(a));
-  else if (!strcmp(a->command, "run")) PetscCall(RunCase(a, command));
-  else {
-    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: '%s' is not in this version\n", a->command));
-    PetscFunctionReturn(SORET_ERR_INPUT);
-  }
+  else if (!strcmp(a->command, "verify")) PetscCall(Verify(a));
+  else if (!strcmp(a->command, "resume")) PetscCall(Resume(a, command));
+  else PetscCall(Start(a, command));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -479,6 +658,11 @@ int main(int argc, char **argv)
   else code = Dispatch(&arguments, command);
   status = ExitStatus(code);
   if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */
+  if (SoretH5IsStuck()) {
+    (void)fflush(NULL);
+    (void)MPI_Barrier(PETSC_COMM_WORLD);
+    _exit(status);
+  }
   PetscCall(PetscPopErrorHandler());
   PetscCall(PetscFinalize());
   FreeArguments(&arguments);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,6 +200,35 @@ typedef struct {
   char       string[640];
 } SummaryEntry;
 
+typedef enum {
+  FIELD_CONCENTRATION,
+  FIELD_TEMPERATURE,
+  FIELD_FLUX,
+  FIELD_RATE,
+  FIELD_SORET,         /* of a sum, one of its parts */
+  FIELD_SORET_SPECIES,
+  FIELD_EQUILIBRIUM,
+  FIELD_ENTROPY,
+  FIELD_HEAT
+} FieldKind;
+
+/* A dataset of each frame. */
+typedef struct {
+  FieldKind   kind;
+  PetscInt    index;       /* species, reaction, sum or SoretEntropy   */
+  SoretPart   part;
+  PetscBool   meter;       /* of the group `meter`                     */
+  char        name[128];   /* path below the frame                     */
+  const char *units;
+  const char *note, *text; /* an attribute and its value, NULL if none */
+} FrameField;
+
+typedef struct {
+  PetscReal time;
+  PetscInt  step;
+  PetscBool lost; /* carried over from an earlier attempt whose file is gone */
+} Frame;
+
 struct SoretOutput_s {
   SoretOutputSpec  spec;
   SoretOperator   *op;
@@ -206,14 +236,17 @@ struct SoretOutput_s {
   MPI_Comm         comm;
   PetscBool        SI;                        /* datasets carry their units */
   char             path[PETSC_MAX_PATH_LEN];  /* of this attempt */
+  int              attempt;
+  char            *earlier;                   /* paths of the attempts that frames came from, one a line */
   PetscReal       *work;                      /* one field of this rank */
-  PetscInt         num_frames;
-  PetscReal       *frame_time;                /* [num_frames], on all ranks: for XDMF */
-  PetscInt         frame_room;
-  /* series: columns with names, rows not yet written */
+  PetscInt         num_fields;
+  FrameField      *field;                     /* [num_fields] of each frame */
+  PetscInt         num_frames, frame_room;
+  Frame           *frame;                     /* [num_frames], on all ranks */
+  /* series: columns with names, and all rows so far, kept for checkpoints */
   PetscInt         num_columns, num_rows, num_flushed, room;
   char           **column;
-  PetscReal       *rows;                      /* [room][num_columns] */
+  PetscReal       *rows;                      /* [room][num_columns], on rank 0 */
   PetscReal        first_total[3 * SORET_MAX_SPECIES], drift;
   PetscBool        started, many;             /* many: problems in one file, a sweep */
   PetscBool        reacts[SORET_MAX_SPECIES]; /* which species have a column `source` */
@@ -223,7 +256,7 @@ struct SoretOutput_s {
   SoretMeter      *meter;                     /* of the last state, NULL before SoretOutputMeter() */
 };
 
-/* A file name that no earlier attempt has, made by rank 0 in a way that only one run can win. */
+/* A new file whose name no earlier attempt has, made by rank 0 in a way that only one run can win. */
 static PetscErrorCode ChooseAttempt(SoretOutput o)
 {
   PetscMPIInt rank;
@@ -232,47 +265,40 @@ static PetscErrorCode ChooseAttempt(SoretOutput o)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   if (rank == 0) {
-    for (int attempt = 1;; attempt++) {
+    for (o->attempt = 1;; o->attempt++) {
       int fd;
 
-      PetscCall(PetscSNPrintf(o->path, sizeof(o->path), "%s.%d", o->spec.file, attempt));
+      PetscCall(PetscSNPrintf(o->path, sizeof(o->path), "%s.%d", o->spec.file, o->attempt));
       fd = open(o->path, O_CREAT | O_EXCL | O_WRONLY, 0666);
       if (fd >= 0) {
         (void)close(fd);
         break;
       }
-      if (errno == EEXIST && attempt < 100000) continue;
+      if (errno == EEXIST && o->attempt < 100000) continue;
       (void)fprintf(stderr, "soret: cannot create '%s': %s\n", o->path, strerror(errno));
       status = SORET_ERR_IO;
       break;
     }
-    if (!status) (void)unlink(o->path); /* HDF5 makes it anew, exclusively */
   }
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));
+  PetscCallMPI(MPI_Bcast(&o->attempt, 1, MPI_INT, 0, o->comm));
   PetscCallMPI(MPI_Bcast(o->path, (PetscMPIInt)sizeof(o->path), MPI_CHAR, 0, o->comm));
   PetscFunctionReturn((PetscErrorCode)status);
+}
+
+int SoretOutputAttempt(SoretOutput o)
+{
+  return o->attempt;
 }
 
 /* Writes a field over the grid: [nz][ny][nx], or [..][trailing]; units are those of SI. */
 static PetscErrorCode WriteField(SoretOutput o, SoretH5 h5, const char *path, const char *units, PetscInt trailing, const PetscReal data[])
 {
-  const SoretGrid   *grid    = o->op->grid;
   const SoretH5Storage storage = {.single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .compression = (int)o->spec.compression};
-  PetscInt           size[5], start[5], count[5];
-  int                rank = 0;
+  PetscInt             size[4], start[4], count[4];
+  const int            rank = SoretGridBox(o->op->grid, trailing, size, start, count);
 
   PetscFunctionBegin;
-  for (int axis = (int)grid->dim - 1; axis >= 0; axis--, rank++) {
-    size[rank]  = grid->n[axis];
-    start[rank] = grid->start[axis];
-    count[rank] = grid->count[axis];
-  }
-  if (trailing) {
-    size[rank]  = trailing;
-    start[rank] = 0;
-    count[rank] = trailing;
-    rank++;
-  }
   PetscCall(SoretH5WriteBox(h5, path, rank, size, start, count, data, &storage));
   if (o->SI) PetscCall(SoretH5WriteString(h5, path, "units", units));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -422,6 +448,21 @@ PetscReal SoretOutputDrift(SoretOutput o)
   return o->drift;
 }
 
+/* Room for n rows, on rank 0. */
+static PetscErrorCode GrowRows(SoretOutput o, PetscInt n)
+{
+  PetscReal *more;
+
+  PetscFunctionBegin;
+  if (n <= o->room) PetscFunctionReturn(PETSC_SUCCESS);
+  o->room = PetscMax(PetscMax(2 * o->room, n), 64);
+  PetscCall(PetscMalloc1(o->room * o->num_columns, &more));
+  if (o->rows) PetscCall(PetscArraycpy(more, o->rows, o->num_rows * o->num_columns));
+  PetscCall(PetscFree(o->rows));
+  o->rows = more;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec c, PetscReal row[])
 {
   const PetscInt ns = o->op->num_species;
@@ -453,35 +494,38 @@ PetscErrorCode SoretOutputMeasure(SoretOutput o, PetscInt step, PetscReal t, Vec
 
 PetscErrorCode SoretOutputAddRow(SoretOutput o, PetscInt step, PetscReal t, Vec c)
 {
-  PetscFunctionBegin;
-  if (o->num_rows == o->room) {
-    PetscReal     *more;
-    const PetscInt room = PetscMax(2 * o->room, 64);
+  PetscMPIInt rank;
+  PetscReal  *row;
 
-    PetscCall(PetscMalloc1(room * o->num_columns, &more));
-    if (o->rows) PetscCall(PetscArraycpy(more, o->rows, o->num_rows * o->num_columns));
-    PetscCall(PetscFree(o->rows));
-    o->rows = more;
-    o->room = room;
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(o->num_columns, &row));
+  PetscCall(SoretOutputMeasure(o, step, t, c, row));
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  if (rank == 0) {
+    PetscCall(GrowRows(o, o->num_rows + 1));
+    PetscCall(PetscArraycpy(o->rows + o->num_columns * o->num_rows, row, o->num_columns));
   }
-  PetscCall(SoretOutputMeasure(o, step, t, c, o->rows + o->num_columns * o->num_rows++));
+  o->num_rows++;
+  PetscCall(PetscFree(row));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Writes the rows that are not in the file yet. */
 static PetscErrorCode FlushRows(SoretOutput o, SoretH5 h5)
 {
   const PetscBool first = o->num_flushed == 0 ? PETSC_TRUE : PETSC_FALSE;
+  const PetscInt  fresh = o->num_rows - o->num_flushed;
   PetscReal      *column;
 
   PetscFunctionBegin;
-  if (!o->num_rows) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscMalloc1(o->num_rows, &column));
+  if (!fresh) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscCalloc1(fresh, &column));
   for (PetscInt k = 0; k < o->num_columns; k++) {
     char path[300];
 
-    for (PetscInt r = 0; r < o->num_rows; r++) column[r] = o->rows[r * o->num_columns + k];
+    for (PetscInt r = 0; o->rows && r < fresh; r++) column[r] = o->rows[(o->num_flushed + r) * o->num_columns + k];
     PetscCall(PetscSNPrintf(path, sizeof(path), "/series/%s", o->column[k]));
-    PetscCall(SoretH5Append(h5, path, o->num_rows, column));
+    PetscCall(SoretH5Append(h5, path, fresh, column));
   }
   PetscCall(PetscFree(column));
   for (PetscInt k = 0; first && k < o->sums->num; k++) {
@@ -491,159 +535,148 @@ static PetscErrorCode FlushRows(SoretOutput o, SoretH5 h5)
     PetscCall(SoretH5WriteString(h5, path, "formula", o->sums->name[k]));
     PetscCall(SoretH5WriteInt(h5, path, "conserved", k < o->sums->num_global + o->sums->num_local));
   }
-  o->num_flushed += o->num_rows;
-  o->num_rows = 0;
+  o->num_flushed = o->num_rows;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- frames ---- */
 
-static PetscErrorCode WriteConcentrations(SoretOutput o, SoretH5 h5, const char *frame, Vec x)
+/* Adds to the list of fields; *field is the new one. */
+static PetscErrorCode AddField(SoretOutput o, FieldKind kind, PetscInt index, const char *units, FrameField **field, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(6, 7);
+static PetscErrorCode AddField(SoretOutput o, FieldKind kind, PetscInt index, const char *units, FrameField **field, const char *format, ...)
 {
-  const PetscInt   ns = o->op->num_species, n = o->op->grid->num_cells;
-  const PetscReal *c;
-  char             path[160];
+  FrameField *next = &o->field[o->num_fields++];
+  va_list     list;
 
   PetscFunctionBegin;
-  for (PetscInt s = 0; s < ns; s++) {
-    PetscCall(VecGetArrayRead(x, &c));
-    for (PetscInt p = 0; p < n; p++) o->work[p] = c[p * ns + s];
-    PetscCall(VecRestoreArrayRead(x, &c));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, o->op->model->species[s].name));
-    PetscCall(WriteField(o, h5, path, "mol/m^3", 0, o->work));
-  }
+  *next = (FrameField){.kind = kind, .index = index, .units = units, .part = SORET_PART_WHOLE};
+  va_start(list, format);
+  PetscCall(PetscVSNPrintf(next->name, sizeof(next->name), format, NULL, list));
+  va_end(list);
+  if (field) *field = next;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* One dataset of the group `meter` of a frame. */
-typedef struct {
-  enum {
-    METER_SPECIES,
-    METER_PART,
-    METER_EQUILIBRIUM,
-    METER_ENTROPY,
-    METER_HEAT
-  } kind;
-  PetscInt    index; /* species, sum or SoretEntropy */
-  SoretPart   part;
-  char        path[128]; /* below the frame */
-  const char *units, *of;
-} MeterField;
-
-static MeterField *AddMeterField(MeterField *field, int kind, PetscInt index, const char *units, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(5, 6);
-static MeterField *AddMeterField(MeterField *field, int kind, PetscInt index, const char *units, const char *format, ...)
+/* The Soret coefficient of a sum, or a part of it. */
+static PetscErrorCode AddSoret(SoretOutput o, FieldKind kind, PetscInt k, SoretPart part, const char *name)
 {
-  va_list list;
+  FrameField *field;
 
-  *field = (MeterField){.kind = kind, .index = index, .units = units};
-  va_start(list, format);
-  (void)vsnprintf(field->path, sizeof(field->path), format, list);
-  va_end(list);
-  return field + 1;
+  PetscFunctionBegin;
+  PetscCall(AddField(o, kind, k, "1/K", &field, "%s", name));
+  field->part = part;
+  field->note = "of";
+  field->text = o->sums->name[k];
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ListMeter(const SoretOutput o, PetscInt *num, MeterField **list)
+/* What the meter measures. */
+static PetscErrorCode NameMeter(SoretOutput o)
 {
   const SoretModel *model = o->op->model;
-  MeterField       *next;
+  const PetscInt    first = o->num_fields;
+  char              name[100];
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(model->num_species + o->sums->num * (SORET_NUM_PARTS + 1) + 3, list));
-  next = *list;
-  for (PetscInt s = 0; s < model->num_species; s++) next = AddMeterField(next, METER_SPECIES, s, "1/K", "meter/species/%s", model->species[s].name);
+  for (PetscInt s = 0; s < model->num_species; s++) PetscCall(AddField(o, FIELD_SORET_SPECIES, s, "1/K", NULL, "meter/species/%s", model->species[s].name));
   for (PetscInt k = 0; k < o->sums->num; k++) {
-    for (int part = 0; part <= SORET_NUM_PARTS; part++) {
-      if (part < SORET_NUM_PARTS) next = AddMeterField(next, METER_PART, k, "1/K", "meter/total/%" PetscInt_FMT "/%s", k, SoretPartName((SoretPart)part));
-      else next = AddMeterField(next, METER_EQUILIBRIUM, k, "1/K", "meter/total/%" PetscInt_FMT "/equilibrium", k);
-      next[-1].part = (SoretPart)part;
-      next[-1].of   = o->sums->name[k];
+    for (int part = 0; part < SORET_NUM_PARTS; part++) {
+      PetscCall(PetscSNPrintf(name, sizeof(name), "meter/total/%" PetscInt_FMT "/%s", k, SoretPartName((SoretPart)part)));
+      PetscCall(AddSoret(o, FIELD_SORET, k, (SoretPart)part, name));
     }
+    PetscCall(PetscSNPrintf(name, sizeof(name), "meter/total/%" PetscInt_FMT "/equilibrium", k));
+    PetscCall(AddSoret(o, FIELD_EQUILIBRIUM, k, SORET_PART_WHOLE, name));
   }
-  next = AddMeterField(next, METER_ENTROPY, SORET_ENTROPY_REACTIONS, "mol/m^3/s", "meter/entropy/reactions");
-  next = AddMeterField(next, METER_ENTROPY, SORET_ENTROPY_DIFFUSION, "mol/m^3/s", "meter/entropy/diffusion");
-  next = AddMeterField(next, METER_HEAT, 0, "W/m^2", "meter/heat");
-  *num = (PetscInt)(next - *list);
+  PetscCall(AddField(o, FIELD_ENTROPY, SORET_ENTROPY_REACTIONS, "mol/m^3/s", NULL, "meter/entropy/reactions"));
+  PetscCall(AddField(o, FIELD_ENTROPY, SORET_ENTROPY_DIFFUSION, "mol/m^3/s", NULL, "meter/entropy/diffusion"));
+  PetscCall(AddField(o, FIELD_HEAT, 0, "W/m^2", NULL, "meter/heat"));
+  for (PetscInt f = first; f < o->num_fields; f++) o->field[f].meter = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode FillMeterField(SoretOutput o, const MeterField *field, Vec c)
+/* What a frame of this run holds, in the order in which it is written. */
+static PetscErrorCode NameFields(SoretOutput o)
 {
-  PetscReal w[SORET_MAX_SPECIES] = {0.0};
+  const SoretModel *model = o->op->model;
+  const PetscInt    ns = model->num_species, nr = model->network.num_reactions;
+  FrameField       *field;
+
+  PetscFunctionBegin;
+  PetscCall(PetscFree(o->field));
+  o->num_fields = 0;
+  PetscCall(PetscMalloc1(3 * ns + nr + o->sums->num * (SORET_NUM_PARTS + 1) + 6, &o->field));
+  for (PetscInt s = 0; s < ns; s++) PetscCall(AddField(o, FIELD_CONCENTRATION, s, "mol/m^3", NULL, "%s", model->species[s].name));
+  if (o->op->temperature->varies || o->many) PetscCall(AddField(o, FIELD_TEMPERATURE, 0, "K", NULL, "temperature"));
+  for (PetscInt s = 0; s < ns && (o->spec.fields & SORET_FIELD_FLUX); s++) PetscCall(AddField(o, FIELD_FLUX, s, "mol/m^2/s", NULL, "flux/%s", model->species[s].name));
+  for (PetscInt r = 0; r < nr && (o->spec.fields & SORET_FIELD_RATE); r++) {
+    PetscCall(AddField(o, FIELD_RATE, r, "mol/m^3/s", &field, "rate/%" PetscInt_FMT, r));
+    field->note = "equation";
+    field->text = model->network.reaction[r].equation;
+  }
+  if ((o->spec.fields & SORET_FIELD_SORET) && o->sums->num) PetscCall(AddSoret(o, FIELD_SORET, 0, SORET_PART_WHOLE, "soret"));
+  if (o->spec.fields & SORET_FIELD_ENTROPY) PetscCall(AddField(o, FIELD_ENTROPY, SORET_ENTROPY_BOTH, "mol/m^3/s", NULL, "entropy_production"));
+  if (o->spec.fields & SORET_FIELD_METER) PetscCall(NameMeter(o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Numbers per cell of a vector, 0 of a number. */
+static PetscInt TrailingOf(const SoretOutput o, const FrameField *field)
+{
+  return field->kind == FIELD_FLUX || field->kind == FIELD_HEAT ? o->op->grid->dim : 0;
+}
+
+/* Computes a field from the concentrations into o->work. */
+static PetscErrorCode FillField(SoretOutput o, const FrameField *field, Vec x)
+{
+  const PetscInt   ns = o->op->num_species, n = o->op->grid->num_cells;
+  PetscReal        w[SORET_MAX_SPECIES] = {0.0};
+  const PetscReal *c;
 
   PetscFunctionBegin;
   switch (field->kind) {
-  case METER_SPECIES:
+  case FIELD_CONCENTRATION:
+    PetscCall(VecGetArrayRead(x, &c));
+    for (PetscInt p = 0; p < n; p++) o->work[p] = c[p * ns + field->index];
+    PetscCall(VecRestoreArrayRead(x, &c));
+    break;
+  case FIELD_TEMPERATURE:
+    PetscCall(PetscArraycpy(o->work, o->op->temperature->T, n));
+    break;
+  case FIELD_FLUX:
+    PetscCall(SoretDiagnoseFlux(o->op, x, field->index, o->work));
+    break;
+  case FIELD_RATE:
+    PetscCall(SoretDiagnoseRate(o->op, x, field->index, o->work));
+    break;
+  case FIELD_SORET:
+    PetscCall(SoretDiagnoseSoret(o->op, x, o->sums->w + field->index * ns, field->part, o->work));
+    break;
+  case FIELD_SORET_SPECIES:
     w[field->index] = 1.0;
-    PetscCall(SoretDiagnoseSoret(o->op, c, w, SORET_PART_WHOLE, o->work));
+    PetscCall(SoretDiagnoseSoret(o->op, x, w, SORET_PART_WHOLE, o->work));
     break;
-  case METER_PART:
-    PetscCall(SoretDiagnoseSoret(o->op, c, o->sums->w + field->index * o->sums->num_species, field->part, o->work));
+  case FIELD_EQUILIBRIUM:
+    PetscCall(SoretDiagnoseEquilibrium(o->op, &o->thermo, x, field->index, o->work));
     break;
-  case METER_EQUILIBRIUM:
-    PetscCall(SoretDiagnoseEquilibrium(o->op, &o->thermo, c, field->index, o->work));
+  case FIELD_ENTROPY:
+    PetscCall(SoretDiagnoseEntropy(o->op, (SoretEntropy)field->index, x, o->work));
     break;
-  case METER_ENTROPY:
-    PetscCall(SoretDiagnoseEntropy(o->op, (SoretEntropy)field->index, c, o->work));
-    break;
-  case METER_HEAT:
-    PetscCall(SoretDiagnoseHeat(o->op, &o->thermo, c, o->work));
+  case FIELD_HEAT:
+    PetscCall(SoretDiagnoseHeat(o->op, &o->thermo, x, o->work));
     break;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode WriteMeter(SoretOutput o, SoretH5 h5, const char *frame, Vec c)
+/* Writes o->work as a field of a frame. */
+static PetscErrorCode PutField(SoretOutput o, SoretH5 h5, const char *frame, const FrameField *field)
 {
-  PetscInt    num;
-  MeterField *list;
+  char path[256];
 
   PetscFunctionBegin;
-  PetscCall(ListMeter(o, &num, &list));
-  for (PetscInt k = 0; k < num; k++) {
-    char path[256];
-
-    PetscCall(FillMeterField(o, &list[k], c));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, list[k].path));
-    PetscCall(WriteField(o, h5, path, list[k].units, list[k].kind == METER_HEAT ? o->op->grid->dim : 0, o->work));
-    if (list[k].of) PetscCall(SoretH5WriteString(h5, path, "of", list[k].of));
-  }
-  PetscCall(PetscFree(list));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame, Vec c)
-{
-  const SoretModel *model = o->op->model;
-  char              path[160];
-
-  PetscFunctionBegin;
-  if (o->op->temperature->varies || o->many) {
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/temperature", frame));
-    PetscCall(WriteField(o, h5, path, "K", 0, o->op->temperature->T));
-  }
-  for (PetscInt s = 0; s < model->num_species && (o->spec.fields & SORET_FIELD_FLUX); s++) {
-    PetscCall(SoretDiagnoseFlux(o->op, c, s, o->work));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/flux/%s", frame, model->species[s].name));
-    PetscCall(WriteField(o, h5, path, "mol/m^2/s", o->op->grid->dim, o->work));
-  }
-  for (PetscInt r = 0; r < model->network.num_reactions && (o->spec.fields & SORET_FIELD_RATE); r++) {
-    PetscCall(SoretDiagnoseRate(o->op, c, r, o->work));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/rate/%" PetscInt_FMT, frame, r));
-    PetscCall(WriteField(o, h5, path, "mol/m^3/s", 0, o->work));
-    PetscCall(SoretH5WriteString(h5, path, "equation", model->network.reaction[r].equation));
-  }
-  if ((o->spec.fields & SORET_FIELD_SORET) && o->sums->num) {
-    PetscCall(SoretDiagnoseSoret(o->op, c, o->sums->w, SORET_PART_WHOLE, o->work));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/soret", frame));
-    PetscCall(WriteField(o, h5, path, "1/K", 0, o->work));
-    PetscCall(SoretH5WriteString(h5, path, "of", o->sums->name[0]));
-  }
-  if (o->spec.fields & SORET_FIELD_ENTROPY) {
-    PetscCall(SoretDiagnoseEntropy(o->op, SORET_ENTROPY_BOTH, c, o->work));
-    PetscCall(PetscSNPrintf(path, sizeof(path), "%s/entropy_production", frame));
-    PetscCall(WriteField(o, h5, path, "mol/m^3/s", 0, o->work));
-  }
-  if (o->spec.fields & SORET_FIELD_METER) PetscCall(WriteMeter(o, h5, frame, c));
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
+  PetscCall(WriteField(o, h5, path, field->units, TrailingOf(o, field), o->work));
+  if (field->note) PetscCall(SoretH5WriteString(h5, path, field->note, field->text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -651,68 +684,341 @@ static PetscErrorCode WriteDerived(SoretOutput o, SoretH5 h5, const char *frame,
 static PetscErrorCode WriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
   const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .time = o->frame_time, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
+  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
-  const char      *names[SORET_MAX_SPECIES], **extra = NULL;
-  MeterField      *list = NULL;
-  PetscInt         num  = 0;
+  const char      *names[SORET_MAX_SPECIES], **extra;
+  PetscReal       *time;
+  PetscInt        *number;
   int              status = 0;
 
   PetscFunctionBegin;
   if (!o->spec.xdmf) PetscFunctionReturn(PETSC_SUCCESS);
-  if (o->spec.fields & SORET_FIELD_METER) PetscCall(ListMeter(o, &num, &list));
-  PetscCall(PetscMalloc1(num, &extra));
-  for (PetscInt k = 0; k < num; k++) {
-    if (list[k].kind != METER_HEAT) extra[x.num_extra++] = list[k].path; /* a vector of fewer than three components is none there */
+  PetscCall(PetscMalloc1(o->num_fields, &extra));
+  for (PetscInt k = 0; k < o->num_fields; k++) {
+    if (o->field[k].meter && o->field[k].kind != FIELD_HEAT) extra[x.num_extra++] = o->field[k].name; /* a vector of fewer than three components is none there */
   }
   x.extra = extra;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(PetscMalloc2(o->num_frames, &time, o->num_frames, &number));
+  x.num_frames = 0;
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    if (o->frame[k].lost) continue;
+    number[x.num_frames] = k;
+    time[x.num_frames++] = o->many ? (PetscReal)k : o->frame[k].time; /* viewers order the frames by it */
+  }
+  x.time   = time;
+  x.number = number;
   for (int axis = 0; axis < 3; axis++) x.n[axis] = grid->n[axis];
   for (PetscInt s = 0; s < o->op->num_species; s++) names[s] = o->op->model->species[s].name;
   x.species = names;
   if (rank == 0) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status));
   PetscCall(PetscFree(extra));
-  PetscCall(PetscFree(list));
+  PetscCall(PetscFree2(time, number));
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));
   PetscFunctionReturn((PetscErrorCode)status);
 }
 
-static PetscErrorCode RememberTime(SoretOutput o, PetscReal t)
+/* XDMF beside the file of this attempt. */
+static PetscErrorCode UpdateXDMF(SoretOutput o)
+{
+  char xdmf[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
+  PetscCall(WriteXDMF(o, xdmf, o->path));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode RememberFrame(SoretOutput o, Frame frame)
 {
   PetscFunctionBegin;
   if (o->num_frames == o->frame_room) {
-    PetscReal *more;
+    Frame *more;
 
     o->frame_room = PetscMax(2 * o->frame_room, 16);
     PetscCall(PetscMalloc1(o->frame_room, &more));
-    if (o->frame_time) PetscCall(PetscArraycpy(more, o->frame_time, o->num_frames));
-    PetscCall(PetscFree(o->frame_time));
-    o->frame_time = more;
+    if (o->frame) PetscCall(PetscArraycpy(more, o->frame, o->num_frames));
+    PetscCall(PetscFree(o->frame));
+    o->frame = more;
   }
-  o->frame_time[o->num_frames++] = t;
+  o->frame[o->num_frames++] = frame;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FramePath(PetscInt number, size_t length, char path[])
+{
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(path, length, "/frames/%06" PetscInt_FMT, number));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The group of a frame. */
+static PetscErrorCode BeginFrame(SoretH5 h5, const char *path, Frame frame)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretH5MakeGroup(h5, path));
+  PetscCall(SoretH5WriteReal(h5, path, "time", frame.time));
+  PetscCall(SoretH5WriteInt(h5, path, "step", frame.step));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Vec c)
 {
-  char    frame[64], xdmf[PETSC_MAX_PATH_LEN];
-  SoretH5 h5;
+  const Frame frame = {.time = t, .step = step};
+  char        path[64];
+  SoretH5     h5;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretOperatorSetTime(o->op, t));
-  PetscCall(PetscSNPrintf(frame, sizeof(frame), "/frames/%06" PetscInt_FMT, o->num_frames));
+  PetscCall(FramePath(o->num_frames, sizeof(path), path));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &h5));
-  PetscCall(SoretH5MakeGroup(h5, frame));
-  PetscCall(SoretH5WriteReal(h5, frame, "time", t));
-  PetscCall(SoretH5WriteInt(h5, frame, "step", step));
-  PetscCall(WriteConcentrations(o, h5, frame, c));
-  PetscCall(WriteDerived(o, h5, frame, c));
+  PetscCall(BeginFrame(h5, path, frame));
+  for (PetscInt k = 0; k < o->num_fields; k++) {
+    PetscCall(FillField(o, &o->field[k], c));
+    PetscCall(PutField(o, h5, path, &o->field[k]));
+  }
   PetscCall(FlushRows(o, h5));
   PetscCall(SoretH5Close(&h5));
-  PetscCall(RememberTime(o, o->many ? (PetscReal)o->num_frames : t)); /* viewers order the frames by it */
-  PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
-  PetscCall(WriteXDMF(o, xdmf, o->path));
+  PetscCall(RememberFrame(o, frame));
+  PetscCall(UpdateXDMF(o));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- checkpoints ---- */
+
+/* Numbers of the part besides series and frames. */
+enum {
+  STATE_DRIFT,
+  STATE_STARTED,
+  STATE_FIRST_TOTAL,
+  STATE_SIZE = STATE_FIRST_TOTAL + 3 * SORET_MAX_SPECIES
+};
+
+/* Paths of this attempt and of those that its frames came from, the newest first, with their directories. */
+static PetscErrorCode ListAttempts(SoretOutput o, char **text)
+{
+  char  *full = realpath(o->path, NULL);
+  size_t length;
+
+  PetscFunctionBegin;
+  length = strlen(full ? full : o->path) + strlen(o->earlier ? o->earlier : "") + 2;
+  PetscCall(PetscMalloc1(length, text));
+  PetscCall(PetscSNPrintf(*text, length, "%s\n%s", full ? full : o->path, o->earlier ? o->earlier : ""));
+  free(full);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Names of the columns, one a line. */
+static PetscErrorCode ListColumns(SoretOutput o, char **text)
+{
+  size_t length = 1;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_columns; k++) length += strlen(o->column[k]) + 1;
+  PetscCall(PetscCalloc1(length, text));
+  for (PetscInt k = 0; k < o->num_columns; k++) {
+    PetscCall(PetscStrlcat(*text, o->column[k], length));
+    PetscCall(PetscStrlcat(*text, "\n", length));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Save(void *context, SoretArchive archive)
+{
+  SoretOutput o = (SoretOutput)context;
+  PetscReal   state[STATE_SIZE], *frames;
+  char       *text;
+
+  PetscFunctionBegin;
+  PetscCall(ListAttempts(o, &text));
+  PetscCall(SoretArchivePutText(archive, "attempts", text));
+  PetscCall(PetscFree(text));
+  PetscCall(ListColumns(o, &text));
+  PetscCall(SoretArchivePutText(archive, "columns", text));
+  PetscCall(PetscFree(text));
+  state[STATE_DRIFT]   = o->drift;
+  state[STATE_STARTED] = (PetscReal)o->started;
+  PetscCall(PetscArraycpy(&state[STATE_FIRST_TOTAL], o->first_total, 3 * SORET_MAX_SPECIES));
+  PetscCall(SoretArchivePutReals(archive, "state", STATE_SIZE, state));
+  PetscCall(PetscMalloc1(3 * o->num_frames, &frames));
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    frames[3 * k]     = o->frame[k].time;
+    frames[3 * k + 1] = (PetscReal)o->frame[k].step;
+    frames[3 * k + 2] = (PetscReal)o->frame[k].lost;
+  }
+  PetscCall(SoretArchivePutReals(archive, "frames", 3 * o->num_frames, frames));
+  PetscCall(PetscFree(frames));
+  PetscCall(SoretArchivePutReals(archive, "series", o->num_rows * o->num_columns, o->rows));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode LoadFrames(SoretOutput o, SoretArchive archive)
+{
+  PetscInt   n;
+  PetscReal *frames;
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveCount(archive, "frames", &n));
+  PetscCall(PetscMalloc1(n, &frames));
+  PetscCall(SoretArchiveGetReals(archive, "frames", n, frames));
+  for (PetscInt k = 0; k < n / 3; k++) PetscCall(RememberFrame(o, (Frame){.time = frames[3 * k], .step = (PetscInt)frames[3 * k + 1], .lost = frames[3 * k + 2] != 0.0 ? PETSC_TRUE : PETSC_FALSE}));
+  PetscCall(PetscFree(frames));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* All ranks read the series; rank 0 keeps it. */
+static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
+{
+  char       *theirs, *ours;
+  PetscInt    n;
+  PetscMPIInt rank;
+  PetscBool   same;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
+  PetscCall(ListColumns(o, &ours));
+  PetscCall(PetscStrcmp(theirs, ours, &same));
+  PetscCall(PetscFree(theirs));
+  PetscCall(PetscFree(ours));
+  if (!same) {
+    if (rank == 0) (void)fprintf(stderr, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n");
+    PetscFunctionReturn(SORET_ERR_INPUT);
+  }
+  PetscCall(SoretArchiveCount(archive, "series", &n));
+  PetscCall(GrowRows(o, n / o->num_columns));
+  PetscCall(SoretArchiveGetReals(archive, "series", n, o->rows));
+  o->num_rows = n / o->num_columns;
+  if (rank > 0) {
+    PetscCall(PetscFree(o->rows));
+    o->room = 0;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Load(void *context, SoretArchive archive)
+{
+  SoretOutput o = (SoretOutput)context;
+  PetscReal   state[STATE_SIZE];
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetText(archive, "attempts", &o->earlier));
+  PetscCall(SoretArchiveGetReals(archive, "state", STATE_SIZE, state));
+  o->drift   = state[STATE_DRIFT];
+  o->started = state[STATE_STARTED] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscArraycpy(o->first_total, &state[STATE_FIRST_TOTAL], 3 * SORET_MAX_SPECIES));
+  PetscCall(LoadFrames(o, archive));
+  PetscCall(LoadSeries(o, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The file of an earlier attempt: where it was, or beside the file of this one if the directory has moved. NULL if it is gone. */
+static PetscErrorCode OpenEarlier(SoretOutput o, const char *path, SoretH5 *h5)
+{
+  const char *slash = strrchr(path, '/'), *here = strrchr(o->path, '/');
+  char        moved[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
+  int         which = 0; /* 1: path, 2: moved */
+
+  PetscFunctionBegin;
+  *h5 = NULL;
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(PetscSNPrintf(moved, sizeof(moved), "%.*s%s", here ? (int)(here - o->path) + 1 : 0, o->path, slash ? slash + 1 : path));
+  if (rank == 0) which = access(path, R_OK) == 0 ? 1 : access(moved, R_OK) == 0 ? 2 : 0;
+  PetscCallMPI(MPI_Bcast(&which, 1, MPI_INT, 0, o->comm));
+  if (which && SoretH5Open(o->comm, which == 1 ? path : moved, SORET_H5_READ, h5)) *h5 = NULL;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Copies one field of a frame; *copied is false where the earlier file has it not, or not in good order. */
+static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const char *frame, const FrameField *field, PetscBool *copied)
+{
+  PetscInt       size[4], start[4], count[4], there[8];
+  const int      rank = SoretGridBox(o->op->grid, TrailingOf(o, field), size, start, count);
+  int            rank_there;
+  char           path[256];
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
+  ierr    = SoretH5GetSize(from, path, &rank_there, there);
+  *copied = !ierr && rank_there == rank && !memcmp(there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
+  if (*copied && SoretH5ReadBox(from, path, rank, start, count, o->work)) *copied = PETSC_FALSE;
+  if (*copied) PetscCall(PutField(o, to, frame, field));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Copies the frames that lie in the file of an earlier attempt and are not in the new one yet. */
+static PetscErrorCode CopyFrames(SoretOutput o, SoretH5 from, SoretH5 to)
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    PetscBool copied = PETSC_TRUE, there;
+    char      path[64];
+
+    if (!o->frame[k].lost) continue;
+    PetscCall(FramePath(k, sizeof(path), path));
+    if (SoretH5Exists(from, path, &there) || !there) continue;
+    PetscCall(BeginFrame(to, path, o->frame[k]));
+    for (PetscInt f = 0; f < o->num_fields && copied; f++) PetscCall(CopyField(o, from, to, path, &o->field[f], &copied));
+    if (copied) o->frame[k].lost = PETSC_FALSE;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What is left of the frames in none of the earlier files: time and step, and a mark. */
+static PetscErrorCode MarkLost(SoretOutput o, SoretH5 h5)
+{
+  PetscInt lost = 0;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    char path[64];
+
+    if (!o->frame[k].lost) continue;
+    PetscCall(FramePath(k, sizeof(path), path));
+    PetscCall(BeginFrame(h5, path, o->frame[k]));
+    PetscCall(SoretH5WriteInt(h5, path, "lost", 1));
+    lost++;
+  }
+  if (lost) PetscCall(SoretSay(o->comm, "warning: %" PetscInt_FMT " of %" PetscInt_FMT " frames are lost, the files of the earlier attempts are gone or damaged; the series is complete, and so is all that follows\n", lost, o->num_frames));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Frames of earlier attempts into the file of this one. Their files are only read. */
+static PetscErrorCode CarryOver(SoretOutput o)
+{
+  SoretH5 from, to;
+  char   *list, *path, *rest;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) o->frame[k].lost = PETSC_TRUE; /* until they are found */
+  PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &to));
+  PetscCall(PetscStrallocpy(o->earlier, &list));
+  for (path = strtok_r(list, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest)) {
+    PetscCall(OpenEarlier(o, path, &from));
+    if (!from) continue;
+    PetscCall(CopyFrames(o, from, to));
+    (void)SoretH5Close(&from);
+  }
+  PetscCall(PetscFree(list));
+  PetscCall(MarkLost(o, to));
+  PetscCall(FlushRows(o, to));
+  PetscCall(SoretH5Close(&to));
+  PetscCall(UpdateXDMF(o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputCheckpoint(SoretOutput o, SoretCheckpoint checkpoint)
+{
+  PetscBool restored;
+
+  PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
+  PetscCall(SoretCheckpointAdd(checkpoint, "output", Save, Load, o, &restored));
+  if (restored) PetscCall(CarryOver(o));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -737,8 +1043,9 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
   PetscCall(NameColumns(o, op->model, op->boundary->spec));
+  PetscCall(NameFields(o));
   PetscCall(ChooseAttempt(o));
-  PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_CREATE, &h5));
+  PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_FILL, &h5));
   PetscCall(WriteProvenance(o, h5, provenance));
   PetscCall(WriteGrid(o, h5));
   PetscCall(SoretH5MakeGroup(h5, "/frames"));
@@ -758,6 +1065,7 @@ PetscErrorCode SoretOutputRebind(SoretOutput o, SoretOperator *op, const SoretSu
   o->drift   = 0.0;
   PetscCall(SoretThermoDestroy(&o->thermo));
   PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
+  PetscCall(NameFields(o));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -780,7 +1088,9 @@ PetscErrorCode SoretOutputDestroy(SoretOutput *output)
   for (PetscInt k = 0; k < o->num_columns; k++) PetscCall(PetscFree(o->column[k]));
   PetscCall(PetscFree(o->column));
   PetscCall(PetscFree(o->rows));
-  PetscCall(PetscFree(o->frame_time));
+  PetscCall(PetscFree(o->frame));
+  PetscCall(PetscFree(o->field));
+  PetscCall(PetscFree(o->earlier));
   PetscCall(PetscFree(o->work));
   PetscCall(PetscFree(o->meter));
   PetscCall(SoretThermoDestroy(&o->thermo));
@@ -832,7 +1142,7 @@ PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const c
 PetscErrorCode SoretOutputCost(SoretOutput o, PetscReal drift)
 {
   const PetscReal setup = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
-  const PetscReal solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output;
+  const PetscReal solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output - SoretRecordSeconds(SORET_PHASE_CHECKPOINT);
   PetscReal       bytes, smallest, largest;
 
   PetscFunctionBegin;

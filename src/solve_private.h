@@ -51,6 +51,12 @@ PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c);
 /* Says the amount [num_species] of each species that this rank has in c as it is now, so that it need not be added up again. */
 PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[]);
 
+/* Amounts [num_species] in the box, over all ranks: what is known of them, to the last bit, or added up. Collective. */
+PetscErrorCode SoretSystemContent(SoretSystem *sys, Vec c, PetscReal content[]);
+
+/* Says them again, for a state that comes back from a checkpoint. */
+PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[]);
+
 /* Makes A and P, if they are not there. */
 PetscErrorCode SoretSystemCreateMatrices(SoretSystem *sys);
 
@@ -73,6 +79,12 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search);
    each cell their kept values: along the tangent of local equilibrium, which reactions do not resist. */
 PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const PetscBool closed[], Vec c);
 
+/* ---- checkpoints ---- */
+
+/* A vector over the grid as an array of a checkpoint. Collective. */
+PetscErrorCode SoretStatePut(SoretArchive archive, const char *name, const SoretOperator *op, Vec c);
+PetscErrorCode SoretStateGet(SoretArchive archive, const char *name, const SoretOperator *op, Vec c);
+
 /* ---- nonlinear multigrid ---- */
 
 typedef struct SoretFAS_s *SoretFAS;
@@ -90,6 +102,9 @@ SNES SoretFASGetSNES(SoretFAS fas);
 /* Called after the smoother of each cycle with the norm of the residual then: sets *reason to stop. */
 typedef PetscErrorCode (*SoretCycleTest)(void *context, PetscInt cycle, PetscReal fnorm, Vec c, SNESConvergedReason *reason);
 PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context);
+
+/* Says that the next solve of the SNES begins at a state that the test has seen: in the middle of a cycle, with the smoother behind it. */
+PetscErrorCode SoretFASGoOn(SoretFAS fas);
 
 /* One cycle on level l (0: the finest) for left side = rhs (NULL: 0). */
 PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c);
@@ -125,3 +140,10 @@ PetscBool SoretStageRecord(SoretStage stage, PetscReal shift);
 
 PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[]);
 PetscInt       SoretStageCycles(SoretStage stage);
+
+/* What a stage leaves to the next one: cycles so far, and their contraction as measured last (0: none, which is also what stage = NULL has). */
+void SoretStageGetMemory(SoretStage stage, PetscReal *cycles, PetscReal *contraction);
+void SoretStageSetMemory(SoretStage stage, PetscReal cycles, PetscReal contraction);
+
+/* While idle the solver leaves a stage as it finds it. */
+void SoretStageSetIdle(SoretStage stage, PetscBool idle);

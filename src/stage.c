@@ -16,6 +16,7 @@ struct SoretStage_s {
   PetscBool    recording;
   PetscReal    contraction; /* of a cycle, as measured last */
   PetscInt     cycles;
+  PetscBool    idle;
 };
 
 enum { MOST_CYCLES = 12 };
@@ -79,6 +80,11 @@ static PetscErrorCode Solve(SNES snes, Vec c)
 
   PetscFunctionBegin;
   PetscCall(SNESShellGetContext(snes, &stage));
+  if (stage->idle) {
+    PetscCall(SNESSetIterationNumber(snes, 0));
+    PetscCall(SNESSetConvergedReason(snes, SNES_CONVERGED_FNORM_ABS));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(Learn(stage, snes, c));
   PetscCall(VecCopy(c, stage->before));
   for (PetscInt it = 1; !reason; it++) {
@@ -152,6 +158,24 @@ PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[])
 PetscInt SoretStageCycles(SoretStage stage)
 {
   return stage ? stage->cycles : 0;
+}
+
+void SoretStageGetMemory(SoretStage stage, PetscReal *cycles, PetscReal *contraction)
+{
+  *cycles      = stage ? (PetscReal)stage->cycles : 0.0;
+  *contraction = stage ? stage->contraction : 0.0;
+}
+
+void SoretStageSetMemory(SoretStage stage, PetscReal cycles, PetscReal contraction)
+{
+  if (!stage) return;
+  stage->cycles = (PetscInt)cycles;
+  if (contraction > 0.0) stage->contraction = contraction;
+}
+
+void SoretStageSetIdle(SoretStage stage, PetscBool idle)
+{
+  if (stage) stage->idle = idle;
 }
 
 PetscErrorCode SoretStageDestroy(SoretStage *stage)

@@ -195,6 +195,19 @@ PetscErrorCode SoretSmallest(const SoretOperator *op, Vec x, PetscReal *value, P
 
 /* ---- SNES ---- */
 
+/* Where a solve is. */
+typedef enum {
+  PHASE_CYCLES, /* of nonlinear multigrid */
+  PHASE_NEWTON,
+  PHASE_PSEUDO  /* pseudo-transient continuation */
+} Phase;
+
+/* State of the pseudo-transient continuation between its steps. */
+typedef struct {
+  PetscInt  step;
+  PetscReal shift, cnorm, fnorm;
+} Pseudo;
+
 typedef struct {
   SoretSystem     *sys;
   PetscReal        tolerance;
@@ -207,6 +220,18 @@ typedef struct {
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscInt         iterations; /* of all solves so far, for the monitor */
+  /* checkpoints; all 0 for the coarse solves within a solve */
+  SoretCheckpoint  checkpoint;
+  SoretOutcome    *outcome;    /* counts of the solves that have ended      */
+  Vec              c;          /* as it is now                              */
+  Phase            phase;
+  PetscInt         first;      /* iterations of this solve before the checkpoint that it goes on from */
+  PetscInt         before, linear_before; /* iterations of this solve so far, for the checkpoint  */
+  PetscInt         attempt;    /* of the cycles, from 0                     */
+  Pseudo           pseudo;
+  Vec              restored;   /* what the checkpoint holds, until its phase has come */
+  PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them */
+  PetscBool        stopped;
 } Steady;
 
 static PetscErrorCode FormResidual(SNES snes, Vec c, Vec f, void *context)
@@ -240,11 +265,115 @@ static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *of
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- checkpoints ---- */
+
+enum {
+  POSITION_PHASE,
+  POSITION_FIRST,
+  POSITION_ATTEMPT,
+  POSITION_ITERATIONS,
+  POSITION_NEWTON,
+  POSITION_LINEAR,
+  POSITION_CYCLES,
+  POSITION_SCALED,
+  POSITION_RATIO,
+  POSITION_EIGHT_AGO,
+  POSITION_MEASURED,
+  POSITION_TOTALS_OFF,
+  POSITION_PSEUDO_STEP,
+  POSITION_PSEUDO_SHIFT,
+  POSITION_PSEUDO_CNORM,
+  POSITION_PSEUDO_FNORM,
+  POSITION_SIZE
+};
+
+static PetscErrorCode Save(void *context, SoretArchive archive)
+{
+  const Steady *steady = (const Steady *)context;
+  PetscReal     position[POSITION_SIZE], content[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  position[POSITION_PHASE]        = (PetscReal)steady->phase;
+  position[POSITION_FIRST]        = (PetscReal)(steady->first + steady->before);
+  position[POSITION_ATTEMPT]      = (PetscReal)steady->attempt;
+  position[POSITION_ITERATIONS]   = (PetscReal)(steady->iterations + steady->before);
+  position[POSITION_NEWTON]       = (PetscReal)(steady->outcome->newton_iterations + (steady->phase == PHASE_NEWTON ? steady->before : 0));
+  position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (steady->phase == PHASE_NEWTON ? steady->linear_before : 0));
+  position[POSITION_CYCLES]       = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0));
+  position[POSITION_SCALED]       = (PetscReal)steady->sys->scaled;
+  position[POSITION_RATIO]        = steady->ratio;
+  position[POSITION_EIGHT_AGO]    = steady->eight_ago;
+  position[POSITION_MEASURED]     = steady->measured;
+  position[POSITION_TOTALS_OFF]   = steady->totals_off;
+  position[POSITION_PSEUDO_STEP]  = (PetscReal)steady->pseudo.step;
+  position[POSITION_PSEUDO_SHIFT] = steady->pseudo.shift;
+  position[POSITION_PSEUDO_CNORM] = steady->pseudo.cnorm;
+  position[POSITION_PSEUDO_FNORM] = steady->pseudo.fnorm;
+  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretStatePut(archive, "concentration", steady->sys->op, steady->c));
+  PetscCall(SoretSystemContent(steady->sys, steady->c, content));
+  PetscCall(SoretArchivePutReals(archive, "content", steady->sys->op->num_species, content));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Load(void *context, SoretArchive archive)
+{
+  Steady   *steady = (Steady *)context;
+  PetscReal position[POSITION_SIZE];
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(VecDuplicate(steady->c, &steady->restored));
+  PetscCall(SoretStateGet(archive, "concentration", steady->sys->op, steady->restored));
+  PetscCall(SoretArchiveGetReals(archive, "content", steady->sys->op->num_species, steady->content));
+  steady->phase                      = (Phase)position[POSITION_PHASE];
+  steady->first                      = (PetscInt)position[POSITION_FIRST];
+  steady->attempt                    = (PetscInt)position[POSITION_ATTEMPT];
+  steady->iterations                 = (PetscInt)position[POSITION_ITERATIONS];
+  steady->outcome->newton_iterations = (PetscInt)position[POSITION_NEWTON];
+  steady->outcome->linear_iterations = (PetscInt)position[POSITION_LINEAR];
+  steady->outcome->cycles            = (PetscInt)position[POSITION_CYCLES];
+  steady->sys->scaled                = (PetscInt)position[POSITION_SCALED];
+  steady->ratio                      = position[POSITION_RATIO];
+  steady->eight_ago                  = position[POSITION_EIGHT_AGO];
+  steady->measured                   = position[POSITION_MEASURED];
+  steady->totals_off                 = position[POSITION_TOTALS_OFF];
+  steady->pseudo                     = (Pseudo){.step = (PetscInt)position[POSITION_PSEUDO_STEP], .shift = position[POSITION_PSEUDO_SHIFT], .cnorm = position[POSITION_PSEUDO_CNORM], .fnorm = position[POSITION_PSEUDO_FNORM]};
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Between two iterations, c as it is: is there a checkpoint to write, or is the solve to stop? */
+static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt linear)
+{
+  PetscFunctionBegin;
+  if (!steady->checkpoint) PetscFunctionReturn(PETSC_SUCCESS);
+  steady->c             = c;
+  steady->before        = iterations;
+  steady->linear_before = linear;
+  PetscCall(SoretCheckpointPoll(steady->checkpoint, steady->iterations + iterations, 0.0, &steady->stopped));
+  steady->before = steady->linear_before = 0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Begins a phase; the one in which the checkpoint was written begins with its iterate. */
+static PetscErrorCode Begin(Steady *steady, Phase phase, Vec c, PetscBool *goes_on)
+{
+  PetscFunctionBegin;
+  *goes_on = steady->restored && steady->phase == phase ? PETSC_TRUE : PETSC_FALSE;
+  if (*goes_on) {
+    PetscCall(VecCopy(steady->restored, c));
+    PetscCall(SoretSystemKnowAll(steady->sys, c, steady->content));
+    PetscCall(VecDestroy(&steady->restored));
+  } else steady->first = 0;
+  steady->phase = phase;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Converged on the residual without the terms of the sums, and on the totals by themselves (docs/numerics.md). The measure costs a few
    residuals: while the norm says that it cannot be good yet it is not taken again. */
-static PetscErrorCode TestState(void *context, PetscInt it, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
+static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
 {
-  Steady *steady = (Steady *)context;
+  const PetscInt at = steady->first + it;
 
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
@@ -253,11 +382,16 @@ static PetscErrorCode TestState(void *context, PetscInt it, PetscReal fnorm, Vec
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
-  if (it % 8 == 0) { /* multigrid that does not gain a digit in eight cycles will not do so later */
-    if (it > 0 && steady->closes && fnorm > 0.1 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
+  if (steady->phase != PHASE_PSEUDO) PetscCall(Poll(steady, c, it, linear));
+  if (steady->stopped) {
+    *reason = SNES_DIVERGED_FUNCTION_DOMAIN; /* nobody looks at it */
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (at % 8 == 0) { /* multigrid that does not gain a digit in eight cycles will not do so later */
+    if (at > 0 && steady->closes && fnorm > 0.1 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
     steady->eight_ago = fnorm;
   }
-  if (it == 0 || it % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
+  if (at == 0 || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
     PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
@@ -267,13 +401,22 @@ static PetscErrorCode TestState(void *context, PetscInt it, PetscReal fnorm, Vec
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode TestCycle(void *context, PetscInt cycle, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
+{
+  PetscFunctionBegin;
+  PetscCall(TestState((Steady *)context, cycle, 0, fnorm, c, reason));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
 {
-  Vec c;
+  PetscInt linear;
+  Vec      c;
 
   PetscFunctionBegin;
   PetscCall(SNESGetSolution(snes, &c));
-  PetscCall(TestState(context, it, fnorm, c, reason));
+  PetscCall(SNESGetLinearSolveIterations(snes, &linear));
+  PetscCall(TestState((Steady *)context, it, linear, fnorm, c, reason));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -348,10 +491,12 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretO
   SoretSystem *sys = steady->sys;
   Vec          f;
   PetscReal    cnorm, fnorm, before;
+  PetscBool    goes_on;
 
   PetscFunctionBegin;
-  if (steady->monitor) PetscCall(SoretSay(sys->op->grid->comm, "Newton's method did not converge; trying pseudo-transient continuation\n"));
   PetscCall(VecCopy(guess, c));
+  PetscCall(Begin(steady, PHASE_PSEUDO, c, &goes_on));
+  if (steady->monitor && !goes_on) PetscCall(SoretSay(sys->op->grid->comm, "Newton's method did not converge; trying pseudo-transient continuation\n"));
   PetscCall(VecDuplicate(c, &f));
   if (!sys->old) PetscCall(VecDuplicate(c, &sys->old));
   sys->shift = 0.0;
@@ -360,9 +505,17 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretO
   PetscCall(VecNorm(c, NORM_2, &cnorm));
   PetscCall(VecNorm(f, NORM_2, &fnorm));
   sys->shift = cnorm > 0.0 ? 10.0 * fnorm / cnorm : 1.0;
-  for (PetscInt step = 0; step < 200; step++) {
+  if (goes_on) {
+    cnorm      = steady->pseudo.cnorm;
+    fnorm      = steady->pseudo.fnorm;
+    sys->shift = steady->pseudo.shift;
+  }
+  for (PetscInt step = goes_on ? steady->pseudo.step : 0; step < 200; step++) {
     PetscReal shift = sys->shift;
 
+    steady->pseudo = (Pseudo){.step = step, .shift = shift, .cnorm = cnorm, .fnorm = fnorm};
+    PetscCall(Poll(steady, c, 0, 0));
+    if (steady->stopped) break;
     PetscCall(VecCopy(c, sys->old));
     PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 3, PETSC_MAX_INT));
     PetscCall(RunSNES(steady, snes, c, outcome, reason));
@@ -431,7 +584,8 @@ static PetscErrorCode CheckPositive(const SoretOperator *op, Vec c, PetscBool *p
 static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   SNES                snes;
-  SNESConvergedReason reason;
+  SNESConvergedReason reason = SNES_DIVERGED_MAX_IT;
+  PetscBool           goes_on;
   Vec                 guess;
 
   PetscFunctionBegin;
@@ -440,14 +594,18 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
   PetscCall(CreateSNES(steady, sizeof(outcome->method), outcome->method, &snes));
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
-  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(50, max_steps), PETSC_MAX_INT));
-  PetscCall(RunSNES(steady, snes, c, outcome, &reason));
-  if (reason > 0) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
-  if (!*solved && max_steps > 50) {
-    PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));
+  if (!steady->restored || steady->phase != PHASE_PSEUDO) {
+    PetscCall(Begin(steady, PHASE_NEWTON, c, &goes_on));
+    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(50, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(RunSNES(steady, snes, c, outcome, &reason));
+    steady->first = 0;
     if (reason > 0) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
   }
-  if (reason <= 0) PetscCall(LargestResidual(steady, c, outcome));
+  if (!*solved && !steady->stopped && max_steps > 50) {
+    PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));
+    if (reason > 0 && !steady->stopped) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+  }
+  if (reason <= 0 && !steady->stopped) PetscCall(LargestResidual(steady, c, outcome));
   PetscCall(VecDestroy(&guess));
   PetscCall(SNESDestroy(&snes));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -487,6 +645,7 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   SNESConvergedReason reason;
   PetscInt            cycles;
   SoretFAS            fas;
+  PetscBool           goes_on;
   SNES                snes;
   Vec                 guess;
 
@@ -500,24 +659,27 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
   snes = SoretFASGetSNES(fas);
-  PetscCall(SoretFASSetTest(fas, TestState, steady));
-  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(40, max_steps), PETSC_MAX_INT));
-  PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c));
+  PetscCall(SoretFASSetTest(fas, TestCycle, steady));
+  PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
+  PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
+  if (goes_on) PetscCall(SoretFASGoOn(fas));
   steady->closes = PETSC_TRUE;
-  for (int attempt = 0; attempt < 3 && !*solved; attempt++) {
+  for (; steady->attempt < 3 && !*solved; steady->attempt++) {
+    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(40, max_steps) - steady->first, PETSC_MAX_INT));
     PetscCall(SNESSolve(snes, NULL, c));
     PetscCall(SNESGetConvergedReason(snes, &reason));
     PetscCall(SNESGetIterationNumber(snes, &cycles));
     outcome->cycles += cycles;
     steady->iterations += cycles;
+    steady->first = 0;
     if (reason <= 0) break;
     PetscCall(CloseTotals(steady, c, solved));
   }
   steady->closes = PETSC_FALSE;
   if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
   (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(fas), (int)outcome->cycles);
-  if (!*solved && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
-  else if (!*solved) {
+  if (!*solved && !steady->stopped && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
+  else if (!*solved && !steady->stopped) {
     PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
     PetscCall(VecCopy(guess, c));
   }
@@ -542,10 +704,10 @@ static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
+PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretSystem sys;
-  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context};
+  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c};
   PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
   Vec         c_0;
 
@@ -559,11 +721,16 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
   if (!solved && !spec->warm) PetscCall(LiftGuess(op, c));
   PetscCall(SoretFASChoose(op, &use_fas));
-  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
-  if (!solved && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
+  PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
+  if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
+  if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
+  PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
+  PetscCall(VecDestroy(&steady.restored));
   outcome->converged = solved;
+  outcome->stopped   = steady.stopped;
   outcome->residual  = steady.ratio;
   outcome->scaled    = sys.scaled;
+  if (steady.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after iteration %" PetscInt_FMT, SoretCheckpointStopped(checkpoint), steady.iterations);
   if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.at_floor ? "converged: the residual is rounding error" : "converged");
   PetscCall(VecDestroy(&c_0));
   PetscCall(SoretSystemDestroy(&sys));

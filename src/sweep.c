@@ -203,12 +203,12 @@ static PetscErrorCode Solve(SoretSweep *sweep, Instance *instance, PetscBool *wa
   PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
   if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
   c->solve.warm = *warm;
-  PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, instance->problem.c, outcome));
+  PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
   if (*warm && !outcome->converged) {
     first         = *outcome;
     c->solve.warm = *warm = PETSC_FALSE;
     PetscCall(Cold(instance, initial, instance->problem.c));
-    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, instance->problem.c, outcome));
+    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
     outcome->newton_iterations += first.newton_iterations;
     outcome->linear_iterations += first.linear_iterations;
     outcome->cycles += first.cycles;

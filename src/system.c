@@ -232,6 +232,22 @@ static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretSystemContent(SoretSystem *sys, Vec c, PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(MeasureContent(sys, c));
+  PetscCall(PetscArraycpy(content, sys->content, sys->op->num_species));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(SoretSystemKnow(sys, c, content));
+  sys->summed = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- residual and Jacobian ---- */
 
 PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)

@@ -20,6 +20,15 @@ typedef struct {
   PetscReal             jacobian_step; /* step that the Jacobian was made for */
   PetscReal             last_step, longest; /* the two steps before an output time shortened them */
   PetscBool             steady, stalled;
+  /* checkpoints */
+  SoretCheckpoint       checkpoint;
+  TS                    ts;
+  PetscReal             target;   /* next output time                                            */
+  Vec                   previous; /* state before the last step, NULL if the method forgets it   */
+  PetscBool             exact;    /* all that the method remembers can be saved                  */
+  PetscBool             restarts; /* the closing of sums changes the solution after each step, and TS then forgets what it knew */
+  PetscBool             priming;  /* the step that gives the method its memory back              */
+  PetscBool             stopped;
 } Transient;
 
 /* ---- the equations as TS wants them: dc/dt + F(c)/V = 0 ---- */
@@ -65,7 +74,7 @@ static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscRe
   Vec        y, work;
 
   PetscFunctionBegin;
-  *reason = SNES_CONVERGED_ITERATING;
+  *reason = tr->priming ? SNES_CONVERGED_FNORM_ABS : SNES_CONVERGED_ITERATING;
   if (PetscIsInfOrNanReal(fnorm)) *reason = SNES_DIVERGED_FUNCTION_NANORINF;
   else if (fnorm == 0.0) *reason = SNES_CONVERGED_FNORM_ABS;
   if (*reason || it == 0) PetscFunctionReturn(PETSC_SUCCESS);
@@ -151,6 +160,7 @@ static PetscErrorCode PreStep(TS ts)
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetSolution(ts, &c));
   PetscCall(SetStageWeights(tr, c));
+  if (tr->previous) PetscCall(VecCopy(c, tr->previous));
   tr->jacobian_step = 0.0; /* the state has changed: a fresh Jacobian */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -213,6 +223,161 @@ static PetscErrorCode PostStep(TS ts)
   }
   if (tr->stalled || tr->steady) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
   if (tr->monitor) PetscCall(tr->monitor(tr->context, tr->steps, t, 0.0, c, PETSC_FALSE));
+  if (t >= tr->target || tr->stalled || tr->steady) PetscFunctionReturn(PETSC_SUCCESS); /* a frame comes first, or the end */
+  PetscCall(SoretCheckpointPoll(tr->checkpoint, tr->steps, t, &tr->stopped));
+  if (tr->stopped) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- checkpoints ---- */
+
+/* What TS and this module remember from step to step besides concentrations. */
+enum {
+  POSITION_TIME,
+  POSITION_STEP, /* the next one */
+  POSITION_STEPS,
+  POSITION_REJECTED,
+  POSITION_NEWTON,
+  POSITION_LINEAR,
+  POSITION_LAST_STEP,
+  POSITION_LONGEST,
+  POSITION_PREVIOUS_TIME,
+  POSITION_CYCLES,
+  POSITION_CONTRACTION,
+  POSITION_SIZE
+};
+
+/* Counts of TS, which begin at 0 where a run goes on, and those of before. */
+static PetscErrorCode CountSoFar(const Transient *tr, PetscInt *rejected, PetscInt *newton, PetscInt *linear)
+{
+  PetscFunctionBegin;
+  PetscCall(TSGetStepRejections(tr->ts, rejected));
+  PetscCall(TSGetSNESIterations(tr->ts, newton));
+  PetscCall(TSGetKSPIterations(tr->ts, linear));
+  *rejected += tr->rejected;
+  *newton += tr->newton;
+  *linear += tr->linear;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Save(void *context, SoretArchive archive)
+{
+  Transient *tr = (Transient *)context;
+  PetscReal  position[POSITION_SIZE];
+  PetscInt   rejected, newton, linear;
+  Vec        c;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetSolution(tr->ts, &c));
+  PetscCall(TSGetTime(tr->ts, &position[POSITION_TIME]));
+  PetscCall(TSGetTimeStep(tr->ts, &position[POSITION_STEP]));
+  PetscCall(TSGetPrevTime(tr->ts, &position[POSITION_PREVIOUS_TIME]));
+  PetscCall(CountSoFar(tr, &rejected, &newton, &linear));
+  position[POSITION_STEPS]     = (PetscReal)tr->steps;
+  position[POSITION_REJECTED]  = (PetscReal)rejected;
+  position[POSITION_NEWTON]    = (PetscReal)newton;
+  position[POSITION_LINEAR]    = (PetscReal)linear;
+  position[POSITION_LAST_STEP] = tr->last_step;
+  position[POSITION_LONGEST]   = tr->longest;
+  SoretStageGetMemory(tr->stage, &position[POSITION_CYCLES], &position[POSITION_CONTRACTION]);
+  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretStatePut(archive, "concentration", tr->sys.op, c));
+  if (tr->previous) PetscCall(SoretStatePut(archive, "previous", tr->sys.op, tr->previous));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Theta methods estimate their error from the state before the last step, and PETSc gives no way to set it. So the last step is taken once
+   more, with an iteration that is told to stop at once: TS then remembers its beginning, and its end is replaced by the
+   state of the checkpoint. */
+static PetscErrorCode Prime(Transient *tr, const PetscReal position[], Vec c)
+{
+  Vec now;
+
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(c, &now));
+  PetscCall(VecCopy(c, now));
+  PetscCall(VecCopy(tr->previous, c));
+  PetscCall(TSSetTime(tr->ts, position[POSITION_PREVIOUS_TIME]));
+  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_LAST_STEP]));
+  PetscCall(TSSetMaxTime(tr->ts, tr->spec->end.value));
+  PetscCall(TSRestartStep(tr->ts));
+  tr->priming = PETSC_TRUE;
+  SoretStageSetIdle(tr->stage, PETSC_TRUE);
+  PetscCall(TSStep(tr->ts));
+  tr->priming = PETSC_FALSE;
+  SoretStageSetIdle(tr->stage, PETSC_FALSE);
+  PetscCall(VecCopy(now, c));
+  PetscCall(VecDestroy(&now));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Load(void *context, SoretArchive archive)
+{
+  Transient *tr = (Transient *)context;
+  PetscReal  position[POSITION_SIZE];
+  Vec        c;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetSolution(tr->ts, &c));
+  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretStateGet(archive, "concentration", tr->sys.op, c));
+  tr->steps     = (PetscInt)position[POSITION_STEPS];
+  tr->rejected  = (PetscInt)position[POSITION_REJECTED];
+  tr->newton    = (PetscInt)position[POSITION_NEWTON];
+  tr->linear    = (PetscInt)position[POSITION_LINEAR];
+  tr->last_step = position[POSITION_LAST_STEP];
+  tr->longest   = position[POSITION_LONGEST];
+  SoretStageSetMemory(tr->stage, position[POSITION_CYCLES], position[POSITION_CONTRACTION]);
+  if (tr->previous && tr->steps > 0) {
+    PetscCall(SoretStateGet(archive, "previous", tr->sys.op, tr->previous));
+    PetscCall(Prime(tr, position, c));
+  }
+  PetscCall(TSSetTime(tr->ts, position[POSITION_TIME]));
+  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_STEP]));
+  PetscCall(TSSetStepNumber(tr->ts, tr->steps));
+  if (!tr->exact || tr->restarts) PetscCall(TSRestartStep(tr->ts));
+  PetscCall(SoretOperatorSetTime(tr->sys.op, position[POSITION_TIME]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode IsOneOf(const char *type, PetscInt n, const char *const types[], PetscBool *is)
+{
+  PetscFunctionBegin;
+  *is = PETSC_FALSE;
+  for (PetscInt k = 0; k < n && !*is; k++) PetscCall(PetscStrcmp(type, types[k], is));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Finds out what the method remembers from step to step, after all options are set. */
+static PetscErrorCode FindMemory(Transient *tr, Vec c)
+{
+  static const char *const one_step[]  = {TSARKIMEX, TSROSW, TSBEULER, TSCN, TSTHETA};
+  static const char *const two_steps[] = {TSBEULER, TSCN, TSTHETA};
+  static const char *const adapts[]    = {TSADAPTBASIC, TSADAPTNONE};
+  static const char *const options[]   = {"-ts_arkimex_initial_guess_extrapolate", "-ts_theta_initial_guess_extrapolate", "-ts_adapt_time_step_increase_delay"};
+  TSType                   type;
+  TSAdaptType              adapt_type;
+  TSAdapt                  adapt;
+  PetscBool                known, basic, given, fixed;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetType(tr->ts, &type));
+  PetscCall(TSGetAdapt(tr->ts, &adapt));
+  PetscCall(TSAdaptGetType(adapt, &adapt_type));
+  PetscCall(IsOneOf(type, 5, one_step, &known));
+  PetscCall(IsOneOf(adapt_type, 2, adapts, &basic));
+  tr->exact = known && basic ? PETSC_TRUE : PETSC_FALSE;
+  for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
+    PetscCall(PetscOptionsHasName(NULL, NULL, options[k], &given));
+    if (given) tr->exact = PETSC_FALSE;
+  }
+  if (!tr->exact) PetscCall(SoretSay(tr->sys.op->grid->comm, "note: PETSc keeps some of the history of -ts_type %s to itself. A run that goes on from a checkpoint starts it anew, and equals the uninterrupted one only within the tolerance\n", type));
+  PetscCall(IsOneOf(type, 3, two_steps, &known));
+  PetscCall(PetscStrcmp(adapt_type, TSADAPTNONE, &fixed));
+  if (tr->exact && known && !fixed && !tr->restarts) {
+    PetscCall(VecDuplicate(c, &tr->previous));
+    PetscCall(VecCopy(c, tr->previous));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -341,18 +506,18 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(SetVectorTolerance(tr, *ts, c));
   PetscCall(TSGetAdapt(*ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
-  PetscCall(TSAdaptSetCheckStage(adapt, CheckStage));
   PetscCall(TSSetPreStep(*ts, PreStep));
   PetscCall(TSSetPreStage(*ts, PreStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
   PetscCall(TSGetSNES(*ts, &snes));
   if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
   PetscCall(TSSetFromOptions(*ts));
+  PetscCall(TSGetType(*ts, &type));
+  if (strcmp(type, TSROSW)) PetscCall(TSAdaptSetCheckStage(adapt, CheckStage)); /* what Rosenbrock methods give are increments, of any sign */
   if (tr->stage) {
     PetscCall(SoretStageSetSNES(tr->stage, snes));
     PetscCall(SoretStageDescribe(tr->stage, sizeof(solver), solver));
   }
-  PetscCall(TSGetType(*ts, &type));
   PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, solver));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -441,34 +606,28 @@ static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, Petsc
   TSConvergedReason reason;
   PetscErrorCode    status;
   PetscReal         t;
-  PetscInt          rejections, newton, linear;
 
   PetscFunctionBegin;
+  tr->target = target;
   PetscCall(TSSetMaxTime(ts, target));
   PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
   status = TSSolve(ts, c);
   if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
   PetscCall(TSGetConvergedReason(ts, &reason));
   PetscCall(TSGetTime(ts, &t));
-  PetscCall(TSGetStepRejections(ts, &rejections));
-  PetscCall(TSGetSNESIterations(ts, &newton));
-  PetscCall(TSGetKSPIterations(ts, &linear));
-  tr->rejected = rejections;
-  tr->newton   = newton;
-  tr->linear   = linear;
-  *arrived     = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
-  if (*arrived) PetscFunctionReturn(PETSC_SUCCESS);
+  *arrived = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
+  if (*arrived || tr->stopped) PetscFunctionReturn(PETSC_SUCCESS);
   if (status) PetscCall(StopAtBadInput(tr, ts, outcome));
   else if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
   else PetscCall(Diagnose(tr, t, tr->stalled ? "the clock stands still: the step is below rounding" : "the step size collapsed", c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
+PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
-  Transient tr = {.spec = spec, .monitor = monitor, .context = context};
-  PetscReal net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now = 0.0;
-  PetscBool arrived = PETSC_TRUE;
+  Transient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
+  PetscReal net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now;
+  PetscBool arrived = PETSC_TRUE, restored;
   TS        ts;
 
   PetscFunctionBegin;
@@ -491,32 +650,44 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
       }
     }
   }
+  tr.restarts = tr.sys.num_local ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt k = 0; k < sums->num_global; k++) tr.restarts = tr.restarts || tr.closed[k] ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(CreateTS(&tr, c, sizeof(outcome->method), outcome->method, &ts));
   PetscCall(FirstStep(&tr, c, &step));
   PetscCall(TSSetTimeStep(ts, step));
-  PetscCall(monitor(context, 0, 0.0, 0.0, c, PETSC_TRUE));
-  for (PetscInt i = 0; i <= num_times && arrived && !tr.steady; i++) {
+  PetscCall(TSSetSolution(ts, c));
+  tr.ts = ts;
+  PetscCall(FindMemory(&tr, c));
+  PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &tr, &restored));
+  if (!restored) PetscCall(monitor(context, 0, 0.0, 0.0, c, PETSC_TRUE));
+  PetscCall(TSGetTime(ts, &now));
+  PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
+  for (PetscInt i = 0; i <= num_times && arrived && !tr.steady && !tr.stopped; i++) {
     const PetscReal target = i < num_times ? PetscMin(times[i], spec->end.value) : spec->end.value;
 
     if (target <= now) continue;
     PetscCall(RunTo(&tr, ts, target, c, &arrived, outcome));
     PetscCall(TSGetTime(ts, &now));
+    if (tr.stopped) break;
     /* the step that hit the output time may have been cut short; go on with the one before */
     PetscCall(TSGetTimeStep(ts, &step));
     PetscCall(TSSetTimeStep(ts, PetscMax(step, tr.longest)));
     PetscCall(monitor(context, tr.steps, now, 0.0, c, PETSC_TRUE));
+    if (arrived && !tr.steady && i < num_times) PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
   }
-  outcome->steps             = tr.steps;
-  outcome->rejected          = tr.rejected;
-  outcome->newton_iterations = tr.newton;
-  outcome->linear_iterations = tr.linear;
-  outcome->cycles            = SoretStageCycles(tr.stage);
-  outcome->converged         = arrived && (tr.steady || !spec->until_steady.given) ? PETSC_TRUE : PETSC_FALSE;
-  if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
+  PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
+  PetscCall(CountSoFar(&tr, &outcome->rejected, &outcome->newton_iterations, &outcome->linear_iterations));
+  outcome->steps     = tr.steps;
+  outcome->cycles    = SoretStageCycles(tr.stage);
+  outcome->stopped   = tr.stopped;
+  outcome->converged = !tr.stopped && arrived && (tr.steady || !spec->until_steady.given) ? PETSC_TRUE : PETSC_FALSE;
+  if (tr.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after step %" PetscInt_FMT " at t = %g", SoretCheckpointStopped(checkpoint), tr.steps, (double)now);
+  else if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
   else if (arrived) (void)snprintf(outcome->reason, sizeof(outcome->reason), "not steady to %.2g by t = %g; choose a later `end`", (double)spec->until_steady.value, (double)now);
   PetscCall(TSDestroy(&ts));
   PetscCall(SoretStageDestroy(&tr.stage));
   PetscCall(VecDestroy(&tr.stage_weight));
+  PetscCall(VecDestroy(&tr.previous));
   PetscCall(PetscFree(tr.absolute));
   PetscCall(SoretSystemDestroy(&tr.sys));
   op->limited = PETSC_FALSE;

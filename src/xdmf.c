@@ -73,27 +73,28 @@ static void PutGeometry(FILE *f, const SoretXDMF *x, const char *h5)
 
 static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame)
 {
-  char dataset[192], name[96];
+  const int number = (int)x->number[frame];
+  char      dataset[192], name[96];
 
-  (void)fprintf(f, "      <Grid Name=\"frame %" PetscInt_FMT "\" GridType=\"Uniform\">\n        <Time Value=\"%.17g\"/>\n", frame, (double)x->time[frame]);
+  (void)fprintf(f, "      <Grid Name=\"frame %d\" GridType=\"Uniform\">\n        <Time Value=\"%.17g\"/>\n", number, (double)x->time[frame]);
   PutGeometry(f, x, h5);
-  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/temperature", (int)frame);
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/temperature", number);
   PutAttribute(f, x, h5, "temperature", x->varying_temperature ? dataset : "/temperature");
   for (PetscInt s = 0; s < x->num_species; s++) {
-    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", (int)frame, x->species[s]);
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", number, x->species[s]);
     PutAttribute(f, x, h5, x->species[s], dataset);
-    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/flux/%s", (int)frame, x->species[s]);
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/flux/%s", number, x->species[s]);
     (void)snprintf(name, sizeof(name), "flux %s", x->species[s]);
     if (x->fields & SORET_FIELD_FLUX) PutVector(f, x, h5, name, dataset);
   }
   for (PetscInt r = 0; r < x->num_reactions && (x->fields & SORET_FIELD_RATE); r++) {
-    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/rate/%d", (int)frame, (int)r);
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/rate/%d", number, (int)r);
     (void)snprintf(name, sizeof(name), "rate %d", (int)r);
     PutAttribute(f, x, h5, name, dataset);
   }
-  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/soret", (int)frame);
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/soret", number);
   if ((x->fields & SORET_FIELD_SORET) && x->has_soret) PutAttribute(f, x, h5, "soret", dataset);
-  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/entropy_production", (int)frame);
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/entropy_production", number);
   if (x->fields & SORET_FIELD_ENTROPY) PutAttribute(f, x, h5, "entropy_production", dataset);
   for (PetscInt e = 0; e < x->num_extra; e++) {
     (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", (int)frame, x->extra[e]);

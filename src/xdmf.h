@@ -11,6 +11,7 @@ typedef struct {
   PetscBool          single;
   PetscInt           num_frames;
   const PetscReal   *time;       /* [num_frames] */
+  const PetscInt    *number;     /* [num_frames] of its group in the file */
   PetscInt           num_species;
   const char *const *species;    /* [num_species] */
   PetscInt           num_reactions;

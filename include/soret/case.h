@@ -31,6 +31,7 @@ typedef struct {
   SoretSums         sums;
   SoretSolveSpec    solve;
   SoretOutputSpec   output;
+  SoretCheckpointSpec checkpoint;    /* with a prefix                              */
   SoretSweepSpec    sweep;
   const SoretNode  *petsc;           /* map of PETSc options, may be NULL           */
 } SoretCase;

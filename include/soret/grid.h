@@ -103,6 +103,14 @@ static inline PetscInt64 SoretGridNatural(const SoretGrid *grid, PetscInt p)
    have ghosts beyond the walls too, for the caller to fill. Collective. */
 PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm);
 
+/* The cells of this rank as a box of an array over the grid as files hold it, slowest axis first: [nz][ny][nx], with an axis of `trailing`
+   entries per cell behind it where trailing > 0. Arrays over the cells of a rank are such boxes as they lie in memory.
+
+   size, start, count - [4] of the whole array, of the box
+
+   Returns the number of axes. */
+int SoretGridBox(const SoretGrid *grid, PetscInt trailing, PetscInt size[], PetscInt start[], PetscInt count[]);
+
 /* Does this rank hold the cells at wall `side` (0 low, 1 high) of an axis? PETSC_FALSE on periodic axes. */
 PetscBool SoretGridHasWall(const SoretGrid *grid, int axis, int side);
 

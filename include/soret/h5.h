@@ -17,8 +17,9 @@ typedef struct {
 } SoretH5Storage;
 
 typedef enum {
-  SORET_H5_CREATE, /* a new file; one of that name that exists is an error */
-  SORET_H5_UPDATE, /* an existing file, for writing                        */
+  SORET_H5_CREATE, /* a new file; one of that name that exists is an error              */
+  SORET_H5_FILL,   /* an empty file that this run has made, so that nobody else has it */
+  SORET_H5_UPDATE, /* an existing file, for writing                                     */
   SORET_H5_READ
 } SoretH5Mode;
 
@@ -31,6 +32,13 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
 
 /* Closes; a file open for writing is also fsynced, so that what is complete stays readable whatever happens next. */
 PetscErrorCode SoretH5Close(SoretH5 *h5);
+
+/* Instead of SoretH5Close() after a write that failed: closing would write what is left, and ranks on which that fails leave the others waiting.
+   The file stays as it is. */
+PetscErrorCode SoretH5Abandon(SoretH5 *h5);
+
+/* Could some file not be closed? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
+PetscBool SoretH5IsStuck(void);
 
 PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
 
@@ -64,6 +72,9 @@ PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt 
 
 /* Appends rows to an extendible one-dimensional dataset of float64, made at the first call. All ranks pass the same values. */
 PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);
+
+/* Reads an attribute that is a text of fixed length, as SoretH5WriteString() makes it; free *value with PetscFree. NULL if there is none. */
+PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value);
 
 /* The same, but the values take the place of what was there: a table that is written anew as it grows. */
 PetscErrorCode SoretH5Rewrite(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);

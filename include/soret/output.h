@@ -7,6 +7,7 @@
    (docs/result-file.md). */
 #pragma once
 
+#include "soret/checkpoint.h"
 #include "soret/diagnose.h"
 #include "soret/h5.h"
 
@@ -59,6 +60,14 @@ typedef struct {
 
 /* Opens a new attempt and writes provenance and grid. Parts are borrowed, texts are not kept. Collective. */
 PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op, const SoretSums *sums, const SoretProvenance *provenance, SoretOutput *output);
+
+/* Number of the attempt: 1 for NAME.h5.1. */
+int SoretOutputAttempt(SoretOutput output);
+
+/* Registers the series, the drift and the list of frames as a part of checkpoints. Where the run goes on from one that has this part, the new attempt
+   gets the series from it and the frames from the files of earlier attempts, which are only read; a frame that is in none of them any
+   more is told, and marked by an attribute `lost`. Collective. */
+PetscErrorCode SoretOutputCheckpoint(SoretOutput output, SoretCheckpoint checkpoint);
 
 /* ---- many problems in one file (sweeps) ---- */
 

@@ -4,6 +4,7 @@
    are defaults by problem. */
 #pragma once
 
+#include "soret/checkpoint.h"
 #include "soret/conserve.h"
 
 typedef enum {
@@ -26,6 +27,7 @@ PetscErrorCode SoretSolveReference(FILE *out);
 /* How a run ended. */
 typedef struct {
   PetscBool converged;
+  PetscBool stopped;            /* because it was asked to, with a checkpoint                                            */
   char      reason[512];        /* one line for the log and the summary; says what to try where converged is false       */
   char      method[128];        /* the solver, in words                                                                  */
   PetscReal residual;           /* steady: largest of the ratios of SoretSteadyMeasure; transient: 0                     */
@@ -40,12 +42,16 @@ typedef struct {
 typedef PetscErrorCode (*SoretStepMonitor)(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame);
 
 /* Solves F(c) = 0 with the conserved sums at their means. c holds the initial guess, which is also what cells of immobile sums keep.
-   An unsolvable problem (a sum with net input and no outlet) is refused: message and SORET_ERR_INPUT. Otherwise outcome tells. Collective. */
-PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
+   An unsolvable problem (a sum with net input and no outlet) is refused: message and SORET_ERR_INPUT. Otherwise outcome tells. Collective.
+
+   checkpoint - gets the iterate as its part `solve` while the solve lasts; one that holds such a part is gone on from, and c, which must be the
+                same initial guess, then replaced by it. May be NULL */
+PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
 
 /* Integrates from t = 0 to spec->end; monitor gets a frame at 0, at each of `times` (ascending) and at the end. c holds the
-   initial state, and the last good one on return. Collective. */
-PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
+   initial state, and the last good one on return. checkpoint: as above; where the run goes on from one, times that are past give no frame
+   again. Collective. */
+PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome);
 
 /* How far a state is from steady: the largest ratio over conserved combinations of |residual| to gross transport, and over
    species of |residual| to gross rates, each in the 2-norm over cells (docs/numerics.md, "When is a steady state converged").

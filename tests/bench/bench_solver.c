@@ -98,7 +98,7 @@ static PetscErrorCode Run(int num_overrides, char **overrides, const char *path)
     setup         = Seconds() - begin;
     one           = c.solve;
     one.max_steps = pass == 0 ? 1 : c.solve.max_steps;
-    PetscCall(SoretSolveSteady(&one, &problem.op, &c.sums, NULL, NULL, problem.c, &outcome));
+    PetscCall(SoretSolveSteady(&one, &problem.op, &c.sums, NULL, NULL, NULL, problem.c, &outcome));
     solve[pass] = Seconds() - begin;
     PetscCall(Contrast(&c, &problem, &contrast[pass]));
     if (pass == 0) PetscCall(SoretProblemDestroy(&problem));

@@ -1,0 +1,510 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs that are stopped, killed or starved of disk go on from a checkpoint as if nothing had happened.
+
+usage: run_restart.py [TEST...]    (environment SORET, MPIEXEC; FAULT_COUNT: how many corruptions and kills are tried; FAULT_SEED)"""
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+SORET = shutil.which(os.environ.get("SORET", "soret"))
+MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
+COUNT = int(os.environ.get("FAULT_COUNT", "0"))
+SEED = int(os.environ.get("FAULT_SEED", "1"))
+SHIM = Path(__file__).parent / "io_errors.c"
+
+CLOSED = """soret: 1
+units: reduced
+domain: {size: [1, 1], cells: [16, 12]}
+temperature: 1 + 0.3*x + 0.2*y
+species:
+  - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1 + x}
+  - {name: A2, diffusivity: {law: einstein, mobility: 0.4}, initial: 0.1}
+reactions: [{equation: 2 A <=> A2, forward: 100, backward: 100*exp(2-2/T)}]
+solve: {mode: transient, end: 0.1, tolerance: 1e-3}
+output: {file: run.h5, times: [0.003, 0.02], fields: [flux, rate, soret, entropy_production]}
+"""
+OPEN = """soret: 1
+units: reduced
+domain: {size: [1], cells: [40]}
+temperature: 1 + 0.3*x + 0.1*sin(t)
+species:
+  - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1}
+boundaries: {x-: {A: {value: 2}}, x+: {A: {value: 1}}}
+solve: {mode: transient, end: 0.1}
+output: {file: run.h5, every: 0.03, precision: single, compression: 1}
+"""
+LONG = CLOSED.replace("end: 0.1", "end: 0.05, first_step: 1e-5").replace("times: [0.003, 0.02]", "every: 0.002")
+EVERY_STEP = "checkpoint={every: 1e-6, keep: 1000}"
+
+
+class Folder:
+    """A directory of its own with a case in it, and the program run there."""
+
+    def __init__(self, path, case=CLOSED):
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "case.yaml").write_text(case)
+
+    def command(self, *args, ranks=1):
+        return [*([MPIEXEC, "-n", str(ranks)] if ranks > 1 else []), SORET, *args]
+
+    def run(self, *args, ranks=1, status=0, env=None, timeout=120):
+        done = subprocess.run(self.command(*args, ranks=ranks), cwd=self.path, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})})
+        if status is not None:
+            assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
+        return done
+
+    def start(self, *args, ranks=1, env=None):
+        return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env={**os.environ, **(env or {})})
+
+    def generations(self):
+        return sorted(self.path.glob("run.ckpt-*.manifest"))
+
+    def same(self, other, *tolerances, status=0):
+        return self.run("compare", str(other), "run.h5", *tolerances, status=status)
+
+    def wait_for_generation(self, after=0, seconds=60):
+        """Waits until more than `after` generations have been entered."""
+        end = time.time() + seconds
+        while time.time() < end:
+            if len(self.generations()) > after:
+                return
+            time.sleep(0.01)
+        raise AssertionError("no checkpoint appeared")
+
+
+def select(folder, generation, target, case=CLOSED, result="run.h5"):
+    """A folder as it was when a generation was the newest: that one alone, and the result file of its attempt."""
+    there = Folder(target, case)
+    shutil.copy(generation, target)
+    shutil.copy(str(generation)[: -len("manifest")] + "h5", target)
+    shutil.copy(folder.path / result, target / "run.h5.1")
+    return there
+
+
+def check_exact(tmp, case, *args, ranks=1, count=3):
+    """Stop anywhere, go on: the same bytes as without the stop. And checkpoints do not change the run that writes them."""
+    whole, often = Folder(tmp / "whole", case), Folder(tmp / "often", case)
+    whole.run("case.yaml", *args, ranks=ranks)
+    often.run("case.yaml", EVERY_STEP, *args, ranks=ranks)
+    often.same(whole.path / "run.h5")
+    generations = often.generations()
+    assert len(generations) > 2, "too few checkpoints to test anything"
+    chosen = sorted({round(k * (len(generations) - 1) / (count - 1)) for k in range(count)})
+    for k in chosen:
+        part = select(often, generations[k], tmp / f"part{k}", case)
+        part.run("resume", "run", ranks=ranks)
+        done = part.same(whole.path / "run.h5", status=None)
+        assert done.returncode == 0, f"{case.splitlines()[2]} {args}: not the same after {generations[k].name}\n{done.stdout}"
+        assert (part.path / "run.h5.1").read_bytes() == (often.path / "run.h5").read_bytes(), "an earlier attempt was changed"
+        shutil.rmtree(part.path)
+
+
+# ---- exact continuation ----
+
+
+def test_exact_esdirk(tmp):
+    check_exact(tmp, CLOSED)
+
+
+def test_exact_esdirk_two_ranks(tmp):
+    """Not with MUMPS, which on several ranks adds in the order in which messages arrive: two runs of the same case may differ in the last digits."""
+    check_exact(tmp, CLOSED, "-ts_arkimex_type", "3", "-pc_type", "bjacobi", "-sub_pc_type", "lu", ranks=2)
+
+
+def test_exact_open(tmp):
+    """A temperature that changes in time, open walls, single precision, compression; adaptive and with a memory of one step."""
+    check_exact(tmp / "a", OPEN)
+    check_exact(tmp / "b", OPEN, "-ts_type", "cn", "solve.tolerance=1e-3")
+
+
+def test_exact_backward_euler(tmp):
+    check_exact(tmp, OPEN, "-ts_type", "beuler", "solve.tolerance=1e-2")
+
+
+def test_exact_theta(tmp):
+    check_exact(tmp, OPEN, "-ts_type", "theta", "-ts_theta_theta", "0.7", "solve.tolerance=1e-2")
+
+
+def test_exact_fixed_steps(tmp):
+    for method in ("cn", "rosw"):
+        check_exact(tmp / method, CLOSED, "-ts_type", method, "-ts_adapt_type", "none", "solve.first_step=2e-3", "solve.end=0.02", "output.times=[0.01]")
+
+
+def test_exact_steady(tmp):
+    check_exact(tmp, CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], ", ""), count=4)
+
+
+def test_exact_steady_multigrid(tmp):
+    case = CLOSED.replace("[1, 1]", "[1, 1, 1]").replace("[16, 12]", "[32, 32, 32]").replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], fields: [flux, rate, soret, entropy_production]", "xdmf: false")
+    check_exact(tmp, case, count=3)
+    with h5py.File(tmp / "whole" / "run.h5") as file:
+        assert "nonlinear multigrid" in str(file["summary"].attrs["method"]), "this is to test nonlinear multigrid"
+
+
+def test_exact_stages_multigrid(tmp):
+    """Stages by nonlinear multigrid remember the contraction of its cycles."""
+    case = CLOSED.replace("[1, 1]", "[1, 1, 1]").replace("[16, 12]", "[16, 16, 16]").replace("fields: [flux, rate, soret, entropy_production]", "fields: [meter]")
+    check_exact(tmp, case)
+    with h5py.File(tmp / "whole" / "run.h5") as file:
+        assert "nonlinear multigrid" in str(file["summary"].attrs["method"]), "this is to test nonlinear multigrid"
+
+
+def test_exact_pseudo_transient(tmp):
+    """A guess that Newton's method fails on: the rescue is saved, too."""
+    case = (Path(__file__).parent.parent / "cases" / "dimer_bad_guess.yaml").read_text() + "\noutput: {file: run.h5}\n"
+    check_exact(tmp, case, count=3)
+
+
+def test_until_steady(tmp):
+    check_exact(tmp, CLOSED.replace("end: 0.1, ", "end: 100, until_steady: 1e-3, "))
+
+
+def check_ranks(tmp, first, then):
+    """Goes on with another number of ranks: what differs is rounding."""
+    whole, stopped = Folder(tmp / "whole"), Folder(tmp / "stopped")
+    args = ("solve.tolerance=1e-5", "solve.end=0.02", "output.times=[0.003]")
+    whole.run("case.yaml", *args, ranks=first)
+    stopped.run("case.yaml", EVERY_STEP, *args, ranks=first)
+    generations = stopped.generations()
+    part = select(stopped, generations[len(generations) // 2], tmp / "part")
+    part.run("resume", "run", ranks=then)
+    part.same(whole.path / "run.h5", "--rtol", "1e-10")
+
+
+def test_ranks_4_to_1(tmp):
+    check_ranks(tmp, 4, 1)
+
+
+def test_ranks_1_to_3(tmp):
+    check_ranks(tmp, 1, 3)
+
+
+def test_ranks_2_to_8(tmp):
+    check_ranks(tmp, 2, 8)
+
+
+# ---- stopping ----
+
+
+def finish_equal(folder, tmp, ranks=1, case=None, args=()):
+    whole = Folder(tmp / "whole", case or LONG)
+    whole.run("case.yaml", *args, ranks=ranks)
+    folder.same(whole.path / "run.h5")
+
+
+def ranks_of(run):
+    """Processes of the program under a launcher, or the program itself."""
+    children = subprocess.run(["pgrep", "-P", str(run.pid)], capture_output=True, text=True).stdout.split()
+    return [int(pid) for pid in children] or [run.pid]
+
+
+def test_signals(tmp):
+    """Each signal, also to one rank only: a checkpoint, status 75; going on gives the same bytes."""
+    for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
+        folder = Folder(tmp / name, LONG)
+        run = folder.start("case.yaml", "checkpoint.every=1e-6", ranks=1)
+        folder.wait_for_generation()
+        run.send_signal(getattr(signal, name))
+        run.send_signal(getattr(signal, name))  # a second one is harmless
+        text = run.communicate(timeout=60)[0]
+        assert run.returncode == 75, f"{name}: status {run.returncode}\n{text}"
+        assert f"stopped by {name}" in text and "to go on: soret resume run" in text, text
+        with h5py.File(folder.path / "run.h5.1") as file:
+            assert file["summary"].attrs["converged"] == 0
+        folder.run("resume", "run", "checkpoint.every=1000")
+    finish_equal(folder, tmp)
+
+
+def test_signal_to_one_rank(tmp):
+    folder = Folder(tmp / "run", LONG)
+    run = folder.start("case.yaml", ranks=2)
+    while not (folder.path / "run.h5.1.xdmf").exists():
+        time.sleep(0.02)
+    os.kill(ranks_of(run)[-1], signal.SIGUSR1)
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 75 and "stopped by SIGUSR1" in text, text
+    assert len(folder.generations()) == 1, "a stop gives a checkpoint even where none was asked for"
+    folder.run("resume", "run", ranks=2)
+    finish_equal(folder, tmp, ranks=2)
+
+
+def test_usr2_and_files(tmp):
+    folder = Folder(tmp / "run", LONG.replace("end: 0.05", "end: 50"))
+    (tmp / "run" / "STOP").write_text("")  # one from before is not meant for this run
+    run = folder.start("case.yaml")
+    while not (folder.path / "run.h5.1.xdmf").exists():
+        time.sleep(0.02)
+    run.send_signal(signal.SIGUSR2)
+    folder.wait_for_generation()
+    (folder.path / "CHECKPOINT").write_text("")
+    folder.wait_for_generation(after=1)
+    assert run.poll() is None, "SIGUSR2 and CHECKPOINT do not stop a run"
+    (folder.path / "STOP").touch()
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 75 and "stopped by the file STOP" in text, text
+    assert "(SIGUSR2)" in text and "(the file CHECKPOINT)" in text
+    assert len(folder.generations()) == 2, "two are kept"
+
+
+def test_end_of_job(tmp):
+    """Slurm's end of the job, from the environment or from scontrol."""
+    folder = Folder(tmp / "run", LONG.replace("end: 0.05", "end: 50"))
+    begin = time.time()
+    text = folder.run("case.yaml", status=75, env={"SLURM_JOB_END_TIME": str(int(begin) + 30)}).stdout
+    assert "stopped by the end of the job" in text and time.time() < begin + 30, text
+    (tmp / "bin").mkdir()
+    (tmp / "bin" / "scontrol").write_text("#!/bin/sh\necho JobId=7 JobState=RUNNING EndTime=" + time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 30)) + " Deadline=N/A\n")
+    (tmp / "bin" / "scontrol").chmod(0o755)
+    text = folder.run("resume", "run", status=75, env={"SLURM_JOB_ID": "7", "PATH": f"{tmp / 'bin'}:{os.environ['PATH']}"}).stdout
+    assert "stopped by the end of the job" in text
+
+
+def test_stop_steady(tmp):
+    """Inside a steady solve; with no iteration done yet, too."""
+    case = CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], ", "")
+    folder = Folder(tmp / "run", case)
+    text = folder.run("case.yaml", status=75, env={"SLURM_JOB_END_TIME": str(int(time.time()) + 1)}).stdout
+    assert "stopped by the end of the job after iteration 0" in text, text
+    folder.run("resume", "run.h5")
+    finish_equal(folder, tmp, case=case)
+
+
+# ---- what the user may ask for ----
+
+
+def test_resume_arguments(tmp):
+    folder = Folder(tmp / "run")
+    folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 3}")
+    generations = folder.generations()
+    assert len(generations) == 3, "three are kept"
+    assert "the result file 'run.h5' exists" in folder.run("resume", "run", status=2).stderr
+    shutil.move(folder.path / "run.h5", folder.path / "whole.h5")
+    assert "there are checkpoints 'run.ckpt-*' of an earlier run" in folder.run("case.yaml", status=2).stderr
+    for what in ("run", "run.h5", generations[0].name, generations[0].name.replace("manifest", "h5")):
+        text = folder.run("resume", what, "output.file=again.h5", "output.overwrite=true", "checkpoint.prefix=other").stdout
+        assert (generations[0].stem if "ckpt" in what else generations[-1].stem) in text.splitlines()[0], text
+    assert "no checkpoint 'nothing'" in folder.run("resume", "nothing", status=2).stderr
+    assert "the case is not the one" in folder.run("resume", "run", "domain.cells=[8, 8]", "output.file=third.h5", status=2).stderr
+    assert "good" in folder.run("verify", generations[-1].name).stdout
+    longer = folder.run("resume", "run", "solve.end=0.2", "output.file=longer.h5").stdout
+    assert "reached t = 0.2" in longer
+
+
+def test_frames_lost(tmp):
+    """The file of the earlier attempt is gone: the run goes on, and says what is missing."""
+    folder = Folder(tmp / "run")
+    folder.run("case.yaml", "checkpoint={every: 1e-6}")
+    shutil.move(folder.path / "run.h5", folder.path / "whole.h5")
+    done = folder.run("resume", "run")
+    assert "warning: 3 of 3 frames are lost" in done.stdout, done.stdout
+    with h5py.File(folder.path / "run.h5") as file, h5py.File(folder.path / "whole.h5") as whole:
+        assert [f"frames/{k:06d}" in file and bool(file[f"frames/{k:06d}"].attrs.get("lost", 0)) for k in range(4)] == [True, True, True, False]
+        assert np.array_equal(file["frames/000003/A"][()], whole["frames/000003/A"][()])
+        assert np.array_equal(file["series/time"][()], whole["series/time"][()])
+    assert (folder.path / "run.xdmf").read_text().count("GridType=\"Uniform\"") == 1
+
+
+def test_kills(tmp):
+    """SIGKILL at random instants, mostly inside a checkpoint: each resume succeeds, goes on from what was complete, and ends with the same bytes."""
+    random.seed(SEED)
+    whole = Folder(tmp / "whole", LONG)
+    whole.run("case.yaml")
+    for k in range(COUNT or 3):
+        folder = Folder(tmp / f"killed{k}", LONG)
+        run = folder.start("case.yaml", "checkpoint.every=1e-6")
+        folder.wait_for_generation()
+        time.sleep(random.uniform(0.0, 1.0))
+        os.killpg(run.pid, signal.SIGKILL)
+        run.communicate()
+        complete = folder.generations()[-1].stem
+        text = folder.run("resume", "run", "checkpoint.every=1000").stdout
+        assert f"going on from {complete}" in text, f"kill {k}: more than one interval is lost\n{text}"
+        assert "frames are lost" not in text, f"kill {k}:\n{text}"
+        folder.same(whole.path / "run.h5")
+        shutil.rmtree(folder.path)
+
+
+# ---- damage ----
+
+
+def damaged_resume(folder, newest, older, tmp, what):
+    """After some damage to the newest generation the older one is taken, or the resume refuses; never anything else."""
+    done = folder.run("resume", "run", "output.file=x.h5", "output.overwrite=true", "checkpoint.prefix=other", status=None, timeout=60)
+    assert done.returncode == 0, f"{what}: status {done.returncode}\n{done.stdout}{done.stderr}"
+    assert f"passing over {newest}" in done.stdout and f"going on from {older}" in done.stdout, f"{what}:\n{done.stdout}"
+    for leftover in glob.glob(str(folder.path / "x.h5*")):
+        os.unlink(leftover)
+
+
+def prepare_damage(tmp):
+    folder = Folder(tmp / "run", OPEN.replace("end: 0.1", "end: 0.01").replace("every: 0.03, precision: single, compression: 1", "xdmf: false"))
+    folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 2}")
+    shutil.move(folder.path / "run.h5", folder.path / "run.h5.1")
+    older, newest = (g.with_suffix(".h5") for g in folder.generations())
+    return folder, older, newest
+
+
+def test_truncation(tmp):
+    folder, older, newest = prepare_damage(tmp)
+    random.seed(SEED)
+    for file in (newest, newest.with_suffix(".manifest")):
+        good = file.read_bytes()
+        offsets = {0, 1, len(good) - 1} | {random.randrange(len(good)) for _ in range(COUNT or 3)} | (set(range(0, len(good), 4096)) if COUNT else set())
+        for n in sorted(offsets):
+            file.write_bytes(good[:n])
+            damaged_resume(folder, newest.name, older.name, tmp, f"{file.name} cut to {n} bytes")
+        file.write_bytes(good)
+        file.write_bytes(good + b"\0")
+        damaged_resume(folder, newest.name, older.name, tmp, f"{file.name} one byte longer")
+        file.write_bytes(good)
+
+
+def test_bit_flips(tmp):
+    folder, older, newest = prepare_damage(tmp)
+    random.seed(SEED)
+    for _ in range(COUNT or 6):
+        file = random.choice([newest, newest, newest.with_suffix(".manifest")])
+        good = file.read_bytes()
+        bit = random.randrange(8 * len(good))
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(bad)
+        damaged_resume(folder, newest.name, older.name, tmp, f"bit {bit} of {file.name} flipped")
+        file.write_bytes(good)
+
+
+def test_all_damaged(tmp):
+    folder, older, newest = prepare_damage(tmp)
+    for file in (older, newest):
+        file.write_bytes(file.read_bytes()[:-1])
+    done = folder.run("resume", "run", status=4)
+    assert "none of the 2 generations of checkpoint 'run' is good; nothing was run" in done.stderr
+    assert "not good: it has" in folder.run("verify", newest.name, status=4).stdout
+    newest.with_suffix(".manifest").unlink()
+    assert "no manifest" in folder.run("verify", newest.name, status=4).stdout
+
+
+# ---- errors of writing ----
+
+
+def intact(folder, before):
+    """Generations and result are what they were."""
+    for name, data in before.items():
+        assert (folder.path / name).read_bytes() == data, f"{name} was changed"
+
+
+def build_shim(tmp):
+    shim = tmp / "io_errors.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(shim), str(SHIM), "-ldl"], check=True)
+    return shim
+
+
+def test_write_errors(tmp):
+    """write, pwrite and fsync fail with EIO or ENOSPC for files of checkpoints: status 4, one reason, nothing else is touched."""
+    shim = build_shim(tmp)
+    folder = Folder(tmp / "run")
+    folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 2}")
+    shutil.move(folder.path / "run.h5", folder.path / "run.h5.1")
+    before = {p.name: p.read_bytes() for p in [*folder.path.glob("run.ckpt-*"), folder.path / "run.h5.1"]}
+    for call in ("write", "pwrite", "fsync"):
+        for error in ("EIO", "ENOSPC"):
+            for ranks in (1, 2):
+                env = {"LD_PRELOAD": str(shim), "IO_ERROR_CALL": call, "IO_ERROR": error, "IO_ERROR_FILE": f"{folder.path}/run.ckpt-002"}
+                done = folder.run("resume", "run", "checkpoint.every=1e-6", status=None, env=env, ranks=ranks, timeout=60)
+                what = f"{call} {error} on {ranks} ranks"
+                assert done.returncode == 4, f"{what}: status {done.returncode}\n{done.stdout}{done.stderr}"
+                assert "the checkpoint could not be written; older ones are as they were" in done.stderr, f"{what}\n{done.stderr}"
+                intact(folder, before)
+                assert not list(folder.path.glob("run.ckpt-002*")), "something is left of the failed one"
+                for leftover in folder.path.glob("run.h5.2*"):
+                    leftover.unlink()
+    folder.run("resume", "run")
+
+
+def test_read_only_directory(tmp):
+    folder = Folder(tmp / "run")
+    (tmp / "run" / "there").mkdir()
+    done = folder.run("case.yaml", "checkpoint.prefix=nowhere/run", status=4)
+    assert "cannot write checkpoints 'nowhere/run.ckpt-*': directory 'nowhere': No such file or directory" in done.stderr
+    if os.geteuid() != 0:
+        (tmp / "run" / "there").chmod(0o555)
+        assert "Permission denied" in folder.run("case.yaml", "checkpoint.prefix=there/run", status=4).stderr
+
+
+def test_full_disk(tmp):
+    """A small tmpfs; needs the right to mount."""
+    small = tmp / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200k", "tmpfs", str(small)], capture_output=True).returncode:
+        print("  skipped: mounting is not allowed here")
+        return
+    try:
+        folder = Folder(tmp / "run")
+        done = folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 1000, prefix: small/run}".replace("small", str(small)), status=4)
+        assert "No space left on device" in done.stderr and "older ones are as they were" in done.stderr, done.stderr
+        newest = sorted(small.glob("*.manifest"))[-1]
+        folder.run("verify", str(newest))
+        with h5py.File(folder.path / "run.h5.1") as file:
+            assert "frames/000000/A" in file
+        folder.run("resume", str(small / "run"), "checkpoint.every=1e9")
+        finish_equal(folder, tmp, case=CLOSED)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+# ---- two writers ----
+
+
+def test_stale_writer(tmp):
+    """The process of a lost node wakes up beside its successor: it stops, and neither checkpoints nor results are touched by it."""
+    folder = Folder(tmp / "run", LONG)
+    args = ("case.yaml", "checkpoint={every: 1e-6}")
+    stale = folder.start(*args)
+    folder.wait_for_generation()
+    stale.send_signal(signal.SIGSTOP)
+    successor = folder.start("resume", "run", "checkpoint.every=0.05")
+    while not list(folder.path.glob("run.ckpt-002-*.manifest")):
+        assert successor.poll() is None, successor.communicate()[0]
+        time.sleep(0.02)
+    successor.send_signal(signal.SIGSTOP)
+    theirs = {p.name: p.read_bytes() for p in [*folder.path.glob("run.ckpt-002*"), folder.path / "run.h5.2"]}
+    stale.send_signal(signal.SIGCONT)
+    text = stale.communicate(timeout=60)[0]
+    assert stale.returncode == 4 and "a later attempt of this run writes checkpoints; this one was left behind and stops" in text, text
+    intact(folder, theirs)
+    successor.send_signal(signal.SIGCONT)
+    text = successor.communicate(timeout=120)[0]
+    assert successor.returncode == 0, text
+    finish_equal(folder, tmp)
+
+
+def main(names):
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    failed = 0
+    for name in names or tests:
+        begin = time.time()
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                tests["test_" + name.removeprefix("test_")](Path(os.path.realpath(directory)))
+                print(f"good    {name} {time.time() - begin:.1f} s", flush=True)
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"FAILED  {name}\n{traceback.format_exc()}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
