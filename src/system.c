@@ -572,7 +572,7 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
   if (SoretIsSmall(grid->dim, unknowns)) {
     each    = grid->dim == 1 ? 450.0 + 31.0 * ns : 800.0 + 24.0 * ns * log2(PetscMax(cells, 2.0)) * (grid->dim == 3 ? 3.0 : 1.0);
     *method = "direct solver";
-  } else if (spec->mode == SORET_STEADY && !SoretModelHasBallistic(model)) {
+  } else if (!SoretModelHasBallistic(model)) {
     PetscBool uniform = PETSC_TRUE;
     PetscReal a;
 
