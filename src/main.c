@@ -233,19 +233,6 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* NAME.json beside NAME.h5, and NAME.h5.1.json beside NAME.h5.1. */
-static PetscErrorCode RecordName(const char *result, size_t length, char name[])
-{
-  size_t n;
-
-  PetscFunctionBegin;
-  PetscCall(PetscStrncpy(name, result, length));
-  PetscCall(PetscStrlen(name, &n));
-  if (n > 3 && !strcmp(name + n - 3, ".h5")) name[n - 3] = 0;
-  PetscCall(PetscStrlcat(name, ".json", length));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* The performance record (docs/result-file.md). */
 static PetscErrorCode WriteRecord(MPI_Comm comm, const SoretCase *c, const SoretOutcome *outcome, const char *command, const char *result)
 {
@@ -284,7 +271,7 @@ static PetscErrorCode WriteRecord(MPI_Comm comm, const SoretCase *c, const Soret
     {"ranks_per_node", most, NULL}
   };
 
-  PetscCall(RecordName(result, sizeof(path), path));
+  PetscCall(SoretOutputBeside(result, ".json", sizeof(path), path));
   PetscCall(SoretRecordWrite(comm, path, (PetscInt)(sizeof(items) / sizeof(items[0])), items));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

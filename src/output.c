@@ -1342,8 +1342,7 @@ static PetscErrorCode WriteSummary(SoretOutput o)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* NAME.xdmf beside NAME.h5. */
-static PetscErrorCode XDMFName(const char *h5_path, size_t length, char name[])
+PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t length, char name[])
 {
   size_t n;
 
@@ -1351,7 +1350,7 @@ static PetscErrorCode XDMFName(const char *h5_path, size_t length, char name[])
   PetscCall(PetscStrncpy(name, h5_path, length));
   PetscCall(PetscStrlen(name, &n));
   if (n > 3 && !strcmp(name + n - 3, ".h5")) name[n - 3] = 0;
-  PetscCall(PetscStrlcat(name, ".xdmf", length));
+  PetscCall(PetscStrlcat(name, ending, length));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -1393,7 +1392,7 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
   PetscCall(PetscSNPrintf(old_xdmf, sizeof(old_xdmf), "%s.xdmf", o->path));
   if (complete) PetscCall(TakeName(o, &taken));
   if (taken) {
-    PetscCall(XDMFName(o->spec.file, sizeof(xdmf), xdmf));
+    PetscCall(SoretOutputBeside(o->spec.file, ".xdmf", sizeof(xdmf), xdmf));
     PetscCall(WriteXDMF(o, xdmf, o->spec.file));
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
   }

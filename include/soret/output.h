@@ -86,6 +86,9 @@ PetscErrorCode SoretOutputMeasureMeter(SoretOutput output, PetscBool steady, Vec
 
 /* Of this attempt; frames written so far. */
 const char *SoretOutputPath(SoretOutput output);
+
+/* Name of a file beside a result: NAME.json beside NAME.h5, NAME.h5.1.json beside NAME.h5.1. Not collective. */
+PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t length, char name[]);
 PetscInt    SoretOutputNumFrames(SoretOutput output);
 
 /* ---- frames and series ---- */
