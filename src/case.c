@@ -476,7 +476,7 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscCall(SoretBoundaryCreate(&c->boundary, &c->model, &problem->grid, &problem->boundary));
   PetscCall(CreateFlow(c, problem));
   PetscCall(SoretOperatorCreate(&c->model, &problem->grid, &problem->temperature, &problem->boundary, &problem->op));
-  PetscCall(DMCreateGlobalVector(problem->op.dm, &problem->c));
+  PetscCall(SoretOperatorCreateVector(&problem->op, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
   PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, mean, NULL));

@@ -157,7 +157,6 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   op->boundary    = boundary;
   op->num_species = ns;
   op->width       = SoretModelHasBallistic(model) ? 2 : 1;
-  PetscCall(SoretGridCreateDM(grid, ns, DMDA_STENCIL_STAR, op->width, &op->dm));
   PetscCall(AssignSlots(op));
   PetscCall(PetscMalloc2(ns, &op->a_constant, ns, &op->mean_D));
   PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, grid->num_cells * op->num_slots, &op->k));
@@ -180,11 +179,20 @@ PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, Sor
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c)
+{
+  PetscFunctionBegin;
+  PetscCall(VecCreate(op->grid->comm, c));
+  PetscCall(VecSetSizes(*c, op->grid->num_cells * op->num_species, PETSC_DETERMINE));
+  PetscCall(VecSetBlockSize(*c, op->num_species));
+  PetscCall(VecSetType(*c, VECSTANDARD));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op)
 {
   PetscFunctionBegin;
-  if (!op->dm) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(DMDestroy(&op->dm));
+  if (!op->model) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscFree2(op->slot, op->k_constant));
   PetscCall(PetscFree2(op->a_constant, op->mean_D));
   PetscCall(PetscFree2(op->b, op->k));

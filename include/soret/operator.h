@@ -25,7 +25,6 @@ struct SoretOperator {
   const SoretGrid  *grid;
   SoretTemperature *temperature;  /* NULL on coarser levels                                                */
   SoretBoundary    *boundary;
-  DM                dm;
   PetscInt          num_species;
   PetscBool         limited;      /* limit ballistic transport (transients)                                */
   PetscBool         varies;       /* something depends on time                                             */
@@ -61,6 +60,10 @@ struct SoretOperator {
 /* Collective. The parts are borrowed and must outlive the operator. */
 PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, SoretTemperature *temperature, SoretBoundary *boundary, SoretOperator *op);
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op);
+
+/* A vector of concentrations, [num_cells][num_species] on each rank, 0. Ordered as in a DMDA of the grid, which is made only where PETSc assembles a
+   matrix: its scatters take longer to make than a dozen sweeps. Collective. */
+PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c);
 
 /* The same equations on the next coarser grid, made of those of the finer one without asking any formula (docs/numerics.md, "Coarser grids"):
    volumes and volume/b are added, rate constants averaged, conductances joined in series and parallel, so that it works for any spacing and for
