@@ -6,6 +6,8 @@
    Vectors of four are an extension that GCC and Clang share; on machines with shorter registers they become two or four operations. */
 #pragma once
 
+#include <stdint.h>
+
 #include "kernel.h"
 
 enum {
@@ -79,6 +81,11 @@ INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt s
 INLINED PetscBool SoretFourAny(SoretFourMask mask)
 {
   return mask[0] | mask[1] | mask[2] | mask[3] ? PETSC_TRUE : PETSC_FALSE;
+}
+
+INLINED SoretFour SoretFourAbs(SoretFour v)
+{
+  return (SoretFour)((SoretFourMask)v & INT64_MAX);
 }
 
 /* Subtracts the source of a reaction from sum[ns] and, unless J is NULL, its derivatives by c from J[ns][ns].

@@ -480,16 +480,25 @@ PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTe
 
 /* ---- gross rates ---- */
 
-/* Conductances of the lower (side 0) or upper faces normal to an axis of a row where they are products. */
-static void UniformConductances(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[])
+/* What passes the walls of a row. */
+static void AddGrossWalls(const SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
-  const PetscReal  area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
-  PetscReal        across[4];
 
-  RowConductances(op, row, across);
-  for (PetscInt q = 0; q < m; q++) g[q] = axis == 0 ? area * op->gx[q + side * ns] : across[2 * (axis - 1) + side] * op->dx[q];
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = face == 1 ? m - ns : 0; op->boundary->num[face] && q < (face == 0 ? ns : m); q++) {
+      const PetscInt ijk[3] = {q / ns, row->j, row->k}, wall = SoretOperatorWall(op, face, ijk);
+      PetscReal      in, out;
+
+      if (wall < 0) break;
+      in  = op->boundary->beta[face][wall + q % ns];
+      out = op->boundary->alpha[face][wall + q % ns] * row->c[q];
+      net[q] += out - in;
+      gross[q] += PetscAbsReal(out - in);
+      scale[q] += PetscAbsReal(in) + PetscAbsReal(out);
+    }
+  }
 }
 
 void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
@@ -497,6 +506,15 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
 
+  if (op->uniform && op->width == 1) {
+    const PetscReal area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+    PetscReal       g[4];
+
+    RowConductances(op, row, g);
+    SoretKernelUniformGrossRow(m, ns, area, op->gx, op->dx, g, row->u[0][2], row->u[1][1], row->u[1][3], row->u[2][1], row->u[2][3], net, gross, scale);
+    AddGrossWalls(op, row, net, gross, scale);
+    return;
+  }
   memset(net, 0, (size_t)m * sizeof(PetscReal));
   memset(gross, 0, (size_t)m * sizeof(PetscReal));
   memset(scale, 0, (size_t)m * sizeof(PetscReal));
@@ -514,32 +532,49 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
     return;
   }
   for (int axis = 0; axis < grid->dim; axis++) {
-    const PetscInt   ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
-    const PetscInt   lo = SoretFaceIndex(grid, axis, ijk) * ns, hi = SoretFaceIndex(grid, axis, up) * ns;
-    const PetscReal *g_lo = op->row, *g_hi = op->row + m;
+    const PetscInt ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
+    const PetscInt lo = SoretFaceIndex(grid, axis, ijk) * ns, hi = SoretFaceIndex(grid, axis, up) * ns;
 
-    if (op->uniform) {
-      UniformConductances(op, row, axis, 0, op->row);
-      UniformConductances(op, row, axis, 1, op->row + m);
-    } else {
-      g_lo = op->g[axis] + lo;
-      g_hi = op->g[axis] + hi;
-    }
-    SoretKernelAddGrossRow(m, g_lo, g_hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale);
+    SoretKernelAddGrossRow(m, op->g[axis] + lo, op->g[axis] + hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale);
   }
-  for (int face = 0; face < 2 * grid->dim; face++) {
-    for (PetscInt q = face == 1 ? m - ns : 0; op->boundary->num[face] && q < (face == 0 ? ns : m); q++) {
-      const PetscInt ijk[3] = {q / ns, row->j, row->k}, wall = SoretOperatorWall(op, face, ijk);
-      PetscReal      in, out;
+  AddGrossWalls(op, row, net, gross, scale);
+}
 
-      if (wall < 0) break;
-      in  = op->boundary->beta[face][wall + q % ns];
-      out = op->boundary->alpha[face][wall + q % ns] * row->c[q];
-      net[q] += out - in;
-      gross[q] += PetscAbsReal(out - in);
-      scale[q] += PetscAbsReal(in) + PetscAbsReal(out);
+/* SoretOperatorGrossReactions() for n cells of few species (block.h). */
+INLINED void GrossBlock(const PetscInt ns, PetscInt n, const SoretOperator *op, const SoretRow *row, const Blocks *blocks, PetscInt i, const PetscReal *volume, PetscReal *net, PetscReal *gross)
+{
+  const SoretFour V = SoretFourLoad(n, 1, volume + i);
+  SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
+
+  SoretFourLoadCells(ns, n, ns, row->c + i * ns, c);
+  c[ns] = SoretFourOf(1.0);
+  for (PetscInt s = 0; s < ns; s++) source[s] = absolute[s] = SoretFourOf(0.0);
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+    const struct SoretPair *pair = &op->pair[r];
+    const SoretFour         forward = BlockConstant(blocks, 2 * r, i, n, 1) * c[pair->factor[0]] * c[pair->factor[1]], backward = BlockConstant(blocks, 2 * r + 1, i, n, 1) * c[pair->factor[2]] * c[pair->factor[3]];
+    const SoretFour         both = SoretFourAbs(forward) + SoretFourAbs(backward);
+
+    for (PetscInt s = 0; s < ns; s++) {
+      source[s] += pair->nu[s] * (forward - backward);
+      absolute[s] += PetscAbsReal(pair->nu[s]) * both;
     }
   }
+  for (PetscInt s = 0; s < ns; s++) {
+    source[s] *= V;
+    absolute[s] *= V;
+  }
+  SoretFourStoreCells(ns, n, ns, source, net + i * ns);
+  SoretFourStoreCells(ns, n, ns, absolute, gross + i * ns);
+}
+
+INLINED void GrossBlocks(const PetscInt ns, const SoretOperator *op, const SoretRow *row, const PetscReal *volume, PetscReal *net, PetscReal *gross)
+{
+  const PetscInt nx = op->grid->count[0], rest = nx % SORET_FOUR;
+  Blocks         blocks;
+
+  BeginBlocks(op, row->first, NULL, &blocks);
+  for (PetscInt i = 0; i < nx - rest; i += SORET_FOUR) GrossBlock(ns, SORET_FOUR, op, row, &blocks, i, volume, net, gross);
+  if (rest) GrossBlock(ns, rest, op, row, &blocks, nx - rest, volume, net, gross);
 }
 
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[])
@@ -547,6 +582,10 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
   const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row), *k[2 * SORET_MAX_REACTIONS];
 
+  if (op->pair) {
+    BY_FEW(GrossBlocks, ns, op, row, volume, net, gross);
+    return;
+  }
   for (PetscInt i = 0; i < nx; i += op->num_lanes) {
     const PetscInt n = PetscMin(op->num_lanes, nx - i);
     PetscReal     *c = op->lanes, *source = c + ns * n, *absolute = source + ns * n;
