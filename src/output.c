@@ -810,21 +810,6 @@ static PetscErrorCode ListAttempts(SoretOutput o, char **text)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Names of the columns, one a line. */
-static PetscErrorCode ListColumns(SoretOutput o, char **text)
-{
-  size_t length = 1;
-
-  PetscFunctionBegin;
-  for (PetscInt k = 0; k < o->num_columns; k++) length += strlen(o->column[k]) + 1;
-  PetscCall(PetscCalloc1(length, text));
-  for (PetscInt k = 0; k < o->num_columns; k++) {
-    PetscCall(PetscStrlcat(*text, o->column[k], length));
-    PetscCall(PetscStrlcat(*text, "\n", length));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Save(void *context, SoretArchive archive)
 {
   SoretOutput o = (SoretOutput)context;
@@ -835,7 +820,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(ListAttempts(o, &text));
   PetscCall(SoretArchivePutText(archive, "attempts", text));
   PetscCall(PetscFree(text));
-  PetscCall(ListColumns(o, &text));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &text));
   PetscCall(SoretArchivePutText(archive, "columns", text));
   PetscCall(PetscFree(text));
   state[STATE_DRIFT]   = o->drift;
@@ -879,7 +864,7 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
-  PetscCall(ListColumns(o, &ours));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &ours));
   PetscCall(PetscStrcmp(theirs, ours, &same));
   PetscCall(PetscFree(theirs));
   PetscCall(PetscFree(ours));
