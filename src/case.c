@@ -35,7 +35,7 @@ static const SoretKey top_keys[] = {
   {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
   {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
   {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
-  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "steady states for a list of values of one number", .syntax = "section"},
+  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "the case for a list of values of one number", .syntax = "section"},
   {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "when to save the run so that it can go on", .syntax = "section"},
   {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
@@ -220,6 +220,13 @@ static PetscErrorCode CheckFrames(const SoretCase *c)
   const SoretReals *times = &c->output.times;
 
   PetscFunctionBegin;
+  if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) {
+    static const char *const keys[] = {"every", "times"};
+
+    for (int k = 0; k < 2; k++) {
+      if (SoretNodeFind(node, keys[k])) PetscCall(SoretInputError(c->in, SoretNodeFind(node, keys[k]), "a sweep writes the last state of each point only: '%s' has no place here", keys[k]));
+    }
+  }
   if (c->solve.mode == SORET_STEADY && c->output.every.given) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "every"), "'every' belongs to `mode: transient`"));
   if (c->solve.mode == SORET_STEADY && times->n) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "'times' belong to `mode: transient`"));
   if (c->solve.mode == SORET_TRANSIENT && times->n && c->solve.end.given && times->value[times->n - 1] > c->solve.end.value) PetscCall(SoretInputError(c->in, SoretNodeFind(node, "times"), "the run ends at %g, before the last of the times, %g", (double)c->solve.end.value, (double)times->value[times->n - 1]));
@@ -265,10 +272,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (c->conducts) PetscCall(SoretHeatSpecSetMode(c->in, c->solve.mode == SORET_TRANSIENT ? PETSC_TRUE : PETSC_FALSE, &c->heat));
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
   PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
-  if (c->sweep.given && c->solve.mode == SORET_TRANSIENT) PetscCall(SoretInputError(c->in, c->sweep.node, "a sweep is of steady states; for transients run the case once for each value"));
   PetscCall(DefaultFile(c));
   PetscCall(SoretCheckpointSpecRead(c->in, &c->checkpoint));
-  if (c->sweep.given && SoretNodeFind(root, "checkpoint")) PetscCall(SoretInputError(c->in, SoretNodeFind(root, "checkpoint"), "a sweep writes no checkpoints: each of its points begins with the one before"));
   PetscCall(DefaultPrefix(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));

@@ -447,12 +447,16 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
-  if (!c.sweep.given) PetscCall(SoretCheckpointListen());
+  PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
-  if (!c.sweep.given) PetscCall(SoretCheckpointCheck(PETSC_COMM_WORLD, launch->prefix, launch->restart || c.output.overwrite ? PETSC_TRUE : PETSC_FALSE));
+  PetscCall(SoretCheckpointCheck(PETSC_COMM_WORLD, launch->prefix, launch->restart || c.output.overwrite ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(SoretCaseInsertOptions(&c));
-  if (c.sweep.given) status = SoretSweepRun(PETSC_COMM_WORLD, &launch->source, &c, launch->command, &outcome, sizeof(path), path);
+  if (c.sweep.given) {
+    const SoretSweepLaunch sweep = {.command = launch->command, .prefix = launch->prefix, .restart = launch->restart, .save = SaveLaunch, .context = &run};
+
+    status = SoretSweepRun(PETSC_COMM_WORLD, &launch->source, &c, &sweep, &outcome, sizeof(path), path);
+  }
   else status = SolveAndWrite(&run, &c, &outcome, sizeof(path), path);
   if (path[0]) {
     PetscCall(WriteRecord(PETSC_COMM_WORLD, &c, &outcome, launch->command, path));

@@ -810,21 +810,6 @@ static PetscErrorCode ListAttempts(SoretOutput o, char **text)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Names of the columns, one a line. */
-static PetscErrorCode ListColumns(SoretOutput o, char **text)
-{
-  size_t length = 1;
-
-  PetscFunctionBegin;
-  for (PetscInt k = 0; k < o->num_columns; k++) length += strlen(o->column[k]) + 1;
-  PetscCall(PetscCalloc1(length, text));
-  for (PetscInt k = 0; k < o->num_columns; k++) {
-    PetscCall(PetscStrlcat(*text, o->column[k], length));
-    PetscCall(PetscStrlcat(*text, "\n", length));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode Save(void *context, SoretArchive archive)
 {
   SoretOutput o = (SoretOutput)context;
@@ -835,7 +820,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(ListAttempts(o, &text));
   PetscCall(SoretArchivePutText(archive, "attempts", text));
   PetscCall(PetscFree(text));
-  PetscCall(ListColumns(o, &text));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &text));
   PetscCall(SoretArchivePutText(archive, "columns", text));
   PetscCall(PetscFree(text));
   state[STATE_DRIFT]   = o->drift;
@@ -879,7 +864,7 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
-  PetscCall(ListColumns(o, &ours));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &ours));
   PetscCall(PetscStrcmp(theirs, ours, &same));
   PetscCall(PetscFree(theirs));
   PetscCall(PetscFree(ours));
@@ -1261,7 +1246,7 @@ static PetscErrorCode PrintSorets(SoretOutput o)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode PrintBudgets(SoretOutput o)
+static PetscErrorCode PrintBudgets(SoretOutput o, PetscBool steady)
 {
   enum { MOST = 8 };
   const SoretMeter *meter = o->meter;
@@ -1286,8 +1271,9 @@ static PetscErrorCode PrintBudgets(SoretOutput o)
     PetscCall(SoretSay(o->comm, " = heat %.7g + mobility %.7g", (double)meter->entropy_heat, (double)meter->entropy_mobility));
     if (meter->entropy_velocity != 0.0) PetscCall(SoretSay(o->comm, " + velocity %.7g", (double)meter->entropy_velocity));
     if (meter->entropy_boundary != 0.0) PetscCall(SoretSay(o->comm, " + walls %.7g", (double)meter->entropy_boundary));
-    PetscCall(SoretSay(o->comm, " + storage %.3g", (double)meter->entropy_storage));
-    if (!isnan(meter->entropy_imbalance)) PetscCall(SoretSay(o->comm, "; off by %.2g of it", (double)meter->entropy_imbalance));
+    PetscCall(SoretSay(o->comm, " + %s %.3g", steady ? "residual" : "storage", (double)meter->entropy_storage));
+    if (!isnan(meter->entropy_closure)) PetscCall(SoretSay(o->comm, "; closes to %.2g of it", (double)meter->entropy_closure));
+    if (steady && !isnan(meter->entropy_imbalance)) PetscCall(SoretSay(o->comm, ", without the residual to %.2g", (double)meter->entropy_imbalance));
     PetscCall(SoretSay(o->comm, "\n"));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -1308,7 +1294,7 @@ PetscErrorCode SoretOutputMeter(SoretOutput o, PetscBool steady, Vec c)
   if (!o->meter) PetscCall(PetscNew(&o->meter));
   PetscCall(SoretOutputMeasureMeter(o, steady, c, o->meter));
   PetscCall(PrintSorets(o));
-  PetscCall(PrintBudgets(o));
+  PetscCall(PrintBudgets(o, steady));
   PetscCall(SoretOutputSummaryReal(o, "soret_mean", o->sums->num ? o->meter->sum[0].part[SORET_PART_WHOLE] : NAN));
   PetscCall(SoretOutputSummaryInt(o, "detailed_balance", o->thermo.balanced));
   PetscCall(SoretOutputSummaryReal(o, "entropy_reactions", o->meter->entropy_reactions));
@@ -1318,6 +1304,7 @@ PetscErrorCode SoretOutputMeter(SoretOutput o, PetscBool steady, Vec c)
   PetscCall(SoretOutputSummaryReal(o, "entropy_velocity", o->meter->entropy_velocity));
   PetscCall(SoretOutputSummaryReal(o, "entropy_boundary", o->meter->entropy_boundary));
   PetscCall(SoretOutputSummaryReal(o, "entropy_storage", o->meter->entropy_storage));
+  PetscCall(SoretOutputSummaryReal(o, "entropy_closure", o->meter->entropy_closure));
   PetscCall(SoretOutputSummaryReal(o, "entropy_imbalance", o->meter->entropy_imbalance));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

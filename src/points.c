@@ -29,7 +29,7 @@ typedef struct {
 #define AT(field) offsetof(Section, field)
 static const SoretKey sweep_keys[] = {
   {"parameter", SORET_STRING, NULL, SORET_REQUIRED, SORET_ANY, AT(parameter), "path of the number that changes, as on the command line: `parameters.NAME`, `totals.0.mean`, `species.A.energy`, `reactions.1.forward`, `domain.cells.0`"},
-  {"values", SORET_REALS, "*", SORET_OPTIONAL, SORET_ANY, AT(values), "its values, in this order; each is solved from the state of the one before"},
+  {"values", SORET_REALS, "*", SORET_OPTIONAL, SORET_ANY, AT(values), "its values, in this order; a steady state is solved from that of the one before, a transient from `initial`"},
   {"range", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(range), "values in place of a list", .syntax = "section"},
   {"refine", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(refine), "where to add points", .syntax = "section"},
   {"frames", SORET_CHOICE, NULL, "all", SORET_ANY, AT(frames), "which states are written: of every point that converged, of the last value only, of none", .choices = "all|last|none"},
@@ -309,22 +309,29 @@ static PetscInt Insert(SoretPoints *points, PetscInt i, PetscReal value)
   return points->num++;
 }
 
+/* The first point along the sweep that is in a state, -1 if there is none. */
+static PetscInt FindState(const SoretPoints *points, PetscInt branch, SoretPointState state)
+{
+  for (PetscInt i = 0; i < points->num; i++) {
+    const SoretSweepPoint *p = &points->point[points->order[i]];
+
+    if (p->branch == branch && p->state == state) return points->order[i];
+  }
+  return -1;
+}
+
 PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *number)
 {
   PetscReal value;
 
   PetscFunctionBegin;
-  *number = -1;
+  *number = FindState(points, branch, SORET_POINT_INTERRUPTED);
   if (points->spec->refines && points->num < points->room) {
     for (PetscInt i = 0; i + 1 < points->num && *number < 0; i++) {
       if (points->point[points->order[i]].branch == branch && Wants(points, i, &value)) *number = Insert(points, i, value);
     }
   }
-  for (PetscInt i = 0; i < points->num && *number < 0; i++) {
-    const SoretSweepPoint *p = &points->point[points->order[i]];
-
-    if (p->branch == branch && p->state == SORET_POINT_WAITING) *number = points->order[i];
-  }
+  if (*number < 0) *number = FindState(points, branch, SORET_POINT_WAITING);
   if (*number >= 0) points->point[*number].state = SORET_POINT_RUNNING;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "soret/sweep.h"
+#include "sweep_private.h"
 
 #include <petsctime.h>
 
@@ -16,6 +16,8 @@ enum {
   AT_BRANCH,
   AT_ORDER,
   AT_FRAME,
+  AT_TIME,
+  AT_STEPS,
   AT_WARM,
   AT_NEWTON,
   AT_LINEAR,
@@ -27,7 +29,7 @@ enum {
   AT_SORET,
   NUM_OWN
 };
-static const char *const own_columns[NUM_OWN] = {"parameter", "converged", "inserted", "branch", "order", "frame", "warm_start", "newton_iterations", "linear_iterations", "cycles", "residual", "conservation_drift", "seconds", "contrast", "soret_mean"};
+static const char *const own_columns[NUM_OWN] = {"parameter", "converged", "inserted", "branch", "order", "frame", "time", "steps", "warm_start", "newton_iterations", "linear_iterations", "cycles", "residual", "conservation_drift", "seconds", "contrast", "soret_mean"};
 
 /* A case and what is built of it, for one value. */
 typedef struct {
@@ -172,49 +174,54 @@ static PetscErrorCode Warm(const SoretSweep *sweep, const Instance *instance, Ve
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode Remember(SoretSweep *sweep, const Instance *instance)
+/* Solves from the last state; where that fails once more from `initial`. Where the sweep goes on in the middle of the second try, the first one is not
+   made again. Collective over the ranks of the branch. */
+static PetscErrorCode SolveSteady(SoretSweep *sweep, Instance *instance, SoretCheckpoint checkpoint, PetscBool *warm, SoretOutcome *outcome)
 {
-  const PetscInt   n = instance->problem.grid.num_cells * instance->c.sums.num_species;
-  const PetscReal *c;
+  SoretCase *c = &instance->c;
+  Vec        initial;
 
   PetscFunctionBegin;
-  if (n != sweep->num_state || !sweep->state) {
-    PetscCall(PetscFree(sweep->state));
-    PetscCall(PetscMalloc1(n, &sweep->state));
-    sweep->num_state = n;
+  PetscCall(VecDuplicate(instance->problem.c, &initial));
+  PetscCall(VecCopy(instance->problem.c, initial));
+  *warm = PETSC_FALSE;
+  if (!sweep->again) {
+    PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
+    if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
+    c->solve.warm = *warm;
+    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, checkpoint, NULL, NULL, instance->problem.c, outcome));
+    sweep->again = *warm && !outcome->converged && !outcome->stopped ? PETSC_TRUE : PETSC_FALSE;
+    if (sweep->again) sweep->in_vain = *outcome;
   }
-  PetscCall(VecGetArrayRead(instance->problem.c, &c));
-  PetscCall(PetscArraycpy(sweep->state, c, n));
-  PetscCall(VecRestoreArrayRead(instance->problem.c, &c));
+  if (sweep->again) {
+    c->solve.warm = *warm = PETSC_FALSE;
+    PetscCall(Cold(instance, initial, instance->problem.c));
+    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, checkpoint, NULL, NULL, instance->problem.c, outcome));
+    outcome->newton_iterations += sweep->in_vain.newton_iterations;
+    outcome->linear_iterations += sweep->in_vain.linear_iterations;
+    outcome->cycles += sweep->in_vain.cycles;
+    if (!outcome->stopped) sweep->again = PETSC_FALSE;
+  }
+  PetscCall(VecDestroy(&initial));
+  if (outcome->converged) PetscCall(SoretSweepRemember(sweep, &instance->problem.grid, c->sums.num_species, instance->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Solves from the last state; where that fails once more from `initial`. Collective over the ranks of the branch. */
-static PetscErrorCode Solve(SoretSweep *sweep, Instance *instance, PetscBool *warm, SoretOutcome *outcome)
+/* Monitor of a transient: where it is. */
+static PetscErrorCode NoteTime(void *context, PetscInt step, PetscReal t, PetscReal residual, Vec c, PetscBool frame)
 {
-  SoretCase    *c = &instance->c;
-  SoretOutcome  first;
-  Vec           initial;
+  PetscFunctionBegin;
+  *(PetscReal *)context = t;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A transient begins with `initial`, whatever was before; *t is how far it came. */
+static PetscErrorCode SolveTransient(Instance *instance, SoretCheckpoint checkpoint, PetscReal *t, SoretOutcome *outcome)
+{
+  SoretCase *c = &instance->c;
 
   PetscFunctionBegin;
-  PetscCall(PetscMemzero(&first, sizeof(first)));
-  PetscCall(VecDuplicate(instance->problem.c, &initial));
-  PetscCall(VecCopy(instance->problem.c, initial));
-  PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
-  if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
-  c->solve.warm = *warm;
-  PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
-  if (*warm && !outcome->converged) {
-    first         = *outcome;
-    c->solve.warm = *warm = PETSC_FALSE;
-    PetscCall(Cold(instance, initial, instance->problem.c));
-    PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, NULL, NULL, NULL, instance->problem.c, outcome));
-    outcome->newton_iterations += first.newton_iterations;
-    outcome->linear_iterations += first.linear_iterations;
-    outcome->cycles += first.cycles;
-  }
-  PetscCall(VecDestroy(&initial));
-  if (outcome->converged) PetscCall(Remember(sweep, instance));
+  PetscCall(SoretSolveTransient(&c->solve, &instance->problem.op, &c->sums, 0, NULL, checkpoint, NoteTime, t, instance->problem.c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -309,52 +316,49 @@ static PetscErrorCode MoveState(MPI_Comm comm, const Instance *from, const Insta
 /* ---- the run ---- */
 
 typedef struct {
-  MPI_Comm               comm, branch_comm;
-  PetscInt               branch; /* of this rank */
+  SoretSweepRanks        ranks;
   const SoretCaseSource *source;
   SoretCase             *c;
   SoretSweep             sweep;
   SoretOutput            output;
+  SoretCheckpoint        checkpoint;
   SoretProblem           base;   /* without any of the values: what the file belongs to between points */
   PetscReal             *work;   /* one row of the series */
   PetscInt               num_series; /* columns that the table takes from it */
   SoretMeter             meter;  /* of one point */
   PetscInt               of;     /* column of refine.of, -1 */
+  PetscBool              stopped;
 } Run;
 
 /* How a point of a branch went, as its first rank tells all. */
 typedef struct {
-  PetscReal    seconds;
+  PetscReal    seconds, time; /* by the clock; in the equations, of a transient */
   PetscBool    warm, built;
   SoretOutcome outcome;
 } Report;
 
+/* The solvers see to checkpoints and stops where all ranks solve the same point. */
 static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Report *report)
 {
-  PetscLogDouble begin, end;
+  const SoretCheckpoint checkpoint = run->ranks.num_branches == 1 ? run->checkpoint : NULL;
+  PetscLogDouble        begin, end;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(report, sizeof(*report)));
   PetscCall(PetscTime(&begin));
-  PetscCall(Build(run->branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
+  PetscCall(Build(run->ranks.branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
   report->built = instance->built;
-  if (instance->built) PetscCall(Solve(&run->sweep, instance, &report->warm, &report->outcome));
+  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
+  else if (instance->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
   else PetscCall(PetscStrncpy(report->outcome.reason, "the case of this value is wrong; its messages stand in the log", sizeof(report->outcome.reason)));
   PetscCall(PetscTime(&end));
   report->seconds = end - begin;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Rank of comm that is the first of a branch. */
-static PetscMPIInt FirstRank(const Run *run, PetscInt branch)
-{
-  PetscMPIInt size;
-  PetscInt    rank = 0;
-
-  (void)MPI_Comm_size(run->comm, &size);
-  while (rank * run->sweep.points.num_branches / size < branch) rank++;
-  return (PetscMPIInt)rank;
-}
+/* Numbers of the budget of entropy in the table. */
+static const char *const budget_columns[] = {"entropy_heat", "entropy_closure", "entropy_imbalance"};
+enum { NUM_BUDGET = sizeof(budget_columns) / sizeof(budget_columns[0]) };
 
 /* The columns that NameMeter() names. */
 static void CopyMeter(const SoretMeter *meter, const SoretSums *sums, PetscReal *row)
@@ -364,20 +368,24 @@ static void CopyMeter(const SoretMeter *meter, const SoretSums *sums, PetscReal 
     for (int part = 0; part < SORET_NUM_PARTS; part++) *row++ = meter->sum[k].part[part];
     *row++ = meter->sum[k].equilibrium;
   }
+  *row++ = meter->entropy_heat;
+  *row++ = meter->entropy_closure;
+  *row   = meter->entropy_imbalance;
 }
 
 /* Measures a state on all ranks and writes its frame. */
-static PetscErrorCode Measure(Run *run, PetscInt number, Instance *instance, PetscReal row[])
+static PetscErrorCode Measure(Run *run, PetscInt number, PetscReal t, Instance *instance, PetscReal row[])
 {
   const SoretSweepSpec *spec  = &run->c->sweep;
   const SoretSums      *sums  = &instance->c.sums;
   const PetscBool       last  = !run->sweep.points.point[number].inserted && number == spec->values.n - 1 ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
+  PetscCall(SoretOperatorSetTime(&instance->problem.op, t));
   PetscCall(SoretOutputRebind(run->output, &instance->problem.op, sums));
-  PetscCall(SoretOutputMeasure(run->output, number, 0.0, instance->problem.c, run->work));
+  PetscCall(SoretOutputMeasure(run->output, number, t, instance->problem.c, run->work));
   PetscCall(PetscArraycpy(row + NUM_OWN, run->work + 2, run->num_series));
-  PetscCall(SoretOutputMeasureMeter(run->output, PETSC_TRUE, instance->problem.c, &run->meter));
+  PetscCall(SoretOutputMeasureMeter(run->output, instance->c.solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, instance->problem.c, &run->meter));
   CopyMeter(&run->meter, sums, row + NUM_OWN + run->num_series);
   row[AT_DRIFT] = SoretOutputDrift(run->output);
   if (sums->num) {
@@ -386,7 +394,7 @@ static PetscErrorCode Measure(Run *run, PetscInt number, Instance *instance, Pet
   }
   if (spec->frames == SORET_FRAMES_ALL || (spec->frames == SORET_FRAMES_LAST && last)) {
     row[AT_FRAME] = (PetscReal)SoretOutputNumFrames(run->output);
-    PetscCall(SoretOutputAddFrame(run->output, number, 0.0, instance->problem.c));
+    PetscCall(SoretOutputAddFrame(run->output, number, t, instance->problem.c));
   }
   PetscCall(SoretOutputRebind(run->output, &run->base.op, &run->c->sums));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -400,11 +408,12 @@ static PetscErrorCode Tell(const Run *run, PetscInt number, const SoretOutcome *
   char                   work[64];
 
   PetscFunctionBegin;
-  if (outcome->cycles) (void)snprintf(work, sizeof(work), "%d cycles", (int)outcome->cycles);
+  if (outcome->steps) (void)snprintf(work, sizeof(work), "%d steps", (int)outcome->steps);
+  else if (outcome->cycles) (void)snprintf(work, sizeof(work), "%d cycles", (int)outcome->cycles);
   else (void)snprintf(work, sizeof(work), "%d Newton", (int)outcome->newton_iterations);
-  PetscCall(SoretSay(run->comm, "%4" PetscInt_FMT "/%" PetscInt_FMT "  %s = %-12.8g %s%s  ", sweep->num_done, sweep->points.num, run->c->sweep.parameter, (double)point->value, point->inserted ? "(added) " : "", outcome->converged ? work : "FAILED"));
-  if (!outcome->converged) PetscCall(SoretSay(run->comm, "%s\n", outcome->reason));
-  else PetscCall(SoretSay(run->comm, "%.2g s   contrast %.9g, S_T %.6g\n", (double)row[AT_SECONDS], (double)row[AT_CONTRAST], (double)row[AT_SORET]));
+  PetscCall(SoretSay(run->ranks.comm, "%4" PetscInt_FMT "/%" PetscInt_FMT "  %s = %-12.8g %s%s  ", sweep->num_done, sweep->points.num, run->c->sweep.parameter, (double)point->value, point->inserted ? "(added) " : "", outcome->converged ? work : "FAILED"));
+  if (!outcome->converged) PetscCall(SoretSay(run->ranks.comm, "%s\n", outcome->reason));
+  else PetscCall(SoretSay(run->ranks.comm, "%.2g s   contrast %.9g, S_T %.6g\n", (double)row[AT_SECONDS], (double)row[AT_CONTRAST], (double)row[AT_SORET]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -419,13 +428,15 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
-  PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, FirstRank(run, branch), run->comm));
+  PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, SoretSweepFirstRank(&run->ranks, branch), run->ranks.comm));
   row[AT_PARAMETER] = sweep->points.point[number].value;
   row[AT_CONVERGED] = report->outcome.converged;
   row[AT_INSERTED]  = sweep->points.point[number].inserted;
   row[AT_BRANCH]    = (PetscReal)branch;
   row[AT_ORDER]     = (PetscReal)sweep->num_done++;
   row[AT_FRAME]     = -1.0;
+  row[AT_TIME]      = report->time;
+  row[AT_STEPS]     = (PetscReal)report->outcome.steps;
   row[AT_WARM]      = report->warm;
   row[AT_NEWTON]    = (PetscReal)report->outcome.newton_iterations;
   row[AT_LINEAR]    = (PetscReal)report->outcome.linear_iterations;
@@ -435,12 +446,12 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
   PetscCall(PetscStrncpy(sweep->reason[number], report->outcome.reason, SORET_REASON_LENGTH));
   if (report->outcome.converged) {
     if (spread) {
-      PetscCall(Build(run->comm, run->source, run->c, row[AT_PARAMETER], &everywhere));
-      PetscCheck(everywhere.built, run->comm, PETSC_ERR_PLIB, "a case that was good on some ranks is not on all");
-      PetscCall(MoveState(run->comm, run->branch == branch ? instance : NULL, &everywhere));
+      PetscCall(Build(run->ranks.comm, run->source, run->c, row[AT_PARAMETER], &everywhere));
+      PetscCheck(everywhere.built, run->ranks.comm, PETSC_ERR_PLIB, "a case that was good on some ranks is not on all");
+      PetscCall(MoveState(run->ranks.comm, run->ranks.branch == branch ? instance : NULL, &everywhere));
       measured = &everywhere;
     }
-    PetscCall(Measure(run, number, measured, row));
+    PetscCall(Measure(run, number, report->time, measured, row));
     if (spread) PetscCall(Discard(&everywhere));
   } else {
     if (!sweep->num_failed++) sweep->first_failed = number;
@@ -467,7 +478,7 @@ static PetscErrorCode WriteTable(Run *run)
 
     if (state == SORET_POINT_CONVERGED || state == SORET_POINT_FAILED) number[n++] = sweep->points.order[i];
   }
-  PetscCall(SoretH5Open(run->comm, SoretOutputPath(run->output), SORET_H5_UPDATE, &h5));
+  PetscCall(SoretH5Open(run->ranks.comm, SoretOutputPath(run->output), SORET_H5_UPDATE, &h5));
   PetscCall(SoretH5MakeGroup(h5, "/sweep"));
   for (PetscInt k = 0; k < sweep->num_columns; k++) {
     char path[300];
@@ -513,21 +524,25 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
     PetscCall(SoretPointsNext(&run->sweep.points, b, &number[b]));
     if (number[b] >= 0) *more = PETSC_TRUE;
   }
-  if (number[run->branch] >= 0) PetscCall(RunPoint(run, number[run->branch], &instance, &report));
-  for (PetscInt b = 0; b < num; b++) {
+  if (number[run->ranks.branch] >= 0) PetscCall(RunPoint(run, number[run->ranks.branch], &instance, &report));
+  if (num == 1 && *more) run->stopped = report.outcome.stopped;
+  for (PetscInt b = 0; b < num && !run->stopped; b++) {
     Report told = report;
 
     if (number[b] >= 0) PetscCall(Record(run, number[b], &instance, &told));
   }
-  if (*more) PetscCall(WriteTable(run));
-  if (number[run->branch] >= 0) PetscCall(Discard(&instance));
+  if (*more && !run->stopped) {
+    PetscCall(WriteTable(run));
+    PetscCall(SoretCheckpointPoll(run->checkpoint, run->sweep.num_done, 0.0, &run->stopped));
+  }
+  if (number[run->ranks.branch] >= 0) PetscCall(Discard(&instance));
   PetscCall(PetscFree(number));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- beginning and end ---- */
 
-/* What the table has of the meter: S_T of each species, then of each sum with its parts. As in /summary/soret. */
+/* What the table has of the meter: S_T of each species, then of each sum with its parts, as in /summary/soret; and of the budget of entropy. */
 static PetscErrorCode NameMeter(const SoretCase *c, char *column[])
 {
   char name[SORET_NAME_LENGTH + 32];
@@ -543,6 +558,7 @@ static PetscErrorCode NameMeter(const SoretCase *c, char *column[])
       PetscCall(PetscStrallocpy(name, column++));
     }
   }
+  for (int k = 0; k < NUM_BUDGET; k++) PetscCall(PetscStrallocpy(budget_columns[k], column++));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -555,7 +571,7 @@ static PetscErrorCode ListColumns(const SoretCase *c, PetscInt *num, PetscInt *n
   PetscFunctionBegin;
   PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &n, &series));
   *num_series = n - 2; /* without time and step */
-  *num        = NUM_OWN + *num_series + c->model.num_species + c->sums.num * (SORET_NUM_PARTS + 1);
+  *num        = NUM_OWN + *num_series + c->model.num_species + c->sums.num * (SORET_NUM_PARTS + 1) + NUM_BUDGET;
   PetscCall(PetscMalloc1(*num, column));
   for (PetscInt k = 0; k < NUM_OWN; k++) PetscCall(PetscStrallocpy(own_columns[k], &(*column)[k]));
   for (PetscInt k = 0; k < n; k++) {
@@ -587,18 +603,18 @@ static PetscErrorCode CreateSweep(Run *run)
 {
   SoretSweep *sweep = &run->sweep;
   PetscMPIInt rank, size;
-  PetscInt    branches;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(run->comm, &rank));
-  PetscCallMPI(MPI_Comm_size(run->comm, &size));
-  branches    = PetscMin(PetscMin(run->c->sweep.branches, size), run->c->sweep.values.n);
-  run->branch = rank * branches / size;
-  PetscCallMPI(MPI_Comm_split(run->comm, (int)run->branch, rank, &run->branch_comm));
-  PetscCall(SoretPointsCreate(&run->c->sweep, branches, &sweep->points));
+  PetscCallMPI(MPI_Comm_rank(run->ranks.comm, &rank));
+  PetscCallMPI(MPI_Comm_size(run->ranks.comm, &size));
+  run->ranks.num_branches = PetscMin(PetscMin(run->c->sweep.branches, size), run->c->sweep.values.n);
+  run->ranks.branch       = rank * run->ranks.num_branches / size;
+  PetscCallMPI(MPI_Comm_split(run->ranks.comm, (int)run->ranks.branch, rank, &run->ranks.branch_comm));
+  PetscCall(SoretPointsCreate(&run->c->sweep, run->ranks.num_branches, &sweep->points));
   PetscCall(ListColumns(run->c, &sweep->num_columns, &run->num_series, &sweep->column));
   PetscCall(PetscMalloc1(run->num_series + 2, &run->work));
-  PetscCall(PetscMalloc2(sweep->points.room * sweep->num_columns, &sweep->row, sweep->points.room, &sweep->reason));
+  PetscCall(PetscMalloc1(sweep->points.room * sweep->num_columns, &sweep->row));
+  PetscCall(PetscCalloc1(sweep->points.room, &sweep->reason));
   for (PetscInt k = 0; k < sweep->points.room * sweep->num_columns; k++) sweep->row[k] = NAN;
   run->of = run->c->sweep.refines ? FindColumn(sweep->num_columns, sweep->column, run->c->sweep.refine.of) : -1;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -609,10 +625,11 @@ static PetscErrorCode DestroySweep(Run *run)
   PetscFunctionBegin;
   PetscCall(SoretPointsDestroy(&run->sweep.points));
   PetscCall(FreeColumns(run->sweep.num_columns, &run->sweep.column));
-  PetscCall(PetscFree2(run->sweep.row, run->sweep.reason));
+  PetscCall(PetscFree(run->sweep.row));
+  PetscCall(PetscFree(run->sweep.reason));
   PetscCall(PetscFree(run->sweep.state));
   PetscCall(PetscFree(run->work));
-  PetscCallMPI(MPI_Comm_free(&run->branch_comm));
+  PetscCallMPI(MPI_Comm_free(&run->ranks.branch_comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -633,22 +650,25 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
       worst[k] = PetscMax(worst[k], value);
     }
   }
-  outcome->converged         = sweep->num_failed ? PETSC_FALSE : PETSC_TRUE;
+  outcome->stopped           = run->stopped;
+  outcome->converged         = sweep->num_failed || run->stopped ? PETSC_FALSE : PETSC_TRUE;
   outcome->residual          = worst[AT_RESIDUAL];
   outcome->newton_iterations = (PetscInt)sum[AT_NEWTON];
   outcome->linear_iterations = (PetscInt)sum[AT_LINEAR];
   outcome->cycles            = (PetscInt)sum[AT_CYCLES];
-  (void)snprintf(outcome->method, sizeof(outcome->method), "%" PetscInt_FMT " steady states", sweep->points.num);
-  if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), "all %" PetscInt_FMT " points converged", sweep->points.num);
+  outcome->steps             = (PetscInt)sum[AT_STEPS];
+  (void)snprintf(outcome->method, sizeof(outcome->method), "%" PetscInt_FMT " %s", sweep->points.num, run->c->solve.mode == SORET_STEADY ? "steady states" : "transients");
+  if (run->stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after %" PetscInt_FMT " of %" PetscInt_FMT " points", SoretCheckpointStopped(run->checkpoint), sweep->num_done, sweep->points.num);
+  else if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), "all %" PetscInt_FMT " points converged", sweep->points.num);
   else (void)snprintf(outcome->reason, sizeof(outcome->reason), "%" PetscInt_FMT " of %" PetscInt_FMT " points failed, the first at %s = %.8g: %.300s", sweep->num_failed, sweep->points.num, run->c->sweep.parameter, (double)sweep->points.point[sweep->first_failed].value, sweep->reason[sweep->first_failed]);
-  PetscCall(SoretSay(run->comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, sweep->points.num_inserted));
+  PetscCall(SoretSay(run->ranks.comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, sweep->points.num_inserted));
   if (run->of >= 0) {
     PetscInt   num;
     PetscReal *zero;
 
     PetscCall(PetscMalloc1(sweep->points.num, &zero));
     SoretPointsZeros(&sweep->points, &num, zero);
-    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->comm, "%s changes sign at %s = %.10g\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k]));
+    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->ranks.comm, "%s changes sign at %s = %.10g\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k]));
     PetscCall(PetscFree(zero));
   }
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
@@ -661,31 +681,72 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", outcome->newton_iterations));
   PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", outcome->linear_iterations));
   PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
+  PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
+  PetscCall(SoretOutputSummaryInt(run->output, "checkpoints", SoretCheckpointCount(run->checkpoint)));
+  PetscCall(SoretOutputSummaryInt(run->output, "attempt", SoretOutputAttempt(run->output)));
+  PetscCall(SoretOutputSummaryReal(run->output, "seconds_checkpoint", SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", last[AT_CONTRAST]));
   PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", last[AT_SORET]));
   PetscCall(SoretOutputCost(run->output, worst[AT_DRIFT]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const char *command, SoretOutcome *outcome, size_t length, char path[])
+static PetscErrorCode Save(void *context, SoretArchive archive)
 {
-  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = command, .reduced = SoretInputIsReduced(c->in)};
-  Run                   run        = {.comm = comm, .source = source, .c = c};
-  PetscBool             more       = PETSC_TRUE;
-  PetscErrorCode        status;
+  const Run *run = (const Run *)context;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSweepPut(&run->sweep, &run->ranks, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Load(void *context, SoretArchive archive)
+{
+  Run *run = (Run *)context;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSweepGet(&run->sweep, &run->ranks, run->c, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The result file, and checkpoints. Where the sweep goes on from one, table and frames are in the file of this attempt afterwards. */
+static PetscErrorCode CreateOutput(Run *run, const SoretSweepLaunch *launch)
+{
+  SoretCase            *c          = run->c;
+  const SoretProvenance provenance = {.title = c->title, .text = c->text, .command = launch->command, .reduced = SoretInputIsReduced(c->in)};
+  PetscBool             restored;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputCreate(&c->output, &run->base.op, &c->sums, &provenance, &run->output));
+  PetscCall(SoretOutputRebind(run->output, &run->base.op, &c->sums));
+  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, run->ranks.comm));
+  PetscCall(SoretCheckpointCreate(run->ranks.comm, &c->checkpoint, launch->prefix, c->output.file, SoretOutputAttempt(run->output), launch->restart, &run->checkpoint));
+  PetscCall(SoretCheckpointAdd(run->checkpoint, "run", launch->save, NULL, launch->context, NULL));
+  PetscCall(SoretOutputCheckpoint(run->output, run->checkpoint));
+  PetscCall(SoretCheckpointAdd(run->checkpoint, "sweep", Save, Load, run, &restored));
+  if (restored && run->sweep.num_done) PetscCall(WriteTable(run));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c, const SoretSweepLaunch *launch, SoretOutcome *outcome, size_t length, char path[])
+{
+  Run            run  = {.ranks = {.comm = comm}, .source = source, .c = c};
+  PetscBool      more = PETSC_TRUE;
+  PetscErrorCode status;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run.base));
   PetscCall(CreateSweep(&run));
-  PetscCall(SoretOutputCreate(&c->output, &run.base.op, &c->sums, &provenance, &run.output));
-  PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
+  PetscCall(CreateOutput(&run, launch));
   SoretRecordEnter(SORET_PHASE_SOLVE);
-  while (more) PetscCall(Round(&run, &more));
+  PetscCall(SoretCheckpointPoll(run.checkpoint, run.sweep.num_done, 0.0, &run.stopped));
+  while (more && !run.stopped) PetscCall(Round(&run, &more));
   SoretRecordEnter(SORET_PHASE_OUTPUT);
   PetscCall(Summarise(&run, outcome));
   status = SoretOutputFinish(run.output, outcome->converged, length, path);
+  PetscCall(SoretCheckpointDestroy(&run.checkpoint));
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.base));
   PetscCall(DestroySweep(&run));

@@ -167,6 +167,17 @@ void SoretEndLine(void)
   line_is_open = PETSC_FALSE;
 }
 
+PetscErrorCode SoretJoinLines(PetscInt n, const char *const text[], char **lines)
+{
+  size_t length = 1, used = 0;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < n; k++) length += strlen(text[k]) + 1;
+  PetscCall(PetscCalloc1(length, lines));
+  for (PetscInt k = 0; k < n; k++) used += (size_t)snprintf(*lines + used, length - used, "%s\n", text[k]);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
 {
   PetscMPIInt rank;

@@ -67,10 +67,11 @@ typedef struct {
   PetscReal entropy_velocity;  /* sum_i int v_i c_i . grad ln(b_i c_i)                   */
   PetscReal entropy_boundary;  /* through walls: sum_i inflow_i (ln c_i + mu_i)          */
   PetscReal entropy_storage;   /* -sum_i int dc_i/dt (ln c_i + mu_i)                     */
-  PetscReal entropy_imbalance; /* left minus right over the production                   */
+  PetscReal entropy_closure;   /* left minus right over the production: rounding         */
+  PetscReal entropy_imbalance; /* the same; steady: without the storage, which would be 0 if the state were solved exactly */
 } SoretMeter;
 
-/* steady: the storage is no part of the right side, it is what the imbalance shows. Collective. */
+/* steady: the storage is what is left of the residual, and no part of the imbalance. Collective. */
 PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, const SoretThermo *thermo, PetscBool steady, Vec c, SoretMeter *meter);
 
 /* ---- fields: out is one value per cell of this rank. Collective. ---- */

@@ -42,6 +42,7 @@ PetscErrorCode SoretSweepReference(FILE *out);
 typedef enum {
   SORET_POINT_WAITING,
   SORET_POINT_RUNNING,
+  SORET_POINT_INTERRUPTED, /* was running when the checkpoint was written that the sweep goes on from */
   SORET_POINT_CONVERGED,
   SORET_POINT_FAILED
 } SoretPointState;
@@ -66,8 +67,8 @@ typedef struct {
 PetscErrorCode SoretPointsCreate(const SoretSweepSpec *spec, PetscInt num_branches, SoretPoints *points);
 PetscErrorCode SoretPointsDestroy(SoretPoints *points);
 
-/* Number of the point that a branch does next, or -1 if nothing is left for now: first one that refinement wants between two that have converged, made
-   here, then the next of those given. It is running from then on. */
+/* Number of the point that a branch does next, or -1 if nothing is left for now: one that was interrupted, then one that refinement wants between two that
+   have converged, made here, then the next of those given. It is running from then on. */
 PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *number);
 
 /* A point is done. */

@@ -12,7 +12,7 @@ from .view import MOST_PANELS
 MOST_POINTS = 20_000  # in a cloud of cells
 BINS = 40  # of T
 # what a sweep tells of the solver and not of the physics
-TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "zero", "min", "max")
+TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "time", "entropy_heat", "entropy_closure", "entropy_imbalance", "zero", "min", "max")
 
 
 def columns_of(count):

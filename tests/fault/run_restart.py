@@ -45,6 +45,9 @@ boundaries: {x-: {A: {value: 2}}, x+: {A: {value: 1}}}
 solve: {mode: transient, end: 0.1}
 output: {file: run.h5, every: 0.03, precision: single, compression: 1}
 """
+SWEEP = CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady, tolerance: 1e-9").replace("times: [0.003, 0.02], ", "").replace("forward: 100,", "forward: k,") + """parameters: {k: 100}
+sweep: {parameter: parameters.k, values: [1, 100, 1e4, 3], refine: {of: contrast, change: 0.02}}
+"""
 LONG = CLOSED.replace("end: 0.1", "end: 0.05, first_step: 1e-5").replace("times: [0.003, 0.02]", "every: 0.002")
 EVERY_STEP = "checkpoint={every: 1e-6, keep: 1000}"
 
@@ -170,6 +173,69 @@ def test_exact_pseudo_transient(tmp):
 
 def test_until_steady(tmp):
     check_exact(tmp, CLOSED.replace("end: 0.1, ", "end: 100, until_steady: 1e-3, "))
+
+
+def test_sweep(tmp):
+    """Between two points and in the middle of one, with points that refinement added."""
+    check_exact(tmp, SWEEP, count=4)
+    with h5py.File(tmp / "whole" / "run.h5") as file:
+        assert sum(file["sweep/inserted"][()]) > 2 and all(file["sweep/converged"][()] == 1)
+
+
+def test_sweep_second_try(tmp):
+    """Points that fail from the state before them and then from `initial`: going on in the middle of either try."""
+    case = SWEEP.replace("tolerance: 1e-9", "tolerance: 1e-9, max_steps: 4").replace(", refine: {of: contrast, change: 0.02}", "")
+    whole, often = Folder(tmp / "whole", case), Folder(tmp / "often", case)
+    whole.run("case.yaml", status=3)
+    often.run("case.yaml", EVERY_STEP, status=3)
+    tries = {0: [], 1: []}
+    for generation in often.generations():
+        with h5py.File(str(generation)[: -len("manifest")] + "h5") as file:
+            tries[int(file["sweep/counts"][7])].append(generation)
+    for generation in (tries[0][1], tries[1][0], tries[1][-1], tries[0][-1]):
+        part = select(often, generation, tmp / f"part_{generation.stem}", case, "run.h5.1")
+        part.run("resume", "run", status=3)
+        part.run("compare", str(whole.path / "run.h5.1"), "run.h5.2")
+
+
+def test_sweep_transient(tmp):
+    check_exact(tmp, CLOSED.replace("times: [0.003, 0.02], ", "").replace("forward: 100,", "forward: k,") + "parameters: {k: 100}\nsweep: {parameter: parameters.k, values: [1, 100, 1e4]}\n", count=4)
+
+
+def test_sweep_branches(tmp):
+    """Each branch goes on from its own last state; with another number of branches from none, and the table is the same to the tolerance."""
+    case = SWEEP.replace("refine: {of: contrast, change: 0.02}", "branches: 2")
+    check_exact(tmp, case, ranks=2)
+    generations = Folder(tmp / "often", case).generations()
+    part = select(Folder(tmp / "often", case), generations[len(generations) // 2], tmp / "alone", case)
+    part.run("resume", "run", ranks=1)
+    with h5py.File(part.path / "run.h5") as a, h5py.File(tmp / "whole" / "run.h5") as b:
+        assert np.allclose(a["sweep/contrast"][()], b["sweep/contrast"][()], rtol=1e-7)
+
+
+def test_sweep_stop(tmp):
+    """A stop gives a checkpoint and status 75; other values are refused where it goes on, and what is done is not done again."""
+    case = SWEEP.replace("values: [1, 100, 1e4, 3]", "range: {from: 1, to: 1e4, count: 2000, spacing: log}").replace(", refine: {of: contrast, change: 0.02}", ", frames: none")
+    folder = Folder(tmp / "run", case)
+    run = folder.start("case.yaml", "checkpoint.every=1e-6")
+    folder.wait_for_generation(after=1)
+    run.send_signal(signal.SIGUSR1)
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 75 and "stopped by SIGUSR1 after" in text and "of 2000 points" in text and "to go on: soret resume run" in text, text
+    with h5py.File(folder.path / "run.h5.1") as file:
+        done = len(file["sweep/parameter"]) if "sweep" in file else 0
+    assert "has other values than this run" in folder.run("resume", "run", "sweep.range={from: 1, to: 1e4, count: 1999, spacing: log}", status=2).stderr
+    (folder.path / "STOP").write_text("")
+    before = folder.generations()
+    run = folder.start("resume", "run")
+    while run.poll() is None and folder.generations() == before:
+        time.sleep(0.02)
+    (folder.path / "STOP").touch()
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 75 and "stopped by the file STOP" in text, text
+    with h5py.File(sorted(folder.path.glob("run.h5.*[0-9]"))[-1]) as file:
+        order = file["sweep/order"][()]
+        assert len(order) > done and list(order) == list(range(len(order)))
 
 
 def check_ranks(tmp, first, then):

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Where a sweep stands, in checkpoints: points, table, reasons, and the last state of each branch in the natural order of its grid. */
+#include <math.h>
+#include <string.h>
+
+#include "sweep_private.h"
+
+enum {
+  REASONS_AT_ONCE = 100, /* texts are attributes, which HDF5 limits to 64 KiB */
+  SHAPE_SIZE      = 5    /* number of axes, extents                           */
+};
+
+/* Numbers of the part. */
+enum {
+  COUNT_GIVEN,
+  COUNT_POINTS,
+  COUNT_INSERTED,
+  COUNT_BRANCHES,
+  COUNT_DONE,
+  COUNT_FAILED,
+  COUNT_FIRST_FAILED,
+  COUNT_AGAIN,
+  COUNT_NEWTON,
+  COUNT_LINEAR,
+  COUNT_CYCLES,
+  COUNT_SIZE
+};
+
+/* What is saved of a point. */
+enum {
+  POINT_VALUE,
+  POINT_INSERTED,
+  POINT_BRANCH,
+  POINT_GIVEN,
+  POINT_STATE,
+  POINT_OBSERVABLE,
+  POINT_ORDER,
+  POINT_SIZE
+};
+
+PetscMPIInt SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch)
+{
+  PetscMPIInt size;
+  PetscInt    rank = 0;
+
+  (void)MPI_Comm_size(ranks->comm, &size);
+  while (rank * ranks->num_branches / size < branch) rank++;
+  return (PetscMPIInt)rank;
+}
+
+/* ---- the last states ---- */
+
+/* Room for a state on a grid. */
+static PetscErrorCode ShapeState(SoretSweep *sweep, const SoretGrid *grid, PetscInt num_species)
+{
+  const PetscInt n = grid->num_cells * num_species;
+
+  PetscFunctionBegin;
+  if (n != sweep->num_state || !sweep->state) {
+    PetscCall(PetscFree(sweep->state));
+    PetscCall(PetscMalloc1(n, &sweep->state));
+    sweep->num_state = n;
+  }
+  sweep->state_rank = SoretGridBox(grid, num_species, sweep->state_size, sweep->state_start, sweep->state_count);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSweepRemember(SoretSweep *sweep, const SoretGrid *grid, PetscInt num_species, Vec c)
+{
+  const PetscReal *x;
+
+  PetscFunctionBegin;
+  PetscCall(ShapeState(sweep, grid, num_species));
+  PetscCall(VecGetArrayRead(c, &x));
+  PetscCall(PetscArraycpy(sweep->state, x, sweep->num_state));
+  PetscCall(VecRestoreArrayRead(c, &x));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode PutState(const SoretSweep *sweep, const SoretSweepRanks *ranks, PetscInt branch, SoretArchive archive)
+{
+  const PetscBool mine    = ranks->branch == branch ? PETSC_TRUE : PETSC_FALSE;
+  const PetscInt  none[4] = {0, 0, 0, 0};
+  PetscReal       shape[SHAPE_SIZE];
+  PetscInt        size[4] = {0, 0, 0, 0};
+  char            name[32];
+
+  PetscFunctionBegin;
+  shape[0] = sweep->state ? (PetscReal)sweep->state_rank : 0.0;
+  for (int a = 0; a < 4; a++) shape[1 + a] = a < shape[0] ? (PetscReal)sweep->state_size[a] : 0.0;
+  PetscCallMPI(MPI_Bcast(shape, SHAPE_SIZE, MPIU_REAL, SoretSweepFirstRank(ranks, branch), ranks->comm));
+  if (shape[0] == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  for (int a = 0; a < 4; a++) size[a] = (PetscInt)shape[1 + a];
+  PetscCall(PetscSNPrintf(name, sizeof(name), "shape_%" PetscInt_FMT, branch));
+  PetscCall(SoretArchivePutReals(archive, name, SHAPE_SIZE, shape));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "state_%" PetscInt_FMT, branch));
+  PetscCall(SoretArchivePutBox(archive, name, (int)shape[0], size, mine ? sweep->state_start : none, mine ? sweep->state_count : none, mine ? sweep->state : NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Gets the state of a branch where it is on the grid of the case: that of a sweep over cells may be on another, and is of no use then. */
+static PetscErrorCode GetState(SoretSweep *sweep, const SoretSweepRanks *ranks, PetscInt branch, const SoretGrid *grid, PetscInt num_species, SoretArchive archive)
+{
+  const PetscBool mine = ranks->branch == branch ? PETSC_TRUE : PETSC_FALSE;
+  PetscReal       shape[SHAPE_SIZE];
+  PetscInt        n, size[4], start[4], count[4];
+  const int       rank = SoretGridBox(grid, num_species, size, start, count);
+  PetscBool       fits;
+  char            name[32];
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(name, sizeof(name), "shape_%" PetscInt_FMT, branch));
+  PetscCall(SoretArchiveCount(archive, name, &n));
+  if (n != SHAPE_SIZE) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretArchiveGetReals(archive, name, SHAPE_SIZE, shape));
+  fits = (int)shape[0] == rank ? PETSC_TRUE : PETSC_FALSE;
+  for (int a = 0; a < rank && fits; a++) fits = (PetscInt)shape[1 + a] == size[a] ? PETSC_TRUE : PETSC_FALSE;
+  if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
+  if (mine) PetscCall(ShapeState(sweep, grid, num_species));
+  for (int a = 0; a < 4 && !mine; a++) start[a] = count[a] = 0;
+  PetscCall(PetscSNPrintf(name, sizeof(name), "state_%" PetscInt_FMT, branch));
+  PetscCall(SoretArchiveGetBox(archive, name, rank, size, start, count, mine ? sweep->state : NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode GetStates(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
+{
+  SoretGrid grid;
+
+  PetscFunctionBegin;
+  PetscCall(SoretGridCreate(ranks->branch_comm, &c->grid, 1, &grid));
+  for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(GetState(sweep, ranks, b, &grid, c->model.num_species, archive));
+  PetscCall(SoretGridDestroy(&grid));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- texts ---- */
+
+static PetscErrorCode PutReasons(const SoretSweep *sweep, SoretArchive archive)
+{
+  PetscFunctionBegin;
+  for (PetscInt first = 0; first < sweep->points.num; first += REASONS_AT_ONCE) {
+    const PetscInt n = PetscMin(REASONS_AT_ONCE, sweep->points.num - first);
+    const char    *text[REASONS_AT_ONCE];
+    char           name[32], *lines;
+
+    for (PetscInt k = 0; k < n; k++) text[k] = sweep->reason[first + k];
+    PetscCall(SoretJoinLines(n, text, &lines));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "reasons_%" PetscInt_FMT, first / REASONS_AT_ONCE));
+    PetscCall(SoretArchivePutText(archive, name, lines));
+    PetscCall(PetscFree(lines));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode GetReasons(SoretSweep *sweep, SoretArchive archive)
+{
+  PetscFunctionBegin;
+  for (PetscInt first = 0; first < sweep->points.num; first += REASONS_AT_ONCE) {
+    const PetscInt n = PetscMin(REASONS_AT_ONCE, sweep->points.num - first);
+    char           name[32], *lines, *line, *end;
+
+    PetscCall(PetscSNPrintf(name, sizeof(name), "reasons_%" PetscInt_FMT, first / REASONS_AT_ONCE));
+    PetscCall(SoretArchiveGetText(archive, name, &lines));
+    line = lines;
+    for (PetscInt k = 0; k < n && (end = strchr(line, '\n')); k++) {
+      *end = 0;
+      PetscCall(PetscStrncpy(sweep->reason[first + k], line, SORET_REASON_LENGTH));
+      line = end + 1;
+    }
+    PetscCall(PetscFree(lines));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- points and table ---- */
+
+PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, SoretArchive archive)
+{
+  const SoretPoints *points = &sweep->points;
+  PetscReal          count[COUNT_SIZE], *point;
+  char              *columns;
+
+  PetscFunctionBegin;
+  count[COUNT_GIVEN]        = (PetscReal)points->spec->values.n;
+  count[COUNT_POINTS]       = (PetscReal)points->num;
+  count[COUNT_INSERTED]     = (PetscReal)points->num_inserted;
+  count[COUNT_BRANCHES]     = (PetscReal)points->num_branches;
+  count[COUNT_DONE]         = (PetscReal)sweep->num_done;
+  count[COUNT_FAILED]       = (PetscReal)sweep->num_failed;
+  count[COUNT_FIRST_FAILED] = (PetscReal)sweep->first_failed;
+  count[COUNT_AGAIN]        = (PetscReal)sweep->again;
+  count[COUNT_NEWTON]       = (PetscReal)sweep->in_vain.newton_iterations;
+  count[COUNT_LINEAR]       = (PetscReal)sweep->in_vain.linear_iterations;
+  count[COUNT_CYCLES]       = (PetscReal)sweep->in_vain.cycles;
+  PetscCall(SoretArchivePutReals(archive, "counts", COUNT_SIZE, count));
+  PetscCall(PetscMalloc1(POINT_SIZE * points->num, &point));
+  for (PetscInt k = 0; k < points->num; k++) {
+    PetscReal *p = point + k * POINT_SIZE;
+
+    p[POINT_VALUE]      = points->point[k].value;
+    p[POINT_INSERTED]   = (PetscReal)points->point[k].inserted;
+    p[POINT_BRANCH]     = (PetscReal)points->point[k].branch;
+    p[POINT_GIVEN]      = (PetscReal)points->point[k].given;
+    p[POINT_STATE]      = (PetscReal)(points->point[k].state == SORET_POINT_RUNNING ? SORET_POINT_INTERRUPTED : points->point[k].state);
+    p[POINT_OBSERVABLE] = points->point[k].observable;
+    p[POINT_ORDER]      = (PetscReal)points->order[k];
+  }
+  PetscCall(SoretArchivePutReals(archive, "points", POINT_SIZE * points->num, point));
+  PetscCall(PetscFree(point));
+  PetscCall(SoretArchivePutReals(archive, "rows", points->num * sweep->num_columns, sweep->row));
+  PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &columns));
+  PetscCall(SoretArchivePutText(archive, "columns", columns));
+  PetscCall(PetscFree(columns));
+  PetscCall(PutReasons(sweep, archive));
+  for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(PutState(sweep, ranks, b, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Is it the same sweep? If not, *what says in what it differs. */
+static PetscErrorCode SameSweep(const SoretSweep *sweep, const PetscReal count[], const PetscReal point[], SoretArchive archive, const char **what)
+{
+  const SoretReals *values = &sweep->points.spec->values;
+  char             *theirs, *ours;
+  PetscBool         same;
+
+  PetscFunctionBegin;
+  *what = NULL;
+  PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
+  PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &ours));
+  PetscCall(PetscStrcmp(theirs, ours, &same));
+  PetscCall(PetscFree(theirs));
+  PetscCall(PetscFree(ours));
+  if (!same) *what = "columns, that is species, sums or boundary conditions";
+  if ((PetscInt)count[COUNT_GIVEN] != values->n) *what = "values";
+  for (PetscInt k = 0; k < values->n && !*what; k++) {
+    if (point[k * POINT_SIZE + POINT_VALUE] != values->value[k]) *what = "values";
+  }
+  if ((PetscInt)count[COUNT_POINTS] > sweep->points.room && !*what) *what = "limits of `refine`";
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static void SetPoints(SoretPoints *points, const PetscReal count[], const PetscReal point[])
+{
+  points->num          = (PetscInt)count[COUNT_POINTS];
+  points->num_inserted = (PetscInt)count[COUNT_INSERTED];
+  for (PetscInt k = 0; k < points->num; k++) {
+    const PetscReal *p     = point + k * POINT_SIZE;
+    const PetscInt   given = (PetscInt)p[POINT_GIVEN];
+
+    points->point[k] = (SoretSweepPoint){.value = p[POINT_VALUE], .inserted = p[POINT_INSERTED] != 0.0 ? PETSC_TRUE : PETSC_FALSE, .branch = given * points->num_branches / points->spec->values.n, .given = given, .state = (SoretPointState)(int)p[POINT_STATE], .observable = p[POINT_OBSERVABLE]};
+    points->order[k] = (PetscInt)p[POINT_ORDER];
+  }
+}
+
+PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
+{
+  PetscReal   count[COUNT_SIZE], *point;
+  const char *what;
+  PetscInt    n;
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetReals(archive, "counts", COUNT_SIZE, count));
+  n = (PetscInt)count[COUNT_POINTS];
+  PetscCall(PetscMalloc1(POINT_SIZE * n, &point));
+  PetscCall(SoretArchiveGetReals(archive, "points", POINT_SIZE * n, point));
+  PetscCall(SameSweep(sweep, count, point, archive, &what));
+  if (what) {
+    PetscMPIInt rank;
+
+    PetscCallMPI(MPI_Comm_rank(ranks->comm, &rank));
+    if (rank == 0) (void)fprintf(stderr, "soret: the sweep of the checkpoint has other %s than this run: they must stay as they were\n", what);
+    PetscCall(PetscFree(point));
+    PetscFunctionReturn(SORET_ERR_INPUT);
+  }
+  SetPoints(&sweep->points, count, point);
+  PetscCall(PetscFree(point));
+  sweep->num_done     = (PetscInt)count[COUNT_DONE];
+  sweep->num_failed   = (PetscInt)count[COUNT_FAILED];
+  sweep->first_failed = (PetscInt)count[COUNT_FIRST_FAILED];
+  PetscCall(SoretArchiveGetReals(archive, "rows", n * sweep->num_columns, sweep->row));
+  PetscCall(GetReasons(sweep, archive));
+  if ((PetscInt)count[COUNT_BRANCHES] != ranks->num_branches) PetscFunctionReturn(PETSC_SUCCESS);
+  sweep->again   = count[COUNT_AGAIN] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  sweep->in_vain = (SoretOutcome){.newton_iterations = (PetscInt)count[COUNT_NEWTON], .linear_iterations = (PetscInt)count[COUNT_LINEAR], .cycles = (PetscInt)count[COUNT_CYCLES]};
+  PetscCall(GetStates(sweep, ranks, c, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
