@@ -471,14 +471,15 @@ static PetscErrorCode ReadText(const char *path, size_t *length, char **text, Tr
 /* What the manifest says, once its own checksum holds. */
 static PetscErrorCode Understand(size_t length, const char text[], SoretManifest *m, Trouble *trouble)
 {
-  const size_t       tail = 4 + LINE; /* "end " and a checksum */
-  unsigned long long sum  = 0;
-  long long          step, bytes, block, blocks;
-  double             t;
-  int                at = 0;
+  const size_t tail = 4 + LINE; /* "end " and a checksum */
+  char         end[4 + LINE + 1] = "";
+  long long    step, bytes, block, blocks;
+  double       t;
+  int          at = 0;
 
   PetscFunctionBegin;
-  if (length < tail || strncmp(text + length - tail, "end ", 4) || sscanf(text + length - tail + 4, "%16llx", &sum) != 1 || sum != (unsigned long long)SoretChecksum(0, length - tail, text)) Because(trouble, "its manifest is damaged or incomplete");
+  if (length >= tail) (void)snprintf(end, sizeof(end), "end %016llx\n", (unsigned long long)SoretChecksum(0, length - tail, text));
+  if (length < tail || memcmp(text + length - tail, end, tail)) Because(trouble, "its manifest is damaged or incomplete");
   else if (sscanf(text, "soret checkpoint manifest 1\nstep %lld t %lg written %31s\nbytes %lld block %lld blocks %lld\n%n", &step, &t, m->written, &bytes, &block, &blocks, &at) != 6 || at == 0) Because(trouble, "its manifest is of another version of soret");
   else if (bytes < 0 || block < 1 || blocks < 0 || blocks > MOST_BLOCKS || blocks != (bytes + block - 1) / block || length != (size_t)at + (size_t)blocks * LINE + tail) Because(trouble, "its manifest contradicts itself");
   if (trouble->text[0]) PetscFunctionReturn(PETSC_SUCCESS);

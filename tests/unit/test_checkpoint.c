@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../src/checkpoint_private.h"
@@ -104,6 +105,7 @@ static PetscErrorCode TestManifest(void)
   const SoretGeneration g = {.attempt = 1, .number = 3};
   char                  data[PETSC_MAX_PATH_LEN], path[PETSC_MAX_PATH_LEN], *bytes;
   PetscInt64            written;
+  struct stat           found;
 
   PetscFunctionBeginUser;
   PetscCall(Fresh("manifest"));
@@ -130,6 +132,12 @@ static PetscErrorCode TestManifest(void)
   Patch(data, 0, BYTES, bytes, BYTES);
   PetscCall(CheckWhy(&g, "good"));
   Patch(path, 30, 1, "9", -1);
+  PetscCall(CheckWhy(&g, "its manifest is damaged or incomplete"));
+  Patch(path, 30, 1, "e", -1);
+  PetscCall(CheckWhy(&g, "good"));
+  Check(stat(path, &found) == 0);
+  PetscCallMPI(MPI_Barrier(PETSC_COMM_WORLD));
+  Patch(path, found.st_size - 1, 1, "\b", -1); /* behind the checksum */
   PetscCall(CheckWhy(&g, "its manifest is damaged or incomplete"));
   Patch(path, 0, 1, "s", 0);
   PetscCall(CheckWhy(&g, "its manifest is damaged or incomplete"));
