@@ -24,7 +24,7 @@ static const char help_text[] =
   "  soret check CASE.yaml    check it: unknowns, sums, walls, memory, file size\n"
   "  soret reference          every key of a case file, as Markdown\n"
   "  soret info FILE.h5       what a result file holds\n"
-  "  soret verify FILE        is a checkpoint good?\n"
+  "  soret verify FILE        is a checkpoint, or a result, good?\n"
   "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   bitwise without tolerances\n"
   "  soret --help, soret --version\n"
   "\n"
@@ -518,6 +518,7 @@ static PetscErrorCode Verify(const Arguments *a)
 
   PetscFunctionBegin;
   if (SoretIsGeneration(a->words[0])) PetscCall(SoretCheckpointVerify(PETSC_COMM_WORLD, a->words[0], &good));
+  else PetscCall(SoretOutputVerify(PETSC_COMM_WORLD, a->words[0], &good));
   PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
 }
 

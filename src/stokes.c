@@ -7,6 +7,8 @@
 #include <petscdmstag.h>
 #include <petscksp.h>
 
+#include "soret/direct.h"
+
 /* ---- the map ---- */
 
 typedef struct {
@@ -250,20 +252,22 @@ static PetscErrorCode Assemble(SoretStokes s)
 
 static PetscErrorCode SetSolver(SoretStokes s)
 {
-  PC pc;
+  PetscInt rows;
+  PC       pc;
 
   PetscFunctionBegin;
+  PetscCall(MatGetSize(s->A, &rows, NULL));
   PetscCall(KSPCreate(s->grid->comm, &s->ksp));
   PetscCall(KSPSetOptionsPrefix(s->ksp, "stokes_"));
   PetscCall(KSPSetOperators(s->ksp, s->A, s->A));
   PetscCall(KSPSetType(s->ksp, KSPFGMRES)); /* refines what the factorisation leaves */
   PetscCall(KSPSetTolerances(s->ksp, 1.0e-13, 0.0, PETSC_DEFAULT, 20));
   PetscCall(KSPGetPC(s->ksp, &pc));
+#if !defined(PETSC_HAVE_MUMPS) && defined(PETSC_HAVE_SUPERLU_DIST)
   PetscCall(PCSetType(pc, PCLU));
-#if defined(PETSC_HAVE_MUMPS)
-  PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERMUMPS));
-#elif defined(PETSC_HAVE_SUPERLU_DIST)
   PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERSUPERLU_DIST));
+#else
+  PetscCall(SoretDirectSetPC(pc, rows, PETSC_FALSE, 0, NULL));
 #endif
   PetscCall(KSPSetFromOptions(s->ksp));
   PetscFunctionReturn(PETSC_SUCCESS);

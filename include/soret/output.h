@@ -30,7 +30,7 @@ typedef struct {
   unsigned        fields;
   int             precision;  /* 0 double, 1 single */
   PetscInt        compression;
-  PetscBool       xdmf, overwrite, record;
+  PetscBool       xdmf, overwrite, record, checksums;
   const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
@@ -112,6 +112,9 @@ PetscErrorCode SoretOutputCost(SoretOutput output, PetscReal drift);
 
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);
+
+/* Verifies a result by its structure, and by the checksums beside it if there are any; prints what it is, or why it is not good. Collective. */
+PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *good);
 
 /* Writes the summary; complete: gives the file its final name. *path gets the name under which the result lies. Collective. */
 PetscErrorCode SoretOutputFinish(SoretOutput output, PetscBool complete, size_t length, char path[]);
