@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 from matplotlib import colors
+from matplotlib.ticker import MaxNLocator
 
 STYLE = {
     "font.size": 8.5,
@@ -48,6 +49,11 @@ def pretty(units):
     for plain, nice in (("^2", "²"), ("^3", "³"), ("um", "µm"), ("us", "µs")):
         units = units.replace(plain, nice)
     return units
+
+
+def ticks(count):
+    """At most so many, at numbers that are easy to read."""
+    return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10])
 
 
 def label(name, units):
