@@ -73,7 +73,8 @@ def compose(parts, title):
     for place, part in zip(places, parts):
         part[3](place)
     figure.suptitle(title, fontsize=10)
-    figure.canvas.draw()  # the layout is made with this style, also when it is saved later
+    figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
+    figure.set_layout_engine("none")
     return figure
 
 

@@ -181,7 +181,8 @@ class Picture:
     """A figure and its pixels."""
 
     def __init__(self, figure):
-        self.figure = figure  # drawn already
+        self.figure = figure
+        figure.canvas.draw()
         self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
         self.axes = [a for a in figure.axes if a.get_visible()]
         self.maps = [a for a in self.axes if any(type(c).__name__ == "QuadMesh" for c in a.collections)]
@@ -296,10 +297,10 @@ class Plotting(WithFiles):
         # the planes pass the hottest cell
         vertical = [line.get_xdata()[0] for line in T.lines if line.get_xdata()[0] == line.get_xdata()[1]]
         self.assertAlmostEqual(vertical[0], 0.3, delta=0.03)
+        self.check_surfaces(picture)
 
-    def test_surfaces(self):
+    def check_surfaces(self, picture):
         """A box per field below the planes, with surfaces in colours of its map, around the hot spot of T."""
-        picture = Picture(soretpost.plot(self.make(3)))
         boxes = [a for a in picture.axes if any(type(c).__name__ == "PolyCollection" for c in a.collections)]
         self.assertEqual(len(boxes), 3)
         faces = next(c for c in boxes[0].collections if type(c).__name__ == "PolyCollection")
