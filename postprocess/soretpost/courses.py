@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from .fields import legend_above, sum_name, use_log
-from .style import COLOURS, GREY, label, line_style, scale_of, ticks, total_style
+from .style import COLOURS, GREY, label, line_style, scale_of, ticks, total_style, widened
 from .view import MOST_PANELS
 
 MOST_POINTS = 20_000  # in a cloud of cells
@@ -137,6 +137,10 @@ def draw_soret_against_temperature(view, axes):
     axes.plot(T, S, color=COLOURS[0], label="median" if axes.lines else "$S_T$")
     if len(axes.lines) > 1:
         legend_above(axes, list(axes.lines), ncol=2)
+    if S.size:
+        low, high = float(S.min()), float(S.max())
+        if widened(low, high) != (low, high):
+            axes.set_ylim(*widened(low, high))
     mark_sign_changes(axes, T, S)
     if len(view.dims) == 1 and view.parts_of_soret:
         draw_parts(view, axes)

@@ -368,6 +368,20 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(path))
         self.assertEqual([any(type(c).__name__ == "Quiver" for c in picture.map_of(n).collections) for n in ("A", "A2")], [False, True])
 
+    def test_rounding_is_no_picture(self):
+        """S_T that is the same everywhere, but for rounding, and an entropy production of nothing look like that."""
+        path, random = self.make(2, derived=True), np.random.default_rng(2)
+        with h5py.File(path, "a") as file:
+            shape = CELLS[2]
+            file["frames/000000/soret"][...] = 0.02 * (1 + 1e-11 * random.standard_normal(shape))
+            file["frames/000000/entropy_production"][...] = 1e-37 * random.random(shape)
+        picture = Picture(soretpost.plot(path))
+        for title in ("$S_T$ of A + 2 A2", "entropy production / R"):
+            axes = picture.map_of(title)
+            places = [picture.colour(axes, x, y) for x in np.linspace(0.1, 1.4, 9) for y in np.linspace(0.1, 0.9, 7)]
+            self.assertLess(np.ptp(places, axis=0).max(), 3, title)
+        self.assertGreater(np.ptp(self.panel(picture, ylabel="$S_T$ of A + 2 A2").get_ylim()), 0.01)
+
     def test_derived_planes(self):
         picture = Picture(soretpost.plot(self.make(3, derived=True)))
         self.assertEqual(len(picture.maps), 18)
