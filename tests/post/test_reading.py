@@ -83,7 +83,30 @@ def check_first_run(directory):
         print(f"soret {command.group(1)}: as the page says")
 
 
+def check_readme(directory):
+    """The first case of README.md, its two commands, and the S_T that it tells."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text[text.index("## Your first case") : text.index("## On a cluster")]
+    case = re.search(r"^```yaml\n(.*?)^```$", part, re.M | re.S).group(1)
+    with open(os.path.join(directory, "first.yaml"), "w", encoding="utf-8") as file:
+        file.write(case)
+    assert "build/soret first.yaml\npostprocess/bin/soretpost plot first.h5" in part, "README.md: the commands after the first case"
+    done = run([SORET, "first.yaml"], directory)
+    assert done.returncode == 0, done.stderr
+    told = re.search(r"S_T = (-?[\d.]+\d)", part).group(1)
+    assert abs(float(told) - float(answers(done.stdout)["S_T"])) <= 0.51 * 10.0 ** -len(told.split(".")[1]), f"README.md says S_T = {told}, the program {done.stdout}"
+    done = run([str(ROOT / "postprocess" / "bin" / "soretpost"), "plot", "first.h5", "--dpi", "50"], directory)
+    assert done.returncode == 0 and done.stdout == "first.png\n", done.stderr
+    # an edited case is refused, until it is said that it shall replace
+    with open(os.path.join(directory, "first.yaml"), "w", encoding="utf-8") as file:
+        file.write(case.replace("energy: 2.0", "energy: 3.0"))
+    assert run([SORET, "first.yaml"], directory).returncode == 2 and run([SORET, "first.yaml", "--overwrite"], directory).returncode == 0
+    print("README.md, the first case: as the page says")
+
+
 def main():
+    with tempfile.TemporaryDirectory() as directory:
+        check_readme(directory)
     with tempfile.TemporaryDirectory() as directory:
         check_first_run(directory)
         check_reading(directory)

@@ -20,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "postprocess")]
 
 import soretpost  # noqa: E402
+import soretpost.style as style  # noqa: E402
 from make_result import CELLS, concentrations, make, temperature  # noqa: E402
 from soretpost.__main__ import main  # noqa: E402
 from soretpost.compare import compare  # noqa: E402
@@ -198,6 +199,52 @@ class Picture:
 
 def distance(a, b):
     return int(np.abs(a - b).max())
+
+
+# what the colour-blind see of linear RGB: protanopia, deuteranopia, tritanopia (Machado, Oliveira and Fernandes 2009)
+BLIND = [
+    np.eye(3),
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+]
+
+
+def lab(colours, blind):
+    """CIE L*a*b* of sRGB colours as such eyes see them."""
+    rgb = np.asarray(colours, dtype=float)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ np.transpose(blind)
+    xyz = np.clip(linear, 0, 1) @ np.transpose([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+
+
+class Colours(unittest.TestCase):
+    """Just noticeable is a distance of 2.3 in L*a*b*."""
+
+    def test_lightness(self):
+        """Maps of amounts get lighter from end to end for all eyes; those with two signs are lightest in the middle."""
+        for kind in (None, "temperature", "entropy_production"):
+            colours, _ = style.colours_of(kind or "A", 0.0, 1.0)
+            for blind in BLIND:
+                self.assertGreater(np.diff(lab(colours(np.linspace(0, 1, 64))[:, :3], blind)[:, 0]).min(), 0.0, (kind, blind))
+        for kind in style.SIGNED:
+            colours, norm = style.colours_of(kind, -2.0, 1.0)
+            self.assertEqual(norm(0.0), 0.5)
+            for blind in BLIND:
+                L = lab(colours(np.linspace(0, 1, 65))[:, :3], blind)
+                self.assertTrue(abs(int(L[:, 0].argmax()) - 32) <= 1, (kind, blind))
+                self.assertGreater(np.linalg.norm(L[8] - L[56]), 30, (kind, blind))  # the signs are far apart
+
+    def test_lines(self):
+        """Lines with the same dashes differ by 20 for all eyes; the others, which their dashes tell apart, by 6 at least."""
+        rgb = [matplotlib.colors.to_rgb(c) for c in style.COLOURS]
+        for blind in BLIND:
+            seen_as = lab(rgb, blind)
+            for i in range(len(rgb)):
+                for j in range(i):
+                    least = 20 if i % len(style.DASHES) == j % len(style.DASHES) else 6
+                    self.assertGreater(np.linalg.norm(seen_as[i] - seen_as[j]), least, (style.COLOURS[i], style.COLOURS[j], blind))
 
 
 class Surfaces(unittest.TestCase):
