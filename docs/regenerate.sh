@@ -27,6 +27,7 @@ pictures=(
   "two_state_1d|two_state_1d.yaml|plot --dpi 110"
   "oligonucleotide_si|oligonucleotide_si.yaml|plot --dpi 110"
   "first|tutorial/first.yaml|plot --dpi 110"
+  "sweep|paper/3_polymer.yaml|plot --dpi 110"
 )
 
 figures()
