@@ -13,8 +13,8 @@ MOST_POINTS = 20_000  # in a cloud of cells
 BINS = 25  # of T
 HALO = [withStroke(linewidth=2.0, foreground="white")]  # around numbers that stand upon lines
 SMALL_PART = 1e-3  # of the whole: not to be seen in a picture
-# what a sweep tells of the solver and not of the physics
-TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "zero", "min", "max")
+# what a sweep tells of the solver and not of the physics; in a steady state sources are what walls take out
+TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "zero", "min", "max", "source")
 
 
 def columns_of(count):

@@ -83,6 +83,37 @@ def check_first_run(directory):
         print(f"soret {command.group(1)}: as the page says")
 
 
+def changed(case, words):
+    """A case with lines of the page in place of its own, or after them; a key of the first species in its place."""
+    for word in words:
+        key = word.split(":")[0]
+        if re.search(rf"^{key}:", case, re.M):
+            case = re.sub(rf"^{key}:.*$", lambda _, word=word: word, case, flags=re.M)
+        elif f" {key}: " in case:
+            case = re.sub(rf" {key}: [^,]+,", lambda _, word=word: f" {word},", case, count=1)
+        else:
+            case += word + "\n"
+    return case
+
+
+def check_suggestions(directory):
+    """What the first run says to try in an editor is a case each, which runs and can be drawn."""
+    page = (ROOT / "docs" / "first-run.md").read_text(encoding="utf-8")
+    part = page[page.index("try in an editor") : page.index("`soret check CASE.yaml` says")]
+    case = (ROOT / "input" / "tutorial" / "first.yaml").read_text(encoding="utf-8")
+    items = [" ".join(item.split()) for item in re.split(r"(?m)^- ", part)[1:]]
+    assert len(items) >= 5, items
+    for number, item in enumerate(items):
+        words = [w for w in re.findall(r"`([^`]+)`", item) if re.match(r"\w+: ", w)]
+        assert words, f"nothing to try in '{item}'"
+        with open(os.path.join(directory, f"try{number}.yaml"), "w", encoding="utf-8") as file:
+            file.write(changed(case, words))
+        for command in ([SORET, "check", f"try{number}.yaml"], [SORET, f"try{number}.yaml"], [sys.executable, "-m", "soretpost", "plot", f"try{number}.h5", "--dpi", "40"]):
+            done = run(command, directory)
+            assert done.returncode == 0, f"{' '.join(words)}: {' '.join(command)}\n{done.stderr}"
+        print(f"{'; '.join(w.split(':')[0] for w in words)}: runs and is drawn")
+
+
 def check_readme(directory):
     """The first case of README.md, its two commands, and the S_T that it tells."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -109,6 +140,7 @@ def main():
         check_readme(directory)
     with tempfile.TemporaryDirectory() as directory:
         check_first_run(directory)
+        check_suggestions(directory)
         check_reading(directory)
     return 0
 

@@ -458,7 +458,7 @@ class Plotting(WithFiles):
             for name, values in (("production", 2 + S), ("diffusion", 1 + S), ("reactions", np.full(n, 1e-9))):
                 file[f"sweep/entropy_{name}"] = values
             file["sweep/total/0"].attrs["formula"] = "A + 2 A2"
-            file["sweep/source/A"] = 1e-12 * (-1.0) ** np.arange(n)
+            file["sweep/boundary_flux/x-/A"] = 1e-12 * (-1.0) ** np.arange(n)
         picture = Picture(soretpost.plot(path, parts=["sweep"]))
         self.assertEqual(len(picture.axes), 3)
         labels = lambda **where: [t.get_text() for t in self.panel(picture, **where).get_legend().get_texts()]  # noqa: E731
