@@ -3,8 +3,8 @@
 # Makes again what these pages show:
 #
 #   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/
-#   docs/regenerate.sh tables      runs the commands behind the tables of docs/verification.md and prints their numbers; those on a cluster
-#                                  are printed by `ctest -L slurm`, those of the fuzzer by a build for it
+#   docs/regenerate.sh tables      runs the commands behind the tables of docs/verification.md, for about ten minutes, and prints their numbers;
+#                                  those on a cluster are printed by `ctest -L slurm`, those of the fuzzer by a build for it
 #   docs/regenerate.sh reference   docs/case-reference.md
 #   docs/regenerate.sh             all of it
 #

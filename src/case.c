@@ -633,7 +633,7 @@ static PetscErrorCode ReportSoret(MPI_Comm comm, const SoretCase *c, const Soret
   for (PetscInt m = 0; m < c->sums.num; m++) {
     PetscInt num;
 
-    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m], (double)soret[1][m], (double)soret[2][m]));
+    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m] + 0.0, (double)soret[1][m] + 0.0, (double)soret[2][m] + 0.0)); /* no -0 */
     PetscCall(SoretThermoInversions(thermo, &point, temperature->min, temperature->max, total, m, 8, &num, roots));
     for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g", k ? ", " : "; changes sign at T = ", (double)roots[k]));
     PetscCall(SoretSay(comm, "\n"));
