@@ -115,6 +115,4 @@ def colours_of(field, low, high):
             colours = colors.ListedColormap(colours(half))
     elif is_wide(low, high):
         norm = colors.LogNorm(max(low, high / 10.0**MOST_DECADES), high)
-    colours = colours.copy()
-    colours.set_bad(SOLID)
-    return colours, norm
+    return colours.with_extremes(bad=SOLID), norm
