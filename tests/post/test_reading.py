@@ -14,6 +14,9 @@ from pathlib import Path
 import h5py
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "postprocess"))
+import soretpost  # noqa: E402
+
 SORET = os.path.abspath(os.environ["SORET"])
 OPTIONAL = ("xarray", "pyvista")  # of Python
 
@@ -108,9 +111,10 @@ def check_suggestions(directory):
         assert words, f"nothing to try in '{item}'"
         with open(os.path.join(directory, f"try{number}.yaml"), "w", encoding="utf-8") as file:
             file.write(changed(case, words))
-        for command in ([SORET, "check", f"try{number}.yaml"], [SORET, f"try{number}.yaml"], [sys.executable, "-m", "soretpost", "plot", f"try{number}.h5", "--dpi", "40"]):
+        for command in ([SORET, "check", f"try{number}.yaml"], [SORET, f"try{number}.yaml"]):
             done = run(command, directory)
             assert done.returncode == 0, f"{' '.join(words)}: {' '.join(command)}\n{done.stderr}"
+        assert soretpost.plot(os.path.join(directory, f"try{number}.h5")).axes
         print(f"{'; '.join(w.split(':')[0] for w in words)}: runs and is drawn")
 
 
