@@ -29,10 +29,9 @@
 #endif
 
 enum {
-  MAX_RANK    = 8,    /* of datasets of others that we read; ours have up to 5 axes */
-  APPEND_ROWS = 1024, /* chunk of an extendible dataset                             */
-  TEXT        = 512,  /* of a message                                               */
-  MAX_HINTS   = 64    /* for MPI-IO                                                 */
+  MAX_RANK  = 8,   /* of datasets of others that we read; ours have up to 5 axes */
+  TEXT      = 512, /* of a message                                               */
+  MAX_HINTS = 64   /* for MPI-IO                                                 */
 };
 
 #define CHUNK_BYTES (1024.0 * 1024.0)
@@ -1062,7 +1061,7 @@ static hid_t CreateSeries(SoretH5 h5, const char *path, hid_t type)
   const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){0}, (hsize_t[]){H5S_UNLIMITED});
   hid_t       dataset;
 
-  H5Pset_chunk(create, 1, (hsize_t[]){APPEND_ROWS});
+  H5Pset_chunk(create, 1, (hsize_t[]){SORET_H5_APPEND_ROWS});
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
   dataset = H5Dcreate2(h5->file, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Sclose(space);
@@ -1097,7 +1096,7 @@ static PetscErrorCode PutSeries(SoretH5 h5, const char *path, PetscInt keep, Pet
 
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
-  PetscCall(ReserveFor(h5, 8 * (hsize_t)n + (Exists(h5, path) ? 0 : 8 * APPEND_ROWS + 2 * SMALL_BYTES), "append to", path));
+  PetscCall(ReserveFor(h5, 8 * (hsize_t)n + (Exists(h5, path) ? 0 : 8 * SORET_H5_APPEND_ROWS + 2 * SMALL_BYTES), "append to", path));
   dataset = OpenSeries(h5, path, &length);
   start   = keep < 0 ? length : (hsize_t)keep;
   ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){start + (hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
@@ -1172,7 +1171,7 @@ PetscErrorCode SoretH5RewriteTexts(SoretH5 h5, const char *path, PetscInt n, Pet
 
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
-  PetscCall(ReserveFor(h5, (hsize_t)(n + APPEND_ROWS) * (hsize_t)width + 2 * SMALL_BYTES, "write texts", path));
+  PetscCall(ReserveFor(h5, (hsize_t)(n + SORET_H5_APPEND_ROWS) * (hsize_t)width + 2 * SMALL_BYTES, "write texts", path));
   dataset = OpenTexts(h5, path, width);
   ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){(hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
   ierr    = Agree(h5, ok, "write texts", path);

@@ -502,11 +502,11 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
   PetscCheck(found, PETSC_COMM_WORLD, PETSC_ERR_FILE_UNEXPECTED, "the checkpoint has no part 'run'");
   if (!GivesPrefix(a)) PetscCall(PetscStrncpy(launch.prefix, SoretRestartPrefix(launch.restart), sizeof(launch.prefix)));
-  PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, launch.petsc));
+  PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   status = RunCase(&launch);
   PetscCall(SoretRestartDestroy(&launch.restart));
   PetscCall(FreeWords(launch.source.num_overrides, (char **)launch.source.overrides));
-  PetscCall(FreeWords(launch.num_petsc, launch.petsc));
+  PetscCall(FreeWords(launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);

@@ -144,6 +144,12 @@ PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec
   return arrays * cells * (spec->precision ? 4.0 : 8.0);
 }
 
+/* What the series and the names and attributes of all groups take, seen with h5stat: a chunk and a header for each column, a constant. */
+PetscReal SoretOutputOtherBytes(PetscInt num_columns)
+{
+  return (PetscReal)num_columns * (8.0 * SORET_H5_APPEND_ROWS + 3072.0) + 16384.0;
+}
+
 /* ---- places ---- */
 
 /* Directories, devices, pipes, and links to them or to nothing: no result replaces those, whatever is asked for. */

@@ -10,6 +10,8 @@
 
 typedef struct SoretH5_s *SoretH5;
 
+enum { SORET_H5_APPEND_ROWS = 1024 }; /* chunk of an extendible dataset: disk space is taken for so many rows at a time */
+
 /* How a dataset over the grid is stored. */
 typedef struct {
   PetscBool single;      /* float32 instead of float64                       */

@@ -46,6 +46,9 @@ PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretM
 /* Bytes of one frame; num_sums conserved sums are measured. */
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 
+/* Bytes of what a file holds beside frames and grid, with that many columns in the series (SoretOutputColumns). */
+PetscReal SoretOutputOtherBytes(PetscInt num_columns);
+
 /* Refuses, before anything is computed, a file that exists (SORET_ERR_INPUT) or a place that cannot be written (SORET_ERR_IO). Collective. */
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm);
 
