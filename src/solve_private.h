@@ -3,7 +3,7 @@
    The algebraic system that steady solves and implicit stages share. */
 #pragma once
 
-#include <petscsnes.h>
+#include <petscts.h>
 
 #include "soret/solve.h"
 
@@ -136,7 +136,7 @@ Mat SoretStageMatrix(SoretStage stage);
 PetscErrorCode SoretStageSetSNES(SoretStage stage, SNES snes);
 
 /* For the callbacks of TS: are they asked only for the shift (given to the Jacobian, else 0) and the rate dc/dt of a stage? */
-PetscBool SoretStageRecord(SoretStage stage, PetscReal shift);
+PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift);
 
 PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[]);
 PetscInt       SoretStageCycles(SoretStage stage);

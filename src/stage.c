@@ -7,6 +7,8 @@
 #include "kernel.h"
 #include "solve_private.h"
 
+enum { NUM_PAST = 3 };
+
 struct SoretStage_s {
   SoretSystem *sys;
   SoretFAS     fas;
@@ -17,16 +19,101 @@ struct SoretStage_s {
   PetscReal    contraction; /* of a cycle, as measured last */
   PetscInt     cycles;
   PetscBool    idle;
+  /* where stages start */
+  TS           ts;
+  PetscReal    t;                /* of the stage                        */
+  PetscReal    start, dt;        /* of the step                         */
+  PetscInt     num_past;
+  PetscReal    past_t[NUM_PAST];
+  Vec          past[NUM_PAST];   /* solutions in this step, newest first */
 };
 
 enum { MOST_CYCLES = 12 };
 
-PetscBool SoretStageRecord(SoretStage stage, PetscReal shift)
+PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift)
 {
   if (!stage || !stage->recording) return PETSC_FALSE;
   if (shift > 0.0) stage->sys->shift = shift;
+  stage->ts = ts;
+  stage->t  = t;
   return PETSC_TRUE;
 }
+
+/* ---- where a stage starts ---- */
+
+/* c becomes c + factor (a - b), but not less than a tenth of what it was. */
+static PetscErrorCode Extrapolate(PetscReal factor, Vec a, Vec b, Vec c)
+{
+  const PetscReal *va, *vb;
+  PetscReal       *vc;
+  PetscInt         n;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetLocalSize(c, &n));
+  PetscCall(VecGetArrayRead(a, &va));
+  PetscCall(VecGetArrayRead(b, &vb));
+  PetscCall(VecGetArray(c, &vc));
+  for (PetscInt q = 0; q < n; q++) {
+    const PetscReal guess = vc[q] + factor * (va[q] - vb[q]), least = 0.1 * vc[q];
+
+    vc[q] = guess > least ? guess : least;
+  }
+  PetscCall(VecRestoreArray(c, &vc));
+  PetscCall(VecRestoreArrayRead(b, &vb));
+  PetscCall(VecRestoreArrayRead(a, &va));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Keeps c as the solution at a time, in the place of the oldest. */
+static PetscErrorCode Keep(SoretStage stage, PetscReal t, Vec c)
+{
+  const Vec oldest = stage->past[NUM_PAST - 1];
+
+  PetscFunctionBegin;
+  for (int i = NUM_PAST - 1; i > 0; i--) {
+    stage->past[i]   = stage->past[i - 1];
+    stage->past_t[i] = stage->past_t[i - 1];
+  }
+  stage->past[0]   = oldest;
+  stage->past_t[0] = t;
+  stage->num_past  = PetscMin(stage->num_past + 1, NUM_PAST);
+  PetscCall(VecCopy(c, oldest));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The guess of a stage of ESDIRK from what is known in its step, so that nothing has to be kept for an exact restart: at the first implicit
+   stage from the slope at the start of the step, which is what `old` adds to it (a_21 = gamma); then linearly from the two stages that are
+   nearest in time. Not in the first step, whose slope may belong to a layer that is over in no time. */
+static PetscErrorCode Guess(SoretStage stage, Vec c)
+{
+  PetscReal start, dt;
+  PetscInt  step;
+  int       near[2] = {0, 1};
+
+  PetscFunctionBegin;
+  PetscCall(TSGetTime(stage->ts, &start));
+  PetscCall(TSGetTimeStep(stage->ts, &dt));
+  PetscCall(TSGetStepNumber(stage->ts, &step));
+  if (start != stage->start || dt != stage->dt || !stage->num_past) {
+    stage->start    = start;
+    stage->dt       = dt;
+    stage->num_past = 0;
+    PetscCall(Keep(stage, start, c));
+    if (step > 0) PetscCall(Extrapolate(stage->sys->shift * (stage->t - start), stage->old, stage->past[0], c));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (stage->num_past < 2) PetscFunctionReturn(PETSC_SUCCESS);
+  for (int i = 2; i < stage->num_past; i++) {
+    const int far = PetscAbsReal(stage->past_t[near[0]] - stage->t) > PetscAbsReal(stage->past_t[near[1]] - stage->t) ? 0 : 1;
+
+    if (PetscAbsReal(stage->past_t[i] - stage->t) < PetscAbsReal(stage->past_t[near[far]] - stage->t)) near[far] = i;
+  }
+  PetscCall(VecCopy(stage->past[near[0]], c));
+  PetscCall(Extrapolate((stage->t - stage->past_t[near[0]]) / (stage->past_t[near[0]] - stage->past_t[near[1]]), stage->past[near[0]], stage->past[near[1]], c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- solving it ---- */
 
 /* shift and old of the stage that TS is at, from what it gives at c. */
 static PetscErrorCode Learn(SoretStage stage, SNES snes, Vec c)
@@ -76,6 +163,7 @@ static PetscErrorCode Solve(SNES snes, Vec c)
 {
   SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
   PetscReal           change, last = 0.0;
+  PetscBool           guess;
   SoretStage          stage;
 
   PetscFunctionBegin;
@@ -86,6 +174,8 @@ static PetscErrorCode Solve(SNES snes, Vec c)
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(Learn(stage, snes, c));
+  PetscCall(PetscObjectTypeCompare((PetscObject)stage->ts, TSARKIMEX, &guess));
+  if (guess) PetscCall(Guess(stage, c));
   PetscCall(VecCopy(c, stage->before));
   for (PetscInt it = 1; !reason; it++) {
     PetscReal rho;
@@ -104,6 +194,8 @@ static PetscErrorCode Solve(SNES snes, Vec c)
     last = change;
   }
   PetscCall(SNESSetConvergedReason(snes, reason));
+  if (guess && reason > 0) PetscCall(Keep(stage, stage->t, c));
+  else stage->num_past = 0;
   stage->sys->shift = 0.0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -127,6 +219,7 @@ PetscErrorCode SoretStageCreate(SoretSystem *sys, Vec c, Vec weight, SoretStage 
   }
   PetscCall(VecDuplicate(c, &s->before));
   PetscCall(VecDuplicate(c, &s->old));
+  for (int i = 0; i < NUM_PAST; i++) PetscCall(VecDuplicate(c, &s->past[i]));
   sys->old = s->old;
   PetscCall(VecGetLocalSize(c, &n));
   PetscCall(MatCreateShell(sys->op->grid->comm, n, n, PETSC_DETERMINE, PETSC_DETERMINE, NULL, &s->J));
@@ -186,6 +279,7 @@ PetscErrorCode SoretStageDestroy(SoretStage *stage)
   PetscCall(SoretFASDestroy(&(*stage)->fas));
   PetscCall(VecDestroy(&(*stage)->before));
   PetscCall(VecDestroy(&(*stage)->old));
+  for (int i = 0; i < NUM_PAST; i++) PetscCall(VecDestroy(&(*stage)->past[i]));
   PetscCall(MatDestroy(&(*stage)->J));
   PetscCall(PetscFree(*stage));
   PetscFunctionReturn(PETSC_SUCCESS);

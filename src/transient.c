@@ -40,7 +40,7 @@ static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, 
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  if (SoretStageRecord(tr->stage, 0.0)) {
+  if (SoretStageRecord(tr->stage, ts, t, 0.0)) {
     PetscCall(VecCopy(rate, f));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
@@ -56,7 +56,7 @@ static PetscErrorCode FormIJacobian(TS ts, PetscReal t, Vec c, Vec rate, PetscRe
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  if (SoretStageRecord(tr->stage, shift)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (SoretStageRecord(tr->stage, ts, t, shift)) PetscFunctionReturn(PETSC_SUCCESS);
   tr->sys.shift = shift;
   PetscCall(SoretSystemJacobian(&tr->sys, c));
   tr->sys.shift = 0.0;
