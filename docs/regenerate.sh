@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Makes again what these pages show:
 #
-#   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/
+#   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/, those of docs/images/paper among them
 #   docs/regenerate.sh tables      runs every command behind the tables of docs/verification.md and prints their numbers
 #   docs/regenerate.sh reference   docs/case-reference.md
 #   docs/regenerate.sh             all of it
@@ -42,6 +42,7 @@ figures()
   "$SORET" "$root/input/two_state_1d.yaml" parameters.k=1e6 "output.file=$work/fast.h5" >/dev/null
   "$python" -m soretpost compare "$work/two_state_1d.h5" "$work/fast.h5" -o "$root/docs/images/compare.png" --dpi 110
   rm -r "$work"
+  "$python" "$root/postprocess/paper.py" --soret "$SORET"
 }
 
 tables()
