@@ -3,7 +3,8 @@
 # Makes again what these pages show:
 #
 #   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/, those of docs/images/paper among them
-#   docs/regenerate.sh tables      runs every command behind the tables of docs/verification.md and prints their numbers
+#   docs/regenerate.sh tables      runs the commands behind the tables of docs/verification.md, for about ten minutes, and prints their numbers;
+#                                  those on a cluster are printed by `ctest -L slurm`, those of the fuzzer by a build for it
 #   docs/regenerate.sh reference   docs/case-reference.md
 #   docs/regenerate.sh             all of it
 #
@@ -26,6 +27,7 @@ pictures=(
   "two_state_1d|two_state_1d.yaml|plot --dpi 110"
   "oligonucleotide_si|oligonucleotide_si.yaml|plot --dpi 110"
   "first|tutorial/first.yaml|plot --dpi 110"
+  "sweep|paper/3_polymer.yaml|plot --dpi 110"
 )
 
 figures()
@@ -45,14 +47,25 @@ figures()
   "$python" "$root/postprocess/paper.py" --soret "$SORET"
 }
 
+# Runs a command behind the tables; one that fails is told, and does not stop the others.
+failed=()
+row() # COMMAND...
+{
+  say "== $*"
+  "$@" || failed+=("$*")
+}
+
 tables()
 {
   local file
   cd "$root/tests"
-  for file in cases/*.yaml; do say "== $file"; "$python" run_case.py "$file"; done
-  for file in order/*.yaml; do say "== $file"; "$python" order/run_order.py "$file"; done
-  say "== random networks"
-  "$python" run_network.py
+  for file in cases/*.yaml; do row "$python" run_case.py "$file"; done
+  for file in order/*.yaml; do row "$python" order/run_order.py "$file"; done
+  row "$python" run_network.py
+  for file in shipped ranks check; do row "$python" run_meter.py $file; done
+  for file in run_bad_input.py run_meanings.py run_cli.py run_record.py; do row "$python" $file; done
+  for file in "$(dirname "$SORET")"/tests/test_*; do if [ -x "$file" ]; then row "$file"; fi; done
+  [ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2 && exit 1; }
 }
 
 reference()

@@ -26,6 +26,7 @@ plot_needs=(
 )
 test_needs=(
   "git|git|git --version"
+  "patch|patch|command -v patch"
   "hdf5-tools|h5dump|command -v h5dump"
   "python3-scipy|Python with scipy|find_python scipy"
   "python3-sympy|Python with sympy|find_python sympy"
@@ -48,6 +49,7 @@ test_needs=(
   "ffmpeg|ffmpeg|command -v ffmpeg"
   "groff-base|groff|command -v groff"
   "tcl|Tcl|command -v tclsh"
+  "environment-modules|Environment Modules|test -f /usr/share/modules/init/bash"
 )
 
 say() { printf '%s\n' "$*"; }

@@ -44,7 +44,7 @@ grown_cells() # TIMES N...
     factor = times ^ (1 / (ARGC - 1))
     for (i = 1; i < ARGC; i++) {
       n = ARGV[i] * factor; step = ARGV[i] >= 32 && times > 1 ? 4 : 1
-      printf "%s%d", i > 1 ? "," : "[", step * int(n / step + 0.5)
+      printf "%s%d", (i > 1 ? "," : "["), step * int(n / step + 0.5)
     }
     print "]"
   }' "$@"

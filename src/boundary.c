@@ -199,6 +199,7 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
   const int             axis      = face / 2;
   const PetscReal       inwards   = (face % 2 ? -1.0 : 1.0) * ((species->velocity.n ? species->velocity.value[axis] : 0.0) + (species->diffuses ? flow : 0.0));
   const PetscReal       value     = condition->value ? SoretExprEvaluate(condition->value, wall) : 0.0;
+  const PetscReal       outside   = condition->outside ? SoretExprEvaluate(condition->outside, wall) : 0.0;
   PetscReal             from_wall, from_cell, b_wall, b_cell;
 
   *alpha = *beta = 0.0;
@@ -221,7 +222,7 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
   if (!species->diffuses) { /* ballistic: what comes in is prescribed, what leaves is the operator's */
     if (condition->kind == SORET_VALUE) *beta = PetscMax(inwards, 0.0) * value;
     else {
-      *beta  = value * SoretExprEvaluate(condition->outside, wall);
+      *beta  = value * outside;
       *alpha = value;
     }
     return;
@@ -232,7 +233,7 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
     *alpha  = from_cell * b_cell;
     *mirror = -1.0;
   } else { /* the value at the face follows from h (outside - c_face) = flux through the half cell */
-    const PetscReal outside = SoretExprEvaluate(condition->outside, wall), share = value / (value + from_wall * b_wall);
+    const PetscReal share = value / (value + from_wall * b_wall);
 
     *beta  = share * from_wall * b_wall * outside;
     *alpha = share * from_cell * b_cell;

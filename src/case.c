@@ -481,7 +481,7 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscCall(SoretBoundaryCreate(&c->boundary, &c->model, &problem->grid, &problem->boundary));
   PetscCall(CreateFlow(c, problem));
   PetscCall(SoretOperatorCreate(&c->model, &problem->grid, &problem->temperature, &problem->boundary, &problem->op));
-  PetscCall(DMCreateGlobalVector(problem->op.dm, &problem->c));
+  PetscCall(SoretOperatorCreateVector(&problem->op, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
   PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, mean, NULL));
@@ -638,7 +638,7 @@ static PetscErrorCode ReportSoret(MPI_Comm comm, const SoretCase *c, const Soret
   for (PetscInt m = 0; m < c->sums.num; m++) {
     PetscInt num;
 
-    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m], (double)soret[1][m], (double)soret[2][m]));
+    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m] + 0.0, (double)soret[1][m] + 0.0, (double)soret[2][m] + 0.0)); /* no -0 */
     PetscCall(SoretThermoInversions(thermo, &point, temperature->min, temperature->max, total, m, 8, &num, roots));
     for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g", k ? ", " : "; changes sign at T = ", (double)roots[k]));
     PetscCall(SoretSay(comm, "\n"));
@@ -658,10 +658,27 @@ static PetscErrorCode ReportThermo(MPI_Comm comm, const SoretCase *c, const Sore
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* How large the result will be, before compression. */
+static PetscErrorCode ReportFile(MPI_Comm comm, const SoretCase *c, PetscInt num_frames, PetscBool varies)
+{
+  const PetscReal cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
+  PetscReal       bytes = (PetscReal)num_frames * SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies) + 8.0 * cells;
+  PetscInt        num_columns;
+  char          **columns;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &num_columns, &columns));
+  for (PetscInt k = 0; k < num_columns; k++) PetscCall(PetscFree(columns[k]));
+  PetscCall(PetscFree(columns));
+  bytes += SoretOutputOtherBytes(num_columns);
+  PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)(bytes / 1048576.0), num_frames, num_frames == 1 ? "" : "s"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
 {
   SoretProblem    problem;
-  PetscReal       bytes, cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2], have, frame;
+  PetscReal       bytes, cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2], have;
   PetscInt        num_times = 0;
   PetscReal      *times     = NULL;
   const char     *method;
@@ -672,7 +689,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretProblemCreate(comm, c, &problem));
   varies = problem.temperature.varies;
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
-  PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reactions: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, (double)(cells * (PetscReal)c->model.num_species)));
+  PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
   PetscCall(SoretSolidReport(&c->solid, &problem.grid));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
@@ -689,8 +706,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
-  frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies);
-  PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)((frame * (PetscReal)(c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1) + 8.0 * cells) / 1048576.0), c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1, c->solve.mode == SORET_TRANSIENT ? "s" : ""));
+  PetscCall(ReportFile(comm, c, (c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1), varies));
   PetscCall(PetscFree(times));
   if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseNetInput(&c->sums, &problem.boundary);
   PetscCall(SoretProblemDestroy(&problem));

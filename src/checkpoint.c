@@ -176,7 +176,7 @@ struct SoretRestart_s {
   char            prefix[PETSC_MAX_PATH_LEN], file[PETSC_MAX_PATH_LEN];
   SoretGeneration generation;
   PetscInt        num_read;
-  char            read[MOST_PARTS][48]; /* parts that somebody has got */
+  char            read[MOST_PARTS][48]; /* parts that somebody has asked for */
 };
 
 PetscBool SoretIsGeneration(const char *path)
@@ -311,10 +311,9 @@ PetscErrorCode SoretRestartRead(SoretRestart restart, const char *part, SoretArc
   PetscCall(SoretH5Open(restart->comm, restart->file, SORET_H5_READ, &archive.h5));
   PetscCall(PetscSNPrintf(archive.group, sizeof(archive.group), "/%s", part));
   PetscCall(SoretH5Exists(archive.h5, archive.group, found));
-  if (*found) {
-    if (restart->num_read < MOST_PARTS) PetscCall(PetscStrncpy(restart->read[restart->num_read++], part, sizeof(restart->read[0])));
-    ierr = read(context, &archive);
-  }
+  /* also one that is not there: whoever asks again, for a later problem of a sweep, may come when the file has been removed */
+  if (restart->num_read < MOST_PARTS) PetscCall(PetscStrncpy(restart->read[restart->num_read++], part, sizeof(restart->read[0])));
+  if (*found) ierr = read(context, &archive);
   PetscCall(SoretH5Close(&archive.h5));
   PetscFunctionReturn(ierr);
 }
@@ -430,6 +429,7 @@ PetscErrorCode SoretCheckpointCreate(MPI_Comm comm, const SoretCheckpointSpec *s
   PetscCall(PetscStrncpy(ck->prefix, prefix, sizeof(ck->prefix)));
   PetscCallMPI(MPI_Comm_rank(comm, &ck->rank));
   if (ck->rank == 0) PetscCall(Watch(ck, result));
+  PetscCallMPI(MPI_Bcast(&ck->attempt, 1, MPI_INT, 0, comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

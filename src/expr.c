@@ -2,19 +2,19 @@
 
    muParser evaluates; what a formula may be is decided here, before muParser sees it. Its own messages point behind the mistake
    and its language is larger than ours (assignments, lists of results, random numbers). */
-#include "soret/expr.h"
+#include "expr_private.h"
+
 #include "soret/text.h"
 
 #include <ctype.h>
 #include <math.h>
-#include <muParserDLL.h>
 #include <stdarg.h>
 #include <string.h>
 
 enum {
   LONGEST_FORMULA = 4096,
   DEEPEST_NESTING = 100,
-  NUM_VARIABLES   = 5
+  NUM_VARIABLES   = SORET_NUM_VARIABLES
 };
 
 struct SoretExpr_s {
@@ -23,6 +23,7 @@ struct SoretExpr_s {
   PetscReal        constant; /* value where uses == 0 */
   muParserHandle_t parser;   /* NULL where uses == 0  */
   double           variable[NUM_VARIABLES];
+  SoretRowCode     rows;     /* the same for rows of points, or NULL */
 };
 
 static const char *const variable_names[NUM_VARIABLES] = {"x", "y", "z", "t", "T"}; /* in the order of the bits of SoretVar */
@@ -49,12 +50,7 @@ static double Sign(double v)
 }
 
 /* All functions, so that none is left to what a version of muParser means by its name. */
-static const struct {
-  const char *name;
-  muFun1_t    one;
-  muFun2_t    two;
-  muMultFun_t any;
-} functions[] = {
+static const SoretFunction functions[] = {
   {.name = "exp",   .one = exp  },
   {.name = "log",   .one = log  },
   {.name = "log10", .one = log10},
@@ -125,7 +121,14 @@ static int FindFunction(const char *name)
   return -1;
 }
 
-static int FindVariable(const char *name)
+const SoretFunction *SoretExprFunction(const char *name)
+{
+  const int found = FindFunction(name);
+
+  return found < 0 ? NULL : &functions[found];
+}
+
+int SoretExprVariable(const char *name)
 {
   for (int i = 0; i < NUM_VARIABLES; i++)
     if (!strcmp(name, variable_names[i])) return i;
@@ -172,7 +175,7 @@ static PetscBool ReadCall(Reader *r, const char *name, int length, int open)
   const int function = FindFunction(name);
 
   if (function < 0) {
-    if (FindVariable(name) >= 0 || FindConstant(r, name) >= 0 || !strcmp(name, "pi")) return Refuse(r->error, r->at, "'%s' is not a function; a product needs *", name);
+    if (SoretExprVariable(name) >= 0 || FindConstant(r, name) >= 0 || !strcmp(name, "pi")) return Refuse(r->error, r->at, "'%s' is not a function; a product needs *", name);
     return RefuseName(r, name, PETSC_TRUE);
   }
   memset(r->copy + r->at, ' ', (size_t)(open - r->at));
@@ -197,7 +200,7 @@ static PetscBool ReadName(Reader *r)
   next += (int)strspn(r->copy + next, " ");
   if (r->text[next] == '(') return ReadCall(r, name, length, next);
 
-  if ((found = FindVariable(name)) >= 0) {
+  if ((found = SoretExprVariable(name)) >= 0) {
     if (!(r->allowed & 1u << found)) return RefuseVariable(r, name);
     r->uses |= 1u << found;
   } else if ((found = FindConstant(r, name)) >= 0) {
@@ -342,6 +345,24 @@ static PetscErrorCode ParserCreate(double variable[], muParserHandle_t *parser)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Does the code for rows say what muParser says, at a few points with nothing special about them? */
+static PetscBool Agrees(SoretExpr e)
+{
+  for (int probe = 0; probe < 6; probe++) {
+    SoretPoint point;
+    PetscReal  value, got;
+
+    for (int i = 0; i < 3; i++) point.x[i] = (0.31 + 0.27 * probe) * (1.0 + 0.37 * i) - 0.4;
+    point.t = 0.17 + 0.41 * probe;
+    point.T = probe < 3 ? 0.6 + 0.35 * probe : 271.3 + 17.9 * probe;
+    value   = SoretExprEvaluate(e, &point);
+    SoretRowCodeEvaluate(e->rows, 1, &point, &point.x[0], &point.T, &got);
+    if (isnan(value) && isnan(got)) continue;
+    if (value != got && !(fabs(value - got) <= 1.0e-12 * fabs(value))) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 /* Lets muParser compile the checked text, and evaluates it where it is a constant. */
 static PetscBool Compile(SoretExpr e, const Reader *r)
 {
@@ -380,6 +401,10 @@ PetscErrorCode SoretExprCreate(const char *text, PetscInt num_constants, const S
   PetscCall(ParserCreate(e->variable, &e->parser));
   r.parser = e->parser;
   good     = ReadFormula(&r) && Compile(e, &r) ? PETSC_TRUE : PETSC_FALSE;
+  if (good && e->uses) {
+    PetscCall(SoretRowCodeCreate(r.copy, num_constants, constants, &e->rows));
+    if (e->rows && !Agrees(e)) PetscCall(SoretRowCodeDestroy(&e->rows));
+  }
   PetscCall(PetscFree(r.copy));
   if (good && !e->uses) {
     mupRelease(e->parser);
@@ -414,24 +439,16 @@ PetscReal SoretExprEvaluate(SoretExpr expr, const SoretPoint *point)
 
 void SoretExprEvaluateRow(SoretExpr expr, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal out[])
 {
-  /* one evaluation serves the row where nothing that the formula uses changes along it */
-  const unsigned along = (x ? SORET_VAR_X : 0u) | (T ? SORET_VAR_TEMPERATURE : 0u);
-  SoretPoint     first = *point;
-  PetscReal      value;
+  SoretPoint p = *point;
 
-  if (n <= 0) return;
-  if (x) first.x[0] = x[0];
-  if (T) first.T = T[0];
-  value = SoretExprEvaluate(expr, &first);
-  if (!(SoretExprUses(expr) & along)) {
-    for (PetscInt i = 0; i < n; i++) out[i] = value;
+  if (expr && expr->rows) {
+    SoretRowCodeEvaluate(expr->rows, n, point, x, T, out);
     return;
   }
-  out[0] = value;
-  for (PetscInt i = 1; i < n; i++) {
-    if (x) expr->variable[0] = x[i];
-    if (T) expr->variable[4] = T[i];
-    out[i] = mupEval(expr->parser);
+  for (PetscInt i = 0; i < n; i++) {
+    if (x) p.x[0] = x[i];
+    if (T) p.T = T[i];
+    out[i] = SoretExprEvaluate(expr, &p);
   }
 }
 
@@ -448,7 +465,7 @@ const char *SoretExprText(SoretExpr expr)
 const char *SoretExprNameTaken(const char *name)
 {
   if (!SoretIsIdentifier(name)) return "a name used in formulas has letters, digits and _, and does not start with a digit";
-  if (FindVariable(name) >= 0) return "it is a variable of the formulas";
+  if (SoretExprVariable(name) >= 0) return "it is a variable of the formulas";
   if (FindFunction(name) >= 0) return "it is a function of the formulas";
   if (!strcmp(name, "pi") || !strcmp(name, "Lx") || !strcmp(name, "Ly") || !strcmp(name, "Lz")) return "it is a constant of the formulas";
   return NULL;
@@ -459,6 +476,7 @@ PetscErrorCode SoretExprDestroy(SoretExpr *expr)
   PetscFunctionBeginUser;
   if (!*expr) PetscFunctionReturn(PETSC_SUCCESS);
   if ((*expr)->parser) mupRelease((*expr)->parser);
+  PetscCall(SoretRowCodeDestroy(&(*expr)->rows));
   PetscCall(PetscFree((*expr)->text));
   PetscCall(PetscFree(*expr));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -196,7 +196,6 @@ static PetscErrorCode CreateSNES(SoretFAS fas)
   PetscCall(ReadOptions(fas));
   PetscCall(SNESCreate(fas->sys[0]->op->grid->comm, &fas->snes));
   PetscCall(SNESSetFunction(fas->snes, NULL, FormResidual, fas->sys[0]));
-  PetscCall(SNESSetDM(fas->snes, fas->sys[0]->op->dm));
   PetscCall(SNESSetFromOptions(fas->snes)); /* -snes_monitor, -snes_max_it; the type is set after it, -snes_type fas means this one */
   PetscCall(SNESSetType(fas->snes, SNESSHELL));
   PetscCall(SNESShellSetContext(fas->snes, fas));
@@ -216,7 +215,7 @@ static PetscErrorCode CreateLevel(SoretFAS fas, PetscInt l, Vec fine_0)
   level->sys.op = &level->op;
   fas->sys[l]   = &level->sys;
   PetscCall(SoretTransferCreate(finer, &level->sys, fas->hierarchy.coarsened[l], &fas->level[l - 1].to_coarser));
-  PetscCall(DMCreateGlobalVector(level->op.dm, &level->c));
+  PetscCall(SoretOperatorCreateVector(&level->op, &level->c));
   PetscCall(VecDuplicate(level->c, &level->old));
   PetscCall(VecDuplicate(level->c, &level->rhs));
   PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, fine_0, level->c));
@@ -244,7 +243,7 @@ static PetscErrorCode DestroyLevel(Level *level)
 {
   PetscFunctionBegin;
   PetscCall(SoretTransferDestroy(&level->to_coarser));
-  if (!level->op.dm) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!level->op.model) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDestroy(&level->c));
   PetscCall(VecDestroy(&level->old));
   PetscCall(VecDestroy(&level->rhs));

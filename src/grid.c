@@ -361,6 +361,9 @@ static PetscErrorCode SetAxis(const SoretGridSpec *spec, int axis, SoretGrid *gr
 /* The grid with a given number of ranks and cells per rank along each axis. */
 static PetscErrorCode CreateGrid(MPI_Comm comm, const SoretGridSpec *spec, const PetscInt cut[3], const PetscInt *const range[3], SoretGrid *grid)
 {
+  PetscInt    stride = 1;
+  PetscMPIInt rank;
+
   PetscFunctionBegin;
   PetscCall(PetscMemzero(grid, sizeof(*grid)));
   grid->comm   = comm;
@@ -371,8 +374,17 @@ static PetscErrorCode CreateGrid(MPI_Comm comm, const SoretGridSpec *spec, const
     grid->periodic[axis] = spec->periodic[axis];
     PetscCall(SetAxis(spec, axis, grid));
   }
-  PetscCall(CreateDMDA(comm, spec->dim, spec->n, spec->periodic, cut, range, 1, DMDA_STENCIL_STAR, 1, &grid->da));
-  PetscCall(DMDAGetCorners(grid->da, &grid->start[0], &grid->start[1], &grid->start[2], &grid->count[0], &grid->count[1], &grid->count[2]));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(PetscMalloc3(cut[0], &grid->range[0], cut[1], &grid->range[1], cut[2], &grid->range[2]));
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt place = rank / stride % cut[axis];
+
+    PetscCall(PetscArraycpy(grid->range[axis], range[axis], cut[axis]));
+    for (PetscInt r = 0; r < place; r++) grid->start[axis] += range[axis][r];
+    grid->count[axis] = range[axis][place];
+    grid->cut[axis]   = cut[axis];
+    stride *= cut[axis];
+  }
   grid->num_cells    = grid->count[0] * grid->count[1] * grid->count[2];
   grid->num_pockets  = 1;
   grid->fluid_volume = grid->volume;
@@ -395,30 +407,16 @@ PetscErrorCode SoretGridCreate(MPI_Comm comm, const SoretGridSpec *spec, PetscIn
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Number of ranks and cells of each along the axes. */
-static PetscErrorCode GetCut(const SoretGrid *grid, PetscInt cut[3], const PetscInt *range[3])
-{
-  static const PetscInt one = 1;
-
-  PetscFunctionBegin;
-  PetscCall(DMDAGetInfo(grid->da, NULL, NULL, NULL, NULL, &cut[0], &cut[1], &cut[2], NULL, NULL, NULL, NULL, NULL, NULL));
-  PetscCall(DMDAGetOwnershipRanges(grid->da, &range[0], &range[1], &range[2]));
-  for (int axis = (int)grid->dim; axis < 3; axis++) range[axis] = &one;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible)
 {
   PetscMPIInt     ranks;
-  const PetscInt *fine_range[3];
-  PetscInt        cut[3], *range[3];
+  PetscInt       *range[3];
   SoretGridSpec   spec = {.dim = fine->dim};
 
   PetscFunctionBegin;
   *possible = PETSC_TRUE;
   PetscCallMPI(MPI_Comm_size(fine->comm, &ranks));
-  PetscCall(GetCut(fine, cut, fine_range));
-  PetscCall(PetscMalloc3(cut[0], &range[0], cut[1], &range[1], cut[2], &range[2]));
+  PetscCall(PetscMalloc3(fine->cut[0], &range[0], fine->cut[1], &range[1], fine->cut[2], &range[2]));
   for (int axis = 0; axis < 3; axis++) {
     const PetscInt factor = coarsen[axis] ? 2 : 1, n = (fine->n[axis] + factor - 1) / factor;
 
@@ -428,15 +426,17 @@ PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3
     spec.periodic[axis] = fine->periodic[axis];
     PetscCall(PetscMalloc1(n + 1, &spec.edge[axis]));
     for (PetscInt i = 0; i <= n; i++) spec.edge[axis][i] = fine->edge[axis][PetscMin(factor * i, fine->n[axis])];
-    for (PetscInt r = 0; r < cut[axis]; r++) {
-      range[axis][r] = (fine_range[axis][r] + factor - 1) / factor;
-      if (fine_range[axis][r] % factor && r < cut[axis] - 1) *possible = PETSC_FALSE;
+    for (PetscInt r = 0; r < fine->cut[axis]; r++) {
+      range[axis][r] = (fine->range[axis][r] + factor - 1) / factor;
+      if (fine->range[axis][r] % factor && r < fine->cut[axis] - 1) *possible = PETSC_FALSE;
     }
     /* equal cells stay equal cells, to the last bit */
     if (fine->n[axis] % factor == 0 && fine->equal[axis]) PetscCall(PetscFree(spec.edge[axis]));
   }
-  if (*possible) PetscCall(CreateGrid(fine->comm, &spec, cut, (const PetscInt *const *)range, coarse));
+  if (*possible) PetscCall(CreateGrid(fine->comm, &spec, fine->cut, (const PetscInt *const *)range, coarse));
   else if (!aligned) {
+    PetscInt cut[3];
+
     CutRanks(&spec, ranks, 1, cut);
     *possible = cut[0] ? PETSC_TRUE : PETSC_FALSE;
     if (*possible) PetscCall(SoretGridCreate(fine->comm, &spec, 1, coarse));
@@ -456,18 +456,14 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid)
   PetscCall(PetscFree(grid->closed));
   PetscCall(PetscFree(grid->pocket));
   PetscCall(PetscFree(grid->pocket_volume));
-  PetscCall(DMDestroy(&grid->da));
+  PetscCall(PetscFree3(grid->range[0], grid->range[1], grid->range[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm)
 {
-  const PetscInt *range[3];
-  PetscInt        cut[3];
-
   PetscFunctionBegin;
-  PetscCall(GetCut(grid, cut, range));
-  PetscCall(CreateDMDA(grid->comm, grid->dim, grid->n, grid->periodic, cut, range, dof, stencil, width, dm));
+  PetscCall(CreateDMDA(grid->comm, grid->dim, grid->n, grid->periodic, grid->cut, (const PetscInt *const *)grid->range, dof, stencil, width, dm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -531,12 +527,11 @@ PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3])
 static PetscErrorCode FindNeighbors(SoretHalo *halo)
 {
   const SoretGrid *grid = halo->grid;
-  PetscInt         cut[3];
+  const PetscInt  *cut  = grid->cut;
   PetscMPIInt      rank;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
-  PetscCall(DMDAGetInfo(grid->da, NULL, NULL, NULL, NULL, &cut[0], &cut[1], &cut[2], NULL, NULL, NULL, NULL, NULL, NULL));
   for (int axis = 0; axis < 3; axis++) {
     const PetscInt stride = axis == 0 ? 1 : axis == 1 ? cut[0] : cut[0] * cut[1], place = rank / stride % cut[axis];
 

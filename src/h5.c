@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "soret/record.h"
@@ -28,10 +29,9 @@
 #endif
 
 enum {
-  MAX_RANK    = 8,    /* of datasets of others that we read; ours have up to 5 axes */
-  APPEND_ROWS = 1024, /* chunk of an extendible dataset                             */
-  TEXT        = 512,  /* of a message                                               */
-  MAX_HINTS   = 64    /* for MPI-IO                                                 */
+  MAX_RANK  = 8,   /* of datasets of others that we read; ours have up to 5 axes */
+  TEXT      = 512, /* of a message                                               */
+  MAX_HINTS = 64   /* for MPI-IO                                                 */
 };
 
 #define CHUNK_BYTES (1024.0 * 1024.0)
@@ -39,6 +39,7 @@ enum {
 #define SLICE_BYTES (512.0 * 1024.0 * 1024.0) /* per rank and call: MPI-IO is not trusted with 2 GiB */
 #define SPARE_BYTES (512 * 1024)              /* disk space kept ahead of the end of the file           */
 #define SMALL_BYTES (2 * 1024)                /* what a group or an attribute takes, more or less       */
+#define PATIENCE    20.0                      /* s that a rank which failed waits for the others        */
 
 struct SoretH5_s {
   MPI_Comm    comm;
@@ -46,6 +47,8 @@ struct SoretH5_s {
   char       *path;
   SoretH5Mode mode;
   hid_t       file, transfer; /* transfer: collective */
+  PetscBool   counted;        /* among num_writers */
+  PetscBool   broken;         /* a write failed: nothing more is asked of HDF5, whose close would write again */
 
   /* on rank 0 of a file open for writing */
   int     descriptor; /* of the file, else -1                              */
@@ -55,7 +58,10 @@ struct SoretH5_s {
 
 /* ------------------------------------------------------------------------------------------------------------------ errors */
 
-static char reason[TEXT]; /* why this rank failed, "" as long as it did not */
+static char      reason[TEXT];                  /* why this rank failed, "" as long as it did not       */
+static PetscBool write_failed = PETSC_FALSE;    /* because bytes could not be written                  */
+static PetscBool stuck        = PETSC_FALSE;    /* a file could not be closed                          */
+static int       num_writers  = 0;              /* files open for writing                              */
 
 /* Errors of the system that tell a user more than HDF5 does. Others may be left over from a call that went well. */
 static PetscBool IsTelling(int error)
@@ -100,6 +106,7 @@ static herr_t Remember(hid_t stack, void *file)
 
   if (*reason) return 0;
   H5Ewalk2(stack, H5E_WALK_DOWNWARD, ReadEntry, &story);
+  write_failed = story.writing;
   if (story.writing && DiskIsFull(file)) error = ENOSPC;
   snprintf(reason, sizeof(reason), "%s", IsTelling(error) ? strerror(error) : story.deepest);
   return 0;
@@ -107,7 +114,8 @@ static herr_t Remember(hid_t stack, void *file)
 
 void SoretH5Listen(const char *file)
 {
-  reason[0] = 0;
+  reason[0]    = 0;
+  write_failed = PETSC_FALSE;
   H5Eset_auto2(H5E_DEFAULT, Remember, (void *)file);
   errno = 0;
 }
@@ -122,28 +130,80 @@ void SoretH5Because(const char *format, ...)
   va_end(arguments);
 }
 
-PetscErrorCode SoretH5Agree(MPI_Comm comm, PetscBool ok, const char *file, const char *what, const char *object)
+void SoretH5Reason(size_t length, char text[])
 {
-  PetscMPIInt rank, size, mine, first;
+  (void)snprintf(text, length, "%s", reason);
+  reason[0] = 0;
+}
+
+/* Where HDF5 fails on one rank in the middle of something collective, the others may wait for it inside HDF5 for ever. So a rank that failed waits
+   no longer than `patience`; then it tells why and ends all. */
+static PetscErrorCode WaitOrEnd(MPI_Comm comm, MPI_Request *request, double patience, const char *file, const char *what, const char *object)
+{
+  const struct timespec pause = {.tv_nsec = 1000000};
+  const double          end   = MPI_Wtime() + patience;
+  int                   done  = 0;
+
+  PetscFunctionBegin;
+  while (!done) {
+    PetscCallMPI(MPI_Test(request, &done, MPI_STATUS_IGNORE));
+    if (!done && MPI_Wtime() > end) {
+      (void)fprintf(stderr, "%s: cannot %s%s%s: %s\n", file, what, object ? " " : "", object ? object : "", reason);
+      (void)fflush(NULL);
+      PetscCallMPI(MPI_Abort(comm, SORET_EXIT_IO));
+    }
+    if (!done) (void)nanosleep(&pause, NULL);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* *broken: bytes could not be written on some rank. */
+static PetscErrorCode AgreeWithin(MPI_Comm comm, PetscBool ok, double patience, const char *file, const char *what, const char *object, PetscBool *broken)
+{
+  PetscMPIInt rank, size, mine[2], all[2], first;
+  MPI_Request request;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   PetscCallMPI(MPI_Comm_size(comm, &size));
-  mine = ok ? size : rank;
-  PetscCallMPI(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, comm));
+  mine[0] = ok ? size : rank;
+  mine[1] = !ok && write_failed ? 0 : 1;
+  if (!ok) SoretH5Because("unknown reason");
+  PetscCallMPI(MPI_Iallreduce(mine, all, 2, MPI_INT, MPI_MIN, comm, &request));
+  if (ok) PetscCallMPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
+  else PetscCall(WaitOrEnd(comm, &request, patience, file, what, object));
+  first   = all[0];
+  *broken = all[1] ? PETSC_FALSE : PETSC_TRUE;
   if (first == size) PetscFunctionReturn(PETSC_SUCCESS);
   SoretH5Because("unknown reason");
   PetscCallMPI(MPI_Bcast(reason, sizeof(reason), MPI_CHAR, first, comm));
-  if (rank == 0) fprintf(stderr, "%s: cannot %s%s%s: %s\n", file, what, object ? " " : "", object ? object : "", reason);
+  if (rank == 0) (void)fprintf(stderr, "%s: cannot %s%s%s: %s\n", file, what, object ? " " : "", object ? object : "", reason);
   reason[0] = 0;
   PetscFunctionReturn(SORET_ERR_IO);
 }
 
+PetscErrorCode SoretH5Agree(MPI_Comm comm, PetscBool ok, const char *file, const char *what, const char *object)
+{
+  PetscBool broken;
+
+  PetscFunctionBegin;
+  PetscCall(AgreeWithin(comm, ok, 10.0 * PATIENCE, file, what, object, &broken)); /* what others read may take its time */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool SoretH5IsStuck(void)
+{
+  return stuck || num_writers > 0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
 static PetscErrorCode Agree(SoretH5 h5, PetscBool ok, const char *what, const char *object)
 {
+  PetscBool      broken = PETSC_FALSE;
+  PetscErrorCode ierr   = AgreeWithin(h5->comm, ok, h5->mode == SORET_H5_READ ? 10.0 * PATIENCE : PATIENCE, h5->path, what, object, &broken);
+
   PetscFunctionBegin;
-  PetscCall(SoretH5Agree(h5->comm, ok, h5->path, what, object));
-  PetscFunctionReturn(PETSC_SUCCESS);
+  if (broken && h5->mode != SORET_H5_READ) h5->broken = stuck = PETSC_TRUE;
+  PetscFunctionReturn(ierr);
 }
 
 /* ------------------------------------------------------------------------------------------------------- opening and closing */
@@ -279,6 +339,7 @@ static hid_t OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode)
 static PetscErrorCode Destroy(SoretH5 *h5)
 {
   PetscFunctionBegin;
+  if ((*h5)->counted) num_writers--;
   if ((*h5)->transfer >= 0) H5Pclose((*h5)->transfer);
   if ((*h5)->descriptor >= 0) close((*h5)->descriptor);
   PetscCallMPI(MPI_Comm_free(&(*h5)->comm));
@@ -333,6 +394,8 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
     PetscCall(Destroy(&self));
     PetscFunctionReturn(ierr);
   }
+  self->counted = mode != SORET_H5_READ ? PETSC_TRUE : PETSC_FALSE;
+  if (self->counted) num_writers++;
   *h5 = self;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -370,13 +433,6 @@ static PetscBool SyncFile(SoretH5 h5)
   return ok;
 }
 
-static PetscBool stuck = PETSC_FALSE; /* a file could not be closed */
-
-PetscBool SoretH5IsStuck(void)
-{
-  return stuck;
-}
-
 PetscErrorCode SoretH5Close(SoretH5 *h5)
 {
   SoretH5        self = *h5;
@@ -387,10 +443,17 @@ PetscErrorCode SoretH5Close(SoretH5 *h5)
   if (!self) PetscFunctionReturn(PETSC_SUCCESS);
   *h5 = NULL;
   SoretH5Listen(self->path);
+  if (self->broken) {
+    PetscCall(Destroy(&self));
+    PetscFunctionReturn(SORET_ERR_IO); /* told already */
+  }
   if (self->mode != SORET_H5_READ && H5Fflush(self->file, H5F_SCOPE_GLOBAL) < 0) ok = PETSC_FALSE;
-  if (H5Fclose(self->file) < 0) ok = PETSC_FALSE;
-  if (ok) ok = SyncFile(self);
   ierr = Agree(self, ok, "complete the file", NULL);
+  if (!ierr) {
+    if (H5Fclose(self->file) < 0) ok = PETSC_FALSE;
+    if (ok) ok = SyncFile(self);
+    ierr = Agree(self, ok, "complete the file", NULL);
+  }
   if (ierr) stuck = PETSC_TRUE;
   PetscCall(Destroy(&self));
   PetscFunctionReturn(ierr);
@@ -998,7 +1061,7 @@ static hid_t CreateSeries(SoretH5 h5, const char *path, hid_t type)
   const hid_t create = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, (hsize_t[]){0}, (hsize_t[]){H5S_UNLIMITED});
   hid_t       dataset;
 
-  H5Pset_chunk(create, 1, (hsize_t[]){APPEND_ROWS});
+  H5Pset_chunk(create, 1, (hsize_t[]){SORET_H5_APPEND_ROWS});
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
   dataset = H5Dcreate2(h5->file, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Sclose(space);
@@ -1033,7 +1096,7 @@ static PetscErrorCode PutSeries(SoretH5 h5, const char *path, PetscInt keep, Pet
 
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
-  PetscCall(ReserveFor(h5, 8 * (hsize_t)n + (Exists(h5, path) ? 0 : 8 * APPEND_ROWS + 2 * SMALL_BYTES), "append to", path));
+  PetscCall(ReserveFor(h5, 8 * (hsize_t)n + (Exists(h5, path) ? 0 : 8 * SORET_H5_APPEND_ROWS + 2 * SMALL_BYTES), "append to", path));
   dataset = OpenSeries(h5, path, &length);
   start   = keep < 0 ? length : (hsize_t)keep;
   ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){start + (hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
@@ -1108,7 +1171,7 @@ PetscErrorCode SoretH5RewriteTexts(SoretH5 h5, const char *path, PetscInt n, Pet
 
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
-  PetscCall(ReserveFor(h5, (hsize_t)(n + APPEND_ROWS) * (hsize_t)width + 2 * SMALL_BYTES, "write texts", path));
+  PetscCall(ReserveFor(h5, (hsize_t)(n + SORET_H5_APPEND_ROWS) * (hsize_t)width + 2 * SMALL_BYTES, "write texts", path));
   dataset = OpenTexts(h5, path, width);
   ok      = dataset >= 0 && H5Dset_extent(dataset, (hsize_t[]){(hsize_t)n}) >= 0 ? PETSC_TRUE : PETSC_FALSE;
   ierr    = Agree(h5, ok, "write texts", path);

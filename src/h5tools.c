@@ -17,7 +17,7 @@ enum {
 
 #define SLAB_BYTES (16.0 * 1024.0 * 1024.0) /* memory per file and rank */
 
-static hid_t OpenAlone(const char *path)
+hid_t SoretH5OpenAlone(const char *path)
 {
   const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   hid_t       file;
@@ -31,12 +31,7 @@ static hid_t OpenAlone(const char *path)
 
 /* --------------------------------------------------------------------------------------------------------- lists of objects */
 
-typedef struct {
-  char  **path;
-  size_t  n, room;
-} List;
-
-static void Add(List *list, const char *path)
+static void Add(SoretH5List *list, const char *path)
 {
   if (list->n == list->room) {
     list->room = 2 * list->room + 16;
@@ -45,18 +40,23 @@ static void Add(List *list, const char *path)
   if (list->path) list->path[list->n++] = strdup(path);
 }
 
-static void FreeList(List *list)
+void SoretH5FreeList(SoretH5List *list)
 {
   for (size_t i = 0; i < list->n; i++) free(list->path[i]);
   free(list->path);
-  *list = (List){0};
+  *list = (SoretH5List){0};
 }
 
-static H5I_type_t TypeOf(hid_t file, const char *path)
+H5I_type_t SoretH5TypeOf(hid_t file, const char *path)
 {
-  const hid_t object = H5Oexists_by_name(file, path, H5P_DEFAULT) > 0 ? H5Oopen(file, path, H5P_DEFAULT) : -1;
+  hid_t       object = -1;
   H5I_type_t  type   = H5I_BADID;
 
+  H5E_BEGIN_TRY /* asking for what is not there is an error to HDF5 */
+  {
+    if (H5Oexists_by_name(file, path, H5P_DEFAULT) > 0) object = H5Oopen(file, path, H5P_DEFAULT);
+  }
+  H5E_END_TRY
   if (object >= 0) {
     type = H5Iget_type(object);
     H5Oclose(object);
@@ -64,15 +64,10 @@ static H5I_type_t TypeOf(hid_t file, const char *path)
   return type;
 }
 
-/* The objects in a file, with their full names: datasets and groups apart. */
-typedef struct {
-  List datasets, groups;
-} Contents;
-
 static herr_t Visit(hid_t root, const char *name, const H5L_info_t *info, void *contents_pointer)
 {
-  Contents        *contents = contents_pointer;
-  const H5I_type_t type     = TypeOf(root, name);
+  SoretH5Contents        *contents = contents_pointer;
+  const H5I_type_t type     = SoretH5TypeOf(root, name);
   char            *path     = malloc(strlen(name) + 2);
 
   if (!path) return -1;
@@ -88,19 +83,19 @@ static int ByName(const void *a, const void *b)
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static PetscBool ListContents(hid_t file, Contents *contents)
+PetscBool SoretH5ListContents(hid_t file, SoretH5Contents *contents)
 {
-  *contents = (Contents){0};
+  *contents = (SoretH5Contents){0};
   if (H5Lvisit(file, H5_INDEX_NAME, H5_ITER_INC, Visit, contents) < 0) return PETSC_FALSE;
   if (contents->datasets.n) qsort(contents->datasets.path, contents->datasets.n, sizeof(char *), ByName);
   if (contents->groups.n) qsort(contents->groups.path, contents->groups.n, sizeof(char *), ByName);
   return PETSC_TRUE;
 }
 
-static void FreeContents(Contents *contents)
+void SoretH5FreeContents(SoretH5Contents *contents)
 {
-  FreeList(&contents->datasets);
-  FreeList(&contents->groups);
+  SoretH5FreeList(&contents->datasets);
+  SoretH5FreeList(&contents->groups);
 }
 
 static herr_t AddChild(hid_t group, const char *name, const H5L_info_t *info, void *list)
@@ -109,11 +104,10 @@ static herr_t AddChild(hid_t group, const char *name, const H5L_info_t *info, vo
   return 0;
 }
 
-/* Names in a group, in the order in which they were made where the file knows it. */
-static List ListGroup(hid_t file, const char *path)
+SoretH5List SoretH5ListGroup(hid_t file, const char *path)
 {
-  const hid_t group = TypeOf(file, path) == H5I_GROUP ? H5Gopen2(file, path, H5P_DEFAULT) : -1;
-  List        list  = {0};
+  const hid_t group = SoretH5TypeOf(file, path) == H5I_GROUP ? H5Gopen2(file, path, H5P_DEFAULT) : -1;
+  SoretH5List list  = {0};
 
   if (group >= 0) {
     const hid_t create = H5Gget_create_plist(group);
@@ -129,8 +123,7 @@ static List ListGroup(hid_t file, const char *path)
 
 /* --------------------------------------------------------------------------------------------------------------- attributes */
 
-/* A string attribute of either kind, memory of the caller; NULL if it is none. */
-static char *AttributeText(hid_t attribute)
+char *SoretH5AttributeText(hid_t attribute)
 {
   const hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
   char       *text = NULL;
@@ -166,12 +159,12 @@ static PetscBool AttributeNumber(hid_t attribute, double *value)
   return found;
 }
 
-static PetscBool GetNumber(hid_t file, const char *object, const char *name, double *value)
+PetscBool SoretH5GetNumber(hid_t file, const char *object, const char *name, double *value)
 {
   PetscBool found = PETSC_FALSE;
   hid_t     attribute;
 
-  if (TypeOf(file, object) == H5I_BADID && strcmp(object, "/")) return PETSC_FALSE;
+  if (SoretH5TypeOf(file, object) == H5I_BADID && strcmp(object, "/")) return PETSC_FALSE;
   if (H5Aexists_by_name(file, object, name, H5P_DEFAULT) <= 0) return PETSC_FALSE;
   attribute = H5Aopen_by_name(file, object, name, H5P_DEFAULT, H5P_DEFAULT);
   if (attribute >= 0) {
@@ -190,7 +183,7 @@ static herr_t PrintAttribute(hid_t object, const char *name, const H5A_info_t *i
   double      value;
 
   if (attribute < 0) return 0;
-  text = AttributeText(attribute);
+  text = SoretH5AttributeText(attribute);
   if (text) fprintf(out, "  %-20s  %s\n", name, text);
   else if (AttributeNumber(attribute, &value)) fprintf(out, "  %-20s  %.10g\n", name, value);
   else fprintf(out, "  %-20s  (not a single value)\n", name);
@@ -202,7 +195,7 @@ static herr_t PrintAttribute(hid_t object, const char *name, const H5A_info_t *i
 /* All attributes but the case, one a line. */
 static void PrintAttributes(hid_t file, const char *path, FILE *out)
 {
-  const hid_t object = strcmp(path, "/") && TypeOf(file, path) == H5I_BADID ? -1 : H5Oopen(file, path, H5P_DEFAULT);
+  const hid_t object = strcmp(path, "/") && SoretH5TypeOf(file, path) == H5I_BADID ? -1 : H5Oopen(file, path, H5P_DEFAULT);
 
   if (object < 0) return;
   H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, NULL, PrintAttribute, out);
@@ -212,7 +205,7 @@ static void PrintAttributes(hid_t file, const char *path, FILE *out)
 /* Extent of a one-dimensional dataset, with its first and last entry; 0 if there is none. */
 static hsize_t Ends(hid_t file, const char *path, double ends[2])
 {
-  const hid_t dataset = TypeOf(file, path) == H5I_DATASET ? H5Dopen2(file, path, H5P_DEFAULT) : -1;
+  const hid_t dataset = SoretH5TypeOf(file, path) == H5I_DATASET ? H5Dopen2(file, path, H5P_DEFAULT) : -1;
   hsize_t     n       = 0;
 
   if (dataset >= 0) {
@@ -249,7 +242,7 @@ static void PrintGrid(hid_t file, FILE *out)
   fprintf(out, "\n");
 }
 
-static void PrintNames(const Contents *contents, const char *prefix, FILE *out)
+static void PrintNames(const SoretH5Contents *contents, const char *prefix, FILE *out)
 {
   const size_t skip = strlen(prefix);
 
@@ -258,31 +251,31 @@ static void PrintNames(const Contents *contents, const char *prefix, FILE *out)
   fprintf(out, "\n");
 }
 
-static void PrintFrames(hid_t file, const Contents *contents, FILE *out)
+static void PrintFrames(hid_t file, const SoretH5Contents *contents, FILE *out)
 {
-  List   frames = ListGroup(file, "/frames");
+  SoretH5List frames = SoretH5ListGroup(file, "/frames");
   char   path[512];
   double first = 0.0, last = 0.0;
 
   if (frames.n > 0) {
     snprintf(path, sizeof(path), "/frames/%s", frames.path[0]);
-    GetNumber(file, path, "time", &first);
+    SoretH5GetNumber(file, path, "time", &first);
     snprintf(path, sizeof(path), "/frames/%s", frames.path[frames.n - 1]);
-    GetNumber(file, path, "time", &last);
+    SoretH5GetNumber(file, path, "time", &last);
     fprintf(out, "frames\n  %zu, time %.10g .. %.10g\n  in the last one:", frames.n, first, last);
     strcat(path, "/");
     PrintNames(contents, path, out);
   }
-  FreeList(&frames);
+  SoretH5FreeList(&frames);
 }
 
-static void PrintSeries(hid_t file, const char *group, const char *length_of, const Contents *contents, FILE *out)
+static void PrintSeries(hid_t file, const char *group, const char *length_of, const SoretH5Contents *contents, FILE *out)
 {
   double  ends[2];
   char    path[64];
   hsize_t rows;
 
-  if (TypeOf(file, group) != H5I_GROUP) return;
+  if (SoretH5TypeOf(file, group) != H5I_GROUP) return;
   snprintf(path, sizeof(path), "%s/%s", group, length_of);
   rows = Ends(file, path, ends);
   fprintf(out, "%s\n  %llu rows of:", group + 1, (unsigned long long)rows);
@@ -293,7 +286,7 @@ static void PrintSeries(hid_t file, const char *group, const char *length_of, co
 static void PrintCase(hid_t file, FILE *out)
 {
   const hid_t attribute = H5Aexists(file, "case") > 0 ? H5Aopen(file, "case", H5P_DEFAULT) : -1;
-  char       *text      = attribute >= 0 ? AttributeText(attribute) : NULL;
+  char       *text      = attribute >= 0 ? SoretH5AttributeText(attribute) : NULL;
   int         shown = 0, lines = 0;
 
   if (attribute >= 0) H5Aclose(attribute);
@@ -313,12 +306,12 @@ static void PrintCase(hid_t file, FILE *out)
 
 static PetscBool PrintFile(const char *path, FILE *out)
 {
-  const hid_t file = OpenAlone(path);
-  Contents    contents;
+  const hid_t file = SoretH5OpenAlone(path);
+  SoretH5Contents    contents;
 
   if (file < 0) return PETSC_FALSE;
-  if (!ListContents(file, &contents)) {
-    FreeContents(&contents);
+  if (!SoretH5ListContents(file, &contents)) {
+    SoretH5FreeContents(&contents);
     H5Fclose(file);
     return PETSC_FALSE;
   }
@@ -328,12 +321,12 @@ static PetscBool PrintFile(const char *path, FILE *out)
   PrintFrames(file, &contents, out);
   PrintSeries(file, "/series", "time", &contents, out);
   PrintSeries(file, "/sweep", "parameter", &contents, out);
-  if (TypeOf(file, "/summary") == H5I_GROUP) {
+  if (SoretH5TypeOf(file, "/summary") == H5I_GROUP) {
     fprintf(out, "summary\n");
     PrintAttributes(file, "/summary", out);
   }
   PrintCase(file, out);
-  FreeContents(&contents);
+  SoretH5FreeContents(&contents);
   return H5Fclose(file) >= 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
@@ -640,7 +633,7 @@ static PetscBool IsTiming(const char *path)
 }
 
 /* Both lists are sorted, so one pass finds what is in one file only. */
-static PetscErrorCode CompareDatasets(Pair *pair, const List list[2], Report *report)
+static PetscErrorCode CompareDatasets(Pair *pair, const SoretH5List list[2], Report *report)
 {
   size_t i = 0, j = 0;
 
@@ -660,7 +653,7 @@ static PetscErrorCode CompareDatasets(Pair *pair, const List list[2], Report *re
 static void CompareAttribute(const Pair *pair, const char *object, const char *name, Report *report)
 {
   double          value[2] = {0.0, 0.0}, distance;
-  const PetscBool found[2] = {GetNumber(pair->file[0], object, name, &value[0]), GetNumber(pair->file[1], object, name, &value[1])};
+  const PetscBool found[2] = {SoretH5GetNumber(pair->file[0], object, name, &value[0]), SoretH5GetNumber(pair->file[1], object, name, &value[1])};
 
   if (!found[0] && !found[1]) return;
   report->compared++;
@@ -672,13 +665,13 @@ static void CompareAttribute(const Pair *pair, const char *object, const char *n
   if (distance > pair->atol + pair->rtol * fabs(value[0])) Say(report, value[0] != 0.0 ? distance / fabs(value[0]) : INFINITY, "%s, attribute %s: %.17g and %.17g", object, name, value[0], value[1]);
 }
 
-static void CompareAttributes(const Pair *pair, const List *groups, Report *report)
+static void CompareAttributes(const Pair *pair, const SoretH5List *groups, Report *report)
 {
   for (size_t i = 0; i < groups->n; i++) {
     const char *path = groups->path[i];
 
     if (strncmp(path, "/frames/", 8) || strchr(path + 8, '/')) continue;
-    if (TypeOf(pair->file[1], path) != H5I_GROUP) {
+    if (SoretH5TypeOf(pair->file[1], path) != H5I_GROUP) {
       Say(report, INFINITY, "%s: only in %s", path, pair->name[0]);
       continue;
     }
@@ -707,21 +700,21 @@ static void PrintReport(const Pair *pair, const Report *report, FILE *out)
 
 static PetscErrorCode ComparePair(Pair *pair, FILE *out, PetscBool *equal)
 {
-  Contents       contents[2] = {{{0}, {0}}, {{0}, {0}}};
+  SoretH5Contents       contents[2] = {{{0}, {0}}, {{0}, {0}}};
   Report         report      = {0};
   PetscErrorCode ierr        = PETSC_SUCCESS;
 
   PetscFunctionBegin;
-  for (int f = 0; f < 2 && !ierr; f++) ierr = SoretH5Agree(pair->comm, ListContents(pair->file[f], &contents[f]), pair->name[f], "read", NULL);
-  if (!ierr) ierr = CompareDatasets(pair, (List[]){contents[0].datasets, contents[1].datasets}, &report);
+  for (int f = 0; f < 2 && !ierr; f++) ierr = SoretH5Agree(pair->comm, SoretH5ListContents(pair->file[f], &contents[f]), pair->name[f], "read", NULL);
+  if (!ierr) ierr = CompareDatasets(pair, (SoretH5List[]){contents[0].datasets, contents[1].datasets}, &report);
   if (!ierr) {
     CompareAttributes(pair, &contents[0].groups, &report);
     *equal = report.n == 0 ? PETSC_TRUE : PETSC_FALSE;
     if (pair->rank == 0) PrintReport(pair, &report, out);
   }
   free(report.line);
-  FreeContents(&contents[0]);
-  FreeContents(&contents[1]);
+  SoretH5FreeContents(&contents[0]);
+  SoretH5FreeContents(&contents[1]);
   PetscFunctionReturn(ierr);
 }
 
@@ -737,7 +730,7 @@ PetscErrorCode SoretH5Compare(MPI_Comm comm, const char *path_a, const char *pat
   PetscCallMPI(MPI_Comm_size(comm, &pair.size));
   snprintf(pair.names, sizeof(pair.names), "%s and %s", path_a, path_b);
   for (int f = 0; f < 2 && !ierr; f++) {
-    pair.file[f] = OpenAlone(pair.name[f]);
+    pair.file[f] = SoretH5OpenAlone(pair.name[f]);
     ierr         = SoretH5Agree(comm, pair.file[f] >= 0 ? PETSC_TRUE : PETSC_FALSE, pair.name[f], "open the file", NULL);
   }
   if (!ierr) ierr = ComparePair(&pair, out, equal);

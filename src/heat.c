@@ -8,6 +8,7 @@
 #include <petscts.h>
 
 #include "kernel.h"
+#include "soret/direct.h"
 
 enum {
   MOST_ITERATIONS = 50,
@@ -206,6 +207,8 @@ struct SoretHeat_s {
   Mat                  J;
   KSP                  ksp;
   Vec                  T, f, step; /* state of the last solve, its residual                              */
+  Vec                  start;      /* where solves for walls and sources that change in time begin: the first solution,
+                                      so that a temperature does not depend on what was solved before; NULL: T */
   PetscReal           *cell;       /* [num_cells][CELL_VALUES]                                           */
   SoretHalo            halo;
   PetscReal           *capacity;   /* [num_cells] of the cell; NULL: steady at each moment               */
@@ -283,20 +286,15 @@ static PetscErrorCode SetSolver(SoretHeat heat, PetscBool symmetric, KSP ksp)
 {
   const SoretGrid *grid  = heat->grid;
   const PetscReal  cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
-  PetscMPIInt      ranks;
   PC               pc;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(grid->comm, &ranks));
   PetscCall(KSPSetOptionsPrefix(ksp, "heat_"));
   PetscCall(KSPSetType(ksp, symmetric ? KSPCG : KSPFGMRES));
   PetscCall(KSPSetTolerances(ksp, 1.0e-8, 0.0, PETSC_DEFAULT, 1000));
   PetscCall(KSPGetPC(ksp, &pc));
   if (cells <= (grid->dim == 3 ? DIRECT_CELLS_3D : DIRECT_CELLS)) {
-    PetscCall(PCSetType(pc, PCLU));
-#if defined(PETSC_HAVE_MUMPS)
-    if (ranks > 1) PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERMUMPS));
-#endif
+    PetscCall(SoretDirectSetPC(pc, (PetscInt)cells, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, 0, NULL));
   } else PetscCall(PCSetType(pc, PCGAMG));
   PetscCall(KSPSetFromOptions(ksp));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -340,6 +338,7 @@ PetscErrorCode SoretHeatDestroy(SoretHeat *heat)
   PetscCall(VecDestroy(&(*heat)->T));
   PetscCall(VecDestroy(&(*heat)->f));
   PetscCall(VecDestroy(&(*heat)->step));
+  PetscCall(VecDestroy(&(*heat)->start));
   PetscCall(MatDestroy(&(*heat)->J));
   PetscCall(DMDestroy(&(*heat)->dm));
   PetscCall(SoretHaloDestroy(&(*heat)->halo));
@@ -581,6 +580,7 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
 
   PetscFunctionBegin;
   if (!heat->started) PetscCall(Guess(heat, t));
+  else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
   for (int it = 0; it < MOST_ITERATIONS; it++) {
     PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &gross));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
@@ -595,6 +595,10 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(Correct(heat));
   }
   heat->started = PETSC_TRUE;
+  if (heat->spec->varies && !heat->capacity && !heat->start) {
+    PetscCall(VecDuplicate(heat->T, &heat->start));
+    PetscCall(VecCopy(heat->T, heat->start));
+  }
   PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g\n", (double)norm, (double)gross));
   if (isfinite(norm) && norm <= 1.0e-9 * gross) PetscFunctionReturn(PETSC_SUCCESS);
   if (isfinite(norm)) { /* nothing flows: rounding error of fluxes that cancel */

@@ -73,6 +73,7 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
   const PetscReal        zero[SORET_MAX_SPECIES + 64] = {0.0};
   MatStencil             column[SORET_MAX_SPECIES + 64];
   ISLocalToGlobalMapping mapping;
+  DM                     dm;
   const PetscInt         size = grid->n[0] * grid->n[1] * grid->n[2] * ns;
   PetscInt              *inside, *own, *off, start[3], count[3], num;
   PetscMPIInt            rank;
@@ -86,10 +87,12 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
   PetscCall(MatSetBlockSize(*J, ns));
   PetscCall(MatSetType(*J, MATAIJ));
   PetscCall(MatSetFromOptions(*J));
-  PetscCall(DMGetLocalToGlobalMapping(op->dm, &mapping));
+  PetscCall(SoretGridCreateDM(grid, ns, DMDA_STENCIL_STAR, op->width, &dm));
+  PetscCall(DMGetLocalToGlobalMapping(dm, &mapping));
   PetscCall(MatSetLocalToGlobalMapping(*J, mapping, mapping));
-  PetscCall(DMDAGetGhostCorners(op->dm, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));
+  PetscCall(DMDAGetGhostCorners(dm, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));
   PetscCall(MatSetStencil(*J, grid->dim, count, start, ns));
+  PetscCall(DMDestroy(&dm));
   PetscCall(PetscMalloc2(rows, &own, rows, &off));
   for (int pass = 0; pass < 2; pass++) { /* first count, then set the entries to 0, so that none is lost that is 0 at first */
     for (PetscInt p = 0; p < grid->num_cells; p++) {

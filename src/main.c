@@ -24,7 +24,7 @@ static const char help_text[] =
   "  soret check CASE.yaml    check it: unknowns, sums, walls, memory, file size\n"
   "  soret reference          every key of a case file, as Markdown\n"
   "  soret info FILE.h5       what a result file holds\n"
-  "  soret verify FILE        is a checkpoint good?\n"
+  "  soret verify FILE        is a checkpoint, or a result, good?\n"
   "  soret compare A.h5 B.h5 [--rtol R] [--atol A]   bitwise without tolerances\n"
   "  soret --help, soret --version\n"
   "\n"
@@ -502,11 +502,11 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
   PetscCheck(found, PETSC_COMM_WORLD, PETSC_ERR_FILE_UNEXPECTED, "the checkpoint has no part 'run'");
   if (!GivesPrefix(a)) PetscCall(PetscStrncpy(launch.prefix, SoretRestartPrefix(launch.restart), sizeof(launch.prefix)));
-  PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, launch.petsc));
+  PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   status = RunCase(&launch);
   PetscCall(SoretRestartDestroy(&launch.restart));
   PetscCall(FreeWords(launch.source.num_overrides, (char **)launch.source.overrides));
-  PetscCall(FreeWords(launch.num_petsc, launch.petsc));
+  PetscCall(FreeWords(launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);
@@ -518,6 +518,7 @@ static PetscErrorCode Verify(const Arguments *a)
 
   PetscFunctionBegin;
   if (SoretIsGeneration(a->words[0])) PetscCall(SoretCheckpointVerify(PETSC_COMM_WORLD, a->words[0], &good));
+  else PetscCall(SoretOutputVerify(PETSC_COMM_WORLD, a->words[0], &good));
   PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
 }
 

@@ -394,36 +394,58 @@ static void Now(size_t length, char text[])
   if (!gmtime_r(&now, &utc) || !strftime(text, length, "%Y-%m-%dT%H:%M:%SZ", &utc)) text[0] = 0;
 }
 
-PetscErrorCode SoretManifestWrite(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, PetscInt step, PetscReal t, PetscInt64 *bytes)
+/* Checksums of the file `data` go into the new file `path`; *m knows the rest. */
+static PetscErrorCode WriteManifest(MPI_Comm comm, const char *data, const char *path, SoretManifest *m)
 {
-  SoretManifest m       = {.step = step, .t = t};
-  Trouble       trouble = {""};
-  char          data[PETSC_MAX_PATH_LEN], path[PETSC_MAX_PATH_LEN], *text = NULL;
-  uint64_t     *mine;
-  PetscBool     good;
-  PetscMPIInt   rank;
-  size_t        length = 0;
+  Trouble     trouble = {""};
+  char       *text    = NULL;
+  uint64_t   *mine;
+  PetscBool   good;
+  PetscMPIInt rank;
+  size_t      length = 0;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  PetscCall(SoretGenerationName(prefix, generation, ".h5", sizeof(data), data));
-  PetscCall(SoretGenerationName(prefix, generation, ".manifest", sizeof(path), path));
-  PetscCall(Divide(comm, data, &m, &trouble));
-  PetscCall(PetscMalloc2(rank == 0 ? m.num_blocks : 0, &m.sum, m.num_blocks, &mine));
-  PetscCall(SumShare(comm, data, &m, mine, &trouble));
+  PetscCall(Divide(comm, data, m, &trouble));
+  PetscCall(PetscMalloc2(rank == 0 ? m->num_blocks : 0, &m->sum, m->num_blocks, &mine));
+  PetscCall(SumShare(comm, data, m, mine, &trouble));
   PetscCall(Agree(comm, &trouble, &good));
-  if (good) PetscCall(Gather(comm, &m, mine));
+  if (good) PetscCall(Gather(comm, m, mine));
   if (good && rank == 0) {
-    Now(sizeof(m.written), m.written);
-    PetscCall(Compose(&m, &length, &text));
+    Now(sizeof(m->written), m->written);
+    PetscCall(Compose(m, &length, &text));
     PetscCall(Store(path, length, text, &trouble));
     PetscCall(PetscFree(text));
   }
-  PetscCall(PetscFree2(m.sum, mine));
+  PetscCall(PetscFree2(m->sum, mine));
   if (good) PetscCall(Agree(comm, &trouble, &good));
-  if (!good && rank == 0) (void)fprintf(stderr, "%s: cannot write the manifest: %s\n", path, trouble.text);
-  *bytes = m.bytes;
+  if (!good && rank == 0) (void)fprintf(stderr, "%s: cannot write the checksums: %s\n", path, trouble.text);
   PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
+}
+
+PetscErrorCode SoretManifestWrite(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, PetscInt step, PetscReal t, PetscInt64 *bytes)
+{
+  SoretManifest m = {.step = step, .t = t};
+  char          data[PETSC_MAX_PATH_LEN], path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(SoretGenerationName(prefix, generation, ".h5", sizeof(data), data));
+  PetscCall(SoretGenerationName(prefix, generation, ".manifest", sizeof(path), path));
+  PetscCall(WriteManifest(comm, data, path, &m));
+  *bytes = m.bytes;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsWrite(MPI_Comm comm, const char *path, const char *sums)
+{
+  SoretManifest m = {.step = 0};
+  PetscMPIInt   rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  if (rank == 0) (void)unlink(sums); /* of what this file replaces */
+  PetscCall(WriteManifest(comm, path, sums, &m));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- reading ---- */
@@ -449,14 +471,15 @@ static PetscErrorCode ReadText(const char *path, size_t *length, char **text, Tr
 /* What the manifest says, once its own checksum holds. */
 static PetscErrorCode Understand(size_t length, const char text[], SoretManifest *m, Trouble *trouble)
 {
-  const size_t       tail = 4 + LINE; /* "end " and a checksum */
-  unsigned long long sum  = 0;
-  long long          step, bytes, block, blocks;
-  double             t;
-  int                at = 0;
+  const size_t tail = 4 + LINE; /* "end " and a checksum */
+  char         end[4 + LINE + 1] = "";
+  long long    step, bytes, block, blocks;
+  double       t;
+  int          at = 0;
 
   PetscFunctionBegin;
-  if (length < tail || strncmp(text + length - tail, "end ", 4) || sscanf(text + length - tail + 4, "%16llx", &sum) != 1 || sum != (unsigned long long)SoretChecksum(0, length - tail, text)) Because(trouble, "its manifest is damaged or incomplete");
+  if (length >= tail) (void)snprintf(end, sizeof(end), "end %016llx\n", (unsigned long long)SoretChecksum(0, length - tail, text));
+  if (length < tail || memcmp(text + length - tail, end, tail)) Because(trouble, "its manifest is damaged or incomplete");
   else if (sscanf(text, "soret checkpoint manifest 1\nstep %lld t %lg written %31s\nbytes %lld block %lld blocks %lld\n%n", &step, &t, m->written, &bytes, &block, &blocks, &at) != 6 || at == 0) Because(trouble, "its manifest is of another version of soret");
   else if (bytes < 0 || block < 1 || blocks < 0 || blocks > MOST_BLOCKS || blocks != (bytes + block - 1) / block || length != (size_t)at + (size_t)blocks * LINE + tail) Because(trouble, "its manifest contradicts itself");
   if (trouble->text[0]) PetscFunctionReturn(PETSC_SUCCESS);
@@ -509,10 +532,11 @@ static PetscErrorCode CheckShare(MPI_Comm comm, const char *path, const SoretMan
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, SoretManifest *manifest, PetscBool *good, size_t length, char why[])
+/* Checks the file `data` against the manifest `path`. */
+static PetscErrorCode VerifyManifest(MPI_Comm comm, const char *data, const char *path, SoretManifest *manifest, PetscBool *good, size_t length, char why[])
 {
   Trouble     trouble = {""};
-  char        path[PETSC_MAX_PATH_LEN], *text;
+  char       *text;
   PetscMPIInt rank;
   size_t      n;
 
@@ -520,7 +544,6 @@ PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const Sore
   PetscCall(PetscMemzero(manifest, sizeof(*manifest)));
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   if (rank == 0) {
-    PetscCall(SoretGenerationName(prefix, generation, ".manifest", sizeof(path), path));
     PetscCall(ReadText(path, &n, &text, &trouble));
     PetscCall(Understand(n, text, manifest, &trouble));
     PetscCall(PetscFree(text));
@@ -528,13 +551,33 @@ PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const Sore
   PetscCall(Agree(comm, &trouble, good));
   if (*good) {
     PetscCall(Spread(comm, manifest));
-    PetscCall(SoretGenerationName(prefix, generation, ".h5", sizeof(path), path));
-    PetscCall(CheckShare(comm, path, manifest, &trouble));
+    PetscCall(CheckShare(comm, data, manifest, &trouble));
     PetscCall(Agree(comm, &trouble, good));
   }
   if (!*good) {
     PetscCall(SoretManifestDestroy(manifest));
     PetscCall(PetscStrncpy(why, trouble.text, length));
   }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, SoretManifest *manifest, PetscBool *good, size_t length, char why[])
+{
+  char data[PETSC_MAX_PATH_LEN], path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(SoretGenerationName(prefix, generation, ".h5", sizeof(data), data));
+  PetscCall(SoretGenerationName(prefix, generation, ".manifest", sizeof(path), path));
+  PetscCall(VerifyManifest(comm, data, path, manifest, good, length, why));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsVerify(MPI_Comm comm, const char *path, const char *sums, PetscBool *good, size_t length, char why[])
+{
+  SoretManifest manifest;
+
+  PetscFunctionBegin;
+  PetscCall(VerifyManifest(comm, path, sums, &manifest, good, length, why));
+  if (*good) PetscCall(SoretManifestDestroy(&manifest));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

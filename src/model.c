@@ -219,17 +219,17 @@ void SoretModelTransport(const SoretModel *model, PetscInt i, const SoretPoint *
   if (s->diffuses) Split((SoretConvention)s->convention, SoretLawEvaluate(s->diffusivity, point), s->theta ? exp(SoretIntegralEvaluate(s->theta, point->T)) : 1.0, a, b);
 }
 
-void SoretModelTransportRow(const SoretModel *model, PetscInt i, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal b[])
+void SoretModelTransportRow(const SoretModel *model, PetscInt i, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal a[], PetscReal b[])
 {
   const SoretSpecies *s = &model->species[i];
-  PetscReal           a;
 
-  if (!s->diffuses) {
-    for (PetscInt q = 0; q < n; q++) b[q] = 1.0;
-    return;
+  for (PetscInt q = 0; q < n; q++) {
+    a[q] = 0.0;
+    b[q] = 1.0;
   }
+  if (!s->diffuses) return;
   SoretLawEvaluateRow(s->diffusivity, n, point, x, T, b);
-  for (PetscInt q = 0; q < n; q++) Split((SoretConvention)s->convention, b[q], s->theta ? exp(SoretIntegralEvaluate(s->theta, T[q])) : 1.0, &a, &b[q]);
+  for (PetscInt q = 0; q < n; q++) Split((SoretConvention)s->convention, b[q], s->theta ? exp(SoretIntegralEvaluate(s->theta, T[q])) : 1.0, &a[q], &b[q]);
 }
 
 PetscBool SoretModelConductivityIsConstant(const SoretModel *model, PetscInt i, PetscReal *a)

@@ -74,17 +74,15 @@ void SoretAxisWeights(const SoretGrid *fine, const SoretGrid *coarse, int axis, 
 /* Number in PETSc's ordering of cell ijk of a grid: the cells of each rank are consecutive. */
 static PetscErrorCode CellNumber(const SoretGrid *grid, const PetscInt ijk[3], PetscInt *number)
 {
-  const PetscInt *range[3];
   PetscInt        below[3], rank_start[3], size[3];
 
   PetscFunctionBegin;
-  PetscCall(DMDAGetOwnershipRanges(grid->da, &range[0], &range[1], &range[2]));
   for (int axis = 0; axis < 3; axis++) {
     PetscInt r = 0, start = 0;
 
-    while (axis < grid->dim && start + range[axis][r] <= ijk[axis]) start += range[axis][r++];
+    while (axis < grid->dim && start + grid->range[axis][r] <= ijk[axis]) start += grid->range[axis][r++];
     rank_start[axis] = start;
-    size[axis]       = axis < grid->dim ? range[axis][r] : 1;
+    size[axis]       = axis < grid->dim ? grid->range[axis][r] : 1;
     below[axis]      = ijk[axis] - start;
   }
   *number = grid->n[0] * grid->n[1] * rank_start[2] + grid->n[0] * size[2] * rank_start[1] + size[1] * size[2] * rank_start[0];

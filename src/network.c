@@ -477,27 +477,33 @@ PetscErrorCode SoretNetworkDestroy(SoretNetwork *net)
 
 /* ---- rate constants ---- */
 
-void SoretNetworkConstants(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *kf, PetscReal *kb)
+void SoretNetworkConstantsRow(const SoretNetwork *net, PetscInt r, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal kf[], PetscReal kb[])
 {
   const SoretReaction *reaction = &net->reaction[r];
-  const PetscReal      RT       = net->gas * point->T;
 
-  if (reaction->has_barrier) *kf = reaction->prefactor * exp(-(reaction->barrier - reaction->energy_reactants) / RT);
-  else *kf = SoretLawEvaluate(reaction->forward, point);
+  if (reaction->has_barrier) {
+    for (PetscInt i = 0; i < n; i++) kf[i] = reaction->prefactor * exp(-(reaction->barrier - reaction->energy_reactants) / (net->gas * T[i]));
+  } else SoretLawEvaluateRow(reaction->forward, n, point, x, T, kf);
   switch (reaction->kind) {
   case SORET_BACKWARD_NONE:
-    *kb = 0.0;
+    for (PetscInt i = 0; i < n; i++) kb[i] = 0.0;
     break;
   case SORET_BACKWARD_LAW:
-    *kb = SoretLawEvaluate(reaction->backward, point);
+    SoretLawEvaluateRow(reaction->backward, n, point, x, T, kb);
     break;
   case SORET_BACKWARD_EQUILIBRIUM:
-    *kb = *kf / SoretLawEvaluate(reaction->equilibrium, point);
+    SoretLawEvaluateRow(reaction->equilibrium, n, point, x, T, kb);
+    for (PetscInt i = 0; i < n; i++) kb[i] = kf[i] / kb[i];
     break;
   case SORET_BACKWARD_ENERGIES:
-    *kb = *kf / (reaction->degeneracy_ratio * exp(-reaction->energy_change / RT));
+    for (PetscInt i = 0; i < n; i++) kb[i] = kf[i] / (reaction->degeneracy_ratio * exp(-reaction->energy_change / (net->gas * T[i])));
     break;
   }
+}
+
+void SoretNetworkConstants(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *kf, PetscReal *kb)
+{
+  SoretNetworkConstantsRow(net, r, 1, point, &point->x[0], &point->T, kf, kb);
 }
 
 /* Derivative of ln(law) by T. */

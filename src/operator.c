@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "operator_private.h"
 
+#include "block.h"
+
 #include <math.h>
 
 /* ---- creation ---- */
@@ -49,7 +51,8 @@ static PetscErrorCode AllocateUniform(SoretOperator *op)
   const PetscInt   ns = op->num_species, m = grid->count[0];
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc2((m + 1) * ns, &op->gx, m * ns, &op->dx));
+  PetscCall(PetscMalloc3((m + 1) * ns, &op->gx, m * ns, &op->dx, m, &op->gx_sum));
+  PetscCall(PetscArrayzero(op->gx_sum, m));
   for (PetscInt i = 0; i <= m; i++) {
     const PetscInt  face = grid->start[0] + i;
     const PetscBool wall = !grid->periodic[0] && (face == 0 || face == grid->n[0]) ? PETSC_TRUE : PETSC_FALSE;
@@ -58,6 +61,8 @@ static PetscErrorCode AllocateUniform(SoretOperator *op)
       op->gx[i * ns + s] = wall ? 0.0 : op->a_constant[s] / grid->distance[0][face];
       if (i < m) op->dx[i * ns + s] = op->a_constant[s] * grid->width[0][face];
     }
+    if (i > 0 && !wall) op->gx_sum[i - 1] += 1.0 / grid->distance[0][face];
+    if (i < m && !wall) op->gx_sum[i] += 1.0 / grid->distance[0][face];
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -110,9 +115,33 @@ static PetscErrorCode AllocateWork(SoretOperator *op)
   op->row_length = (grid->count[0] + 2 * op->width) * ns;
   op->num_lanes  = ns <= 2 ? 64 : ns <= 4 ? 32 : ns <= 8 ? 16 : 8; /* so that the Jacobians of all lanes stay in the first-level cache */
   for (int p = 0; p < (grid->dim > 1 ? 2 * op->width + 2 : 1); p++) PetscCall(PetscCalloc1(op->row_length * (op->num_rows + rows_around), &op->slab[p]));
-  PetscCall(PetscMalloc1((2 * ns + 1) * grid->count[0], &op->row));
+  PetscCall(PetscMalloc1((3 * ns + 1) * grid->count[0], &op->row));
   PetscCall(PetscCalloc1(5 * op->row_length, &op->window));
   PetscCall(PetscMalloc1((2 * ns * ns + 4 * ns + 2 * op->model->network.num_reactions + 2) * op->num_lanes, &op->lanes));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The network for blocks of four cells, if it is of their kind. */
+static PetscErrorCode CreatePairs(SoretOperator *op)
+{
+  const SoretNetwork *net = &op->model->network;
+
+  PetscFunctionBegin;
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    if (net->reaction[r].reactants.num > 2 || net->reaction[r].products.num > 2) PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (net->num_species > SORET_FEW) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscCalloc1(net->num_reactions + 1, &op->pair)); /* + 1: no reaction is of this kind, too */
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretFactors *side[2] = {&net->reaction[r].reactants, &net->reaction[r].products};
+    struct SoretPair   *pair    = &op->pair[r];
+
+    for (PetscInt s = 0; s < net->num_species; s++) pair->nu[s] = (PetscReal)net->stoichiometry[r * net->num_species + s];
+    for (int e = 0; e < 4; e++) {
+      pair->factor[e] = e % 2 < side[e / 2]->num ? side[e / 2]->species[e % 2] : net->num_species;
+      if (pair->factor[e] < net->num_species) pair->is[pair->factor[e]][e] = 1.0;
+    }
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -128,12 +157,12 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   op->boundary    = boundary;
   op->num_species = ns;
   op->width       = SoretModelHasBallistic(model) ? 2 : 1;
-  PetscCall(SoretGridCreateDM(grid, ns, DMDA_STENCIL_STAR, op->width, &op->dm));
   PetscCall(AssignSlots(op));
   PetscCall(PetscMalloc2(ns, &op->a_constant, ns, &op->mean_D));
   PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, grid->num_cells * op->num_slots, &op->k));
   PetscCall(SoretHaloCreate(grid, ns, op->width, &op->halo));
   PetscCall(AllocateWork(op));
+  PetscCall(CreatePairs(op));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -150,19 +179,29 @@ PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, Sor
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c)
+{
+  PetscFunctionBegin;
+  PetscCall(VecCreate(op->grid->comm, c));
+  PetscCall(VecSetSizes(*c, op->grid->num_cells * op->num_species, PETSC_DETERMINE));
+  PetscCall(VecSetBlockSize(*c, op->num_species));
+  PetscCall(VecSetType(*c, VECSTANDARD));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op)
 {
   PetscFunctionBegin;
-  if (!op->dm) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(DMDestroy(&op->dm));
+  if (!op->model) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscFree2(op->slot, op->k_constant));
   PetscCall(PetscFree2(op->a_constant, op->mean_D));
   PetscCall(PetscFree2(op->b, op->k));
-  PetscCall(PetscFree2(op->gx, op->dx));
+  PetscCall(PetscFree3(op->gx, op->dx, op->gx_sum));
   PetscCall(PetscFree(op->volume));
   PetscCall(PetscFree(op->row));
   PetscCall(PetscFree(op->window));
   PetscCall(PetscFree(op->lanes));
+  PetscCall(PetscFree(op->pair));
   for (int axis = 0; axis < 3; axis++) {
     if (op->w[axis]) PetscCall(PetscFree(op->g_diffusive[axis]));
     PetscCall(PetscFree(op->g[axis]));
@@ -199,49 +238,73 @@ static SoretPoint RowPoint(const SoretOperator *op, PetscInt j, PetscInt k)
   return point;
 }
 
-static void FillTransportRow(SoretOperator *op, const SoretPoint *row, const PetscReal T[], PetscReal work[], PetscReal b[], PetscReal sum_D[], Trouble *trouble, PetscInt j, PetscInt k)
+static PetscBool IsPositive(PetscReal value)
 {
-  const SoretGrid *grid = op->grid;
-  const PetscReal *x    = grid->center[0] + grid->start[0];
-  const PetscInt   ns   = op->num_species;
+  return value > 0.0 && isfinite(value) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* The point of cell i of a row. */
+static SoretPoint CellPoint(const SoretOperator *op, const SoretPoint *row, const PetscReal T[], PetscInt i)
+{
+  SoretPoint point = *row;
+
+  point.x[0] = op->grid->center[0][op->grid->start[0] + i];
+  point.T    = T[i];
+  return point;
+}
+
+/* b of the cells of a row, and what they add to the mean of D. work - [3][cells of a row] */
+static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], PetscReal b[], PetscReal sum_D[], Trouble *trouble)
+{
+  const SoretGrid *grid   = op->grid;
+  const PetscInt   ns     = op->num_species, nx = grid->count[0];
+  const PetscReal *T      = op->temperature->T + number * nx;
+  PetscReal       *a_row  = work, *b_row = work + nx;
+  const PetscReal *volume = SoretOperatorRowVolumes(op, number, work + 2 * nx);
 
   for (PetscInt s = 0; s < ns; s++) {
-    SoretModelTransportRow(op->model, s, grid->count[0], row, x, T, work);
-    for (PetscInt i = 0; i < grid->count[0]; i++) {
-      SoretPoint     point  = *row;
-      PetscReal      a, D;
+    const PetscBool diffuses = op->model->species[s].diffuses;
+    PetscReal       sum      = 0.0;
+    int             good     = 1;
 
-      b[i * ns + s] = work[i];
-      point.x[0]    = x[i];
-      point.T       = T[i];
-      if (!(work[i] > 0.0) || !isfinite(work[i])) Complain(trouble, "the diffusivity of species", op->model->species[s].name, work[i], &point);
-      if (op->uniform) a = op->a_constant[s];
-      else SoretModelTransport(op->model, s, &point, &a, &D);
-      D = a * work[i];
-      if (op->model->species[s].diffuses && (!(D > 0.0) || !isfinite(D))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, D, &point);
-      sum_D[s] += D * SoretOperatorCellVolume(op, (k * grid->count[1] + j) * grid->count[0] + i);
+    SoretModelTransportRow(op->model, s, nx, row, grid->center[0] + grid->start[0], T, a_row, b_row);
+    for (PetscInt i = 0; i < nx; i++) {
+      const PetscReal D = a_row[i] * b_row[i];
+
+      b[i * ns + s] = b_row[i];
+      good &= b_row[i] > 0.0 && b_row[i] <= PETSC_MAX_REAL && (!diffuses || (D > 0.0 && D <= PETSC_MAX_REAL));
+      sum += D * volume[i];
+    }
+    sum_D[s] += sum;
+    for (PetscInt i = 0; i < nx && !good && !trouble->bad; i++) {
+      const PetscReal  value = IsPositive(b_row[i]) ? a_row[i] * b_row[i] : b_row[i];
+      const SoretPoint point = CellPoint(op, row, T, i);
+
+      if (!IsPositive(value) && (diffuses || !IsPositive(b_row[i]))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, value, &point);
     }
   }
 }
 
-static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, const PetscReal T[], PetscReal k[], Trouble *trouble)
+/* Rate constants of the cells of a row. work - [2][cells of a row] */
+static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], Trouble *trouble)
 {
   const SoretNetwork *net = &op->model->network;
-  const PetscReal    *x   = op->grid->center[0] + op->grid->start[0];
+  const PetscInt      nx  = op->grid->count[0];
+  const PetscReal    *T   = op->temperature->T + number * nx;
 
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
-    SoretPoint point = *row;
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    if (op->slot[2 * r] < 0 && op->slot[2 * r + 1] < 0) continue;
+    SoretNetworkConstantsRow(net, r, nx, row, op->grid->center[0] + op->grid->start[0], T, work, work + nx);
+    for (int d = 0; d < 2; d++) {
+      const PetscReal *k    = work + d * nx;
+      int              good = 1;
 
-    point.x[0] = x[i];
-    point.T    = T[i];
-    for (PetscInt r = 0; r < net->num_reactions; r++) {
-      PetscReal value[2];
+      if (op->slot[2 * r + d] >= 0) memcpy(op->k + (number * op->num_slots + op->slot[2 * r + d]) * nx, k, (size_t)nx * sizeof(PetscReal));
+      for (PetscInt i = 0; i < nx; i++) good &= k[i] >= 0.0 && k[i] <= PETSC_MAX_REAL;
+      for (PetscInt i = 0; i < nx && !good && !trouble->bad; i++) {
+        const SoretPoint point = CellPoint(op, row, T, i);
 
-      if (op->slot[2 * r] < 0 && op->slot[2 * r + 1] < 0) continue;
-      SoretNetworkConstants(net, r, &point, &value[0], &value[1]);
-      for (int d = 0; d < 2; d++) {
-        if (op->slot[2 * r + d] >= 0) k[op->slot[2 * r + d] * op->grid->count[0] + i] = value[d];
-        if (!(value[d] >= 0.0) || !isfinite(value[d])) Complain(trouble, d ? "the backward constant of reaction" : "the forward constant of reaction", net->reaction[r].equation, value[d], &point);
+        if (!(k[i] >= 0.0) || !isfinite(k[i])) Complain(trouble, d ? "the backward constant of reaction" : "the forward constant of reaction", net->reaction[r].equation, k[i], &point);
       }
     }
   }
@@ -267,15 +330,12 @@ static PetscErrorCode FillCells(SoretOperator *op)
   PetscReal       *work, sum_D[SORET_MAX_SPECIES] = {0};
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(grid->count[0], &work));
-  for (PetscInt k = 0; k < grid->count[2]; k++) {
-    for (PetscInt j = 0; j < grid->count[1]; j++) {
-      const PetscInt   first = (k * grid->count[1] + j) * grid->count[0];
-      const SoretPoint row   = RowPoint(op, j, k);
+  PetscCall(PetscMalloc1(3 * grid->count[0], &work));
+  for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
+    const SoretPoint row = RowPoint(op, number % grid->count[1], number / grid->count[1]);
 
-      FillTransportRow(op, &row, op->temperature->T + first, work, op->b + first * ns, sum_D, &trouble, j, k);
-      if (op->num_slots) FillConstantsRow(op, &row, op->temperature->T + first, op->k + first * op->num_slots, &trouble);
-    }
+    FillTransportRow(op, &row, number, work, op->b + number * grid->count[0] * ns, sum_D, &trouble);
+    FillConstantsRow(op, &row, number, work, &trouble);
   }
   PetscCall(PetscFree(work));
   PetscCall(RaiseTrouble(op, &trouble));
@@ -390,28 +450,22 @@ static PetscErrorCode FillConductances(SoretOperator *op)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns   = op->num_species;
-  PetscReal       *a;
+  const PetscInt   nx   = grid->count[0];
+  PetscReal       *a, *work;
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(grid->num_cells * ns, &a));
-  for (PetscInt k = 0, p = 0; k < grid->count[2]; k++) {
-    for (PetscInt j = 0; j < grid->count[1]; j++) {
-      SoretPoint point = RowPoint(op, j, k);
+  PetscCall(PetscMalloc2(grid->num_cells * ns, &a, 2 * nx, &work));
+  for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
+    const SoretPoint row = RowPoint(op, number % grid->count[1], number / grid->count[1]);
 
-      for (PetscInt i = 0; i < grid->count[0]; i++, p++) {
-        point.x[0] = grid->center[0][grid->start[0] + i];
-        point.T    = op->temperature->T[p];
-        for (PetscInt s = 0; s < ns; s++) {
-          PetscReal b;
-
-          SoretModelTransport(op->model, s, &point, &a[p * ns + s], &b);
-        }
-      }
+    for (PetscInt s = 0; s < ns; s++) {
+      SoretModelTransportRow(op->model, s, nx, &row, grid->center[0] + grid->start[0], op->temperature->T + number * nx, work, work + nx);
+      for (PetscInt i = 0; i < nx; i++) a[(number * nx + i) * ns + s] = work[i];
     }
   }
   PetscCall(SoretHaloExchange(&op->halo, a));
   for (int axis = 0; axis < grid->dim; axis++) FillFaces(op, axis, a, ConductanceOfFace, op->g_diffusive[axis]);
-  PetscCall(PetscFree(a));
+  PetscCall(PetscFree2(a, work));
   if (!op->w[0] && !op->w[1] && !op->w[2]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretHaloExchange(&op->halo, op->b));
   for (int axis = 0; axis < grid->dim; axis++) {

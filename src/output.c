@@ -29,6 +29,7 @@ static const SoretKey output_keys[] = {
   {"xdmf", SORET_BOOL, NULL, "true", SORET_ANY, AT(xdmf), "write an .xdmf file for ParaView beside the result"},
   {"overwrite", SORET_BOOL, NULL, "false", SORET_ANY, AT(overwrite), "replace an existing result once the new one is complete; without it an existing file is refused before the run"},
   {"record", SORET_BOOL, NULL, "false", SORET_ANY, AT(record), "write a performance record (JSON) beside the result: where the time went, memory, messages"},
+  {"checksums", SORET_BOOL, NULL, "false", SORET_ANY, AT(checksums), "read the result back in the end and write checksums of it beside it, NAME.sums, which `soret verify` looks at"},
   {"hints", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(hints), "hints for MPI-IO, as in {striping_factor: 16, cb_nodes: 8}", .syntax = "map of hint to value"},
   {.key = NULL}};
 
@@ -141,6 +142,12 @@ PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec
   if (spec->fields & SORET_FIELD_ENTROPY) arrays += 1.0;
   if (spec->fields & SORET_FIELD_METER) arrays += (PetscReal)(model->num_species + num_sums * SORET_NUM_PARTS + 2 + grid->dim);
   return arrays * cells * (spec->precision ? 4.0 : 8.0);
+}
+
+/* What the series and the names and attributes of all groups take, seen with h5stat: a chunk and a header for each column, a constant. */
+PetscReal SoretOutputOtherBytes(PetscInt num_columns)
+{
+  return (PetscReal)num_columns * (8.0 * SORET_H5_APPEND_ROWS + 3072.0) + 16384.0;
 }
 
 /* ---- places ---- */
@@ -1366,6 +1373,41 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode WriteSums(SoretOutput o, const char *path)
+{
+  char sums[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  PetscCall(SoretOutputBeside(path, ".sums", sizeof(sums), sums));
+  PetscCall(SoretSumsWrite(o->comm, path, sums));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *good)
+{
+  char        sums[PETSC_MAX_PATH_LEN], why[512];
+  PetscBool   hold;
+  PetscMPIInt rank;
+  int         there = 0;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(SoretOutputBeside(path, ".sums", sizeof(sums), sums));
+  if (rank == 0) there = access(sums, F_OK) == 0;
+  PetscCallMPI(MPI_Bcast(&there, 1, MPI_INT, 0, comm));
+  PetscCall(SoretH5Verify(comm, path, stdout, good));
+  if (!*good) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!there) {
+    PetscCall(SoretSay(comm, "%s: no checksums beside it (output.checksums=true writes them), so that a changed number would not be noticed\n", path));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(SoretSumsVerify(comm, path, sums, &hold, sizeof(why), why));
+  if (hold) PetscCall(SoretSay(comm, "%s: every byte is as it was written, says %s\n", path, sums));
+  else PetscCall(SoretSay(comm, "%s: not good: by %s, %s\n", path, sums, why));
+  *good = hold;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t length, char path[])
 {
   char        xdmf[PETSC_MAX_PATH_LEN], old_xdmf[PETSC_MAX_PATH_LEN];
@@ -1384,6 +1426,7 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
   }
   PetscCall(PetscStrncpy(path, taken ? o->spec.file : o->path, length));
+  if (o->spec.checksums) PetscCall(WriteSums(o, path));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(complete && !taken ? SORET_ERR_IO : PETSC_SUCCESS);
 }

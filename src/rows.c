@@ -5,6 +5,17 @@
    inlined for small numbers of species is one source with a constant argument (BY_SPECIES). */
 #include "operator_private.h"
 
+#include "block.h"
+
+/* Calls with the number of species as a constant. */
+#define BY_FEW(function, ns, ...) \
+  do { \
+    if ((ns) == 1) function(1, __VA_ARGS__); \
+    else if ((ns) == 2) function(2, __VA_ARGS__); \
+    else if ((ns) == 3) function(3, __VA_ARGS__); \
+    else function(4, __VA_ARGS__); \
+  } while (0)
+
 /* ---- rolling slabs ---- */
 
 /* Puts the outermost layers of u = b c into the send buffers. */
@@ -73,6 +84,35 @@ static void FillRow(const SoretOperator *op, const PetscReal *c, PetscInt number
   memcpy(u - w, op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
   SoretKernelScaleRow(m, op->b + number * m, c + number * m, u);
   memcpy(u + m, op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
+}
+
+/* Asks for memory that is needed soon, so that it comes while something is computed: the prefetchers of the machine stop at each page. */
+static inline void Prefetch(const PetscReal *x, PetscInt length)
+{
+  for (PetscInt q = 0; q < length; q += 8) __builtin_prefetch(x + q, 0, 3);
+}
+
+/* Asks for c and b of row m of slab o. */
+static void PrefetchState(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt m)
+{
+  const PetscInt length = op->grid->count[0] * op->num_species;
+  PetscInt       j, k;
+
+  if (o >= op->num_slabs) return;
+  LocateRow(op, m, o, &j, &k);
+  Prefetch(c + RowNumber(op, j, k) * length, length);
+  Prefetch(op->b + RowNumber(op, j, k) * length, length);
+}
+
+/* Asks for the rate constants of row m of slab o. */
+static void PrefetchConstants(const SoretOperator *op, PetscInt o, PetscInt m)
+{
+  const PetscInt length = op->grid->count[0] * op->num_slots;
+  PetscInt       j, k;
+
+  if (o >= op->num_slabs || m >= op->num_rows) return;
+  LocateRow(op, m, o, &j, &k);
+  Prefetch(op->k + RowNumber(op, j, k) * length, length);
 }
 
 /* Fills rows m0 to m1 - 1 of slab o, and those around them; o may lie in the layers of a neighbour. */
@@ -150,6 +190,8 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
         SoretRow row;
 
         PointRow(op, c, m, o, slab, &row);
+        PrefetchState(op, c, o + w + 1, m);
+        PrefetchConstants(op, o, m + 1);
         PetscCall(visit(op, &row, context));
       }
     }
@@ -173,11 +215,12 @@ static void RowConductances(const SoretOperator *op, const SoretRow *row, PetscR
   }
 }
 
-/* Adds alpha c - beta of the walls, and alpha to diagonal if wanted. */
-static void AddWalls(const SoretOperator *op, const SoretRow *row, PetscReal f[], PetscReal diagonal[])
+/* Adds alpha c - beta of the walls to f, and writes alpha, where wanted. Does the row touch a wall where anything passes? */
+static PetscBool AddWalls(const SoretOperator *op, const SoretRow *row, PetscReal f[], PetscReal slope[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns   = op->num_species;
+  PetscBool        any  = PETSC_FALSE;
 
   for (int face = 0; face < 2 * grid->dim; face++) {
     const PetscInt begin = face == 1 ? grid->count[0] - 1 : 0, end = face == 0 ? 1 : grid->count[0];
@@ -187,17 +230,20 @@ static void AddWalls(const SoretOperator *op, const SoretRow *row, PetscReal f[]
       const PetscInt ijk[3] = {i, row->j, row->k}, q = SoretOperatorWall(op, face, ijk);
 
       if (q < 0) break;
+      if (!any && slope) memset(slope, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
+      any = PETSC_TRUE;
       for (PetscInt s = 0; s < ns; s++) {
         const PetscReal alpha = op->boundary->alpha[face][q + s];
 
         f[i * ns + s] += alpha * row->c[i * ns + s] - op->boundary->beta[face][q + s];
-        if (diagonal) diagonal[i * ns + s] += alpha;
+        if (slope) slope[i * ns + s] += alpha;
       }
     }
   }
+  return any;
 }
 
-/* Net outflow of each entry of a row through its faces, written to f, and, if wanted, its derivative by the entry's own c. */
+/* Net outflow of each entry of a row through its faces, walls left out, written to f, and, if wanted, its derivative by the entry's own u. */
 static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *restrict f, PetscReal *restrict diagonal)
 {
   const SoretGrid *grid = op->grid;
@@ -222,12 +268,19 @@ static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal
       if (diagonal) SoretKernelAddFaceDiagonal(m, op->g[axis] + lo, op->g[axis] + hi, w_lo, w_hi, diagonal);
     }
   }
-  if (diagonal) {
-    const PetscReal *b = op->b + row->first * ns;
+}
 
-    for (PetscInt q = 0; q < m; q++) diagonal[q] *= b[q];
-  }
-  AddWalls(op, row, f, diagonal);
+/* The derivative by the own u where conductances are products, over a: the same for every species. */
+static void UniformDiagonal(const SoretOperator *op, const SoretRow *row, PetscReal *restrict span)
+{
+  const SoretGrid          *grid = op->grid;
+  const PetscReal           area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+  const PetscReal *restrict width = grid->width[0] + grid->start[0];
+  PetscReal                 g[4], across;
+
+  RowConductances(op, row, g);
+  across = g[0] + g[1] + g[2] + g[3];
+  for (PetscInt i = 0; i < grid->count[0]; i++) span[i] = area * op->gx_sum[i] + width[i] * across;
 }
 
 const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
@@ -298,7 +351,7 @@ typedef struct {
 } Residual;
 
 /* Adds reactions and terms of cells i to i + n - 1 of a row to their residual f. */
-INLINED void ResidualLanes(const PetscInt ns, SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, PetscInt i, PetscInt n, const PetscReal *restrict volume, PetscReal *restrict f)
+static void ResidualLanes(PetscInt ns, SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, PetscInt i, PetscInt n, const PetscReal *restrict volume, PetscReal *restrict f)
 {
   PetscReal       *c = op->lanes, *sum = c + ns * n;
   const PetscReal *k[2 * SORET_MAX_REACTIONS];
@@ -316,6 +369,73 @@ INLINED void ResidualLanes(const PetscInt ns, SoretOperator *op, const SoretRow 
   }
 }
 
+/* What blocks of four cells in a row have in common. */
+typedef struct {
+  const PetscReal *k[2 * SORET_MAX_REACTIONS];     /* rate constants of the row, or the one for all cells */
+  PetscBool        varies[2 * SORET_MAX_REACTIONS];
+  PetscReal        constant[SORET_FEW];            /* terms */
+  const PetscReal *matrix, *kept;
+} Blocks;
+
+static void BeginBlocks(const SoretOperator *op, PetscInt first, const SoretCellTerms *terms, Blocks *blocks)
+{
+  SoretOperatorConstantLanes(op, first, blocks->k);
+  for (PetscInt r = 0; r < 2 * op->model->network.num_reactions; r++) blocks->varies[r] = op->slot[r] >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt s = 0; s < op->num_species; s++) blocks->constant[s] = terms && terms->constant ? terms->constant[s] : 0.0;
+  blocks->matrix = terms ? terms->matrix : NULL;
+  blocks->kept   = terms && terms->kept ? terms->kept + first * op->num_species : NULL;
+}
+
+/* Constants of direction r of n cells from cell i on, `step` apart. */
+INLINED SoretFour BlockConstant(const Blocks *blocks, PetscInt r, PetscInt i, PetscInt n, const PetscInt step)
+{
+  return blocks->varies[r] ? SoretFourLoad(n, step, blocks->k[r] + i) : SoretFourOf(blocks->k[r][0]);
+}
+
+/* sum = terms less sources of n cells from cell i on, `step` apart, and its derivative J by c if wanted. x - c of the first cell; c - [ns + 1], written. */
+INLINED void ReactBlock(const PetscInt ns, PetscInt n, const PetscInt step, const SoretOperator *op, const Blocks *blocks, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
+{
+  SoretFourLoadCells(ns, n, step * ns, x, c);
+  c[ns] = SoretFourOf(1.0);
+  for (PetscInt s = 0; s < ns; s++) sum[s] = SoretFourOf(blocks->constant[s]);
+  for (PetscInt e = 0; e < ns * ns && J; e++) J[e] = SoretFourOf(0.0);
+  if (blocks->matrix) {
+    for (PetscInt e = 0; e < ns * ns; e++) {
+      sum[e / ns] += blocks->matrix[e] * c[e % ns];
+      if (J) J[e] += blocks->matrix[e];
+    }
+  }
+  if (blocks->kept) {
+    SoretFour kept[SORET_FEW];
+
+    SoretFourLoadCells(ns, n, step * ns, blocks->kept + i * ns, kept);
+    for (PetscInt s = 0; s < ns; s++) sum[s] -= kept[s];
+  }
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) SoretFourReact(ns, &op->pair[r], BlockConstant(blocks, 2 * r, i, n, step), BlockConstant(blocks, 2 * r + 1, i, n, step), c, sum, J);
+}
+
+/* Adds reactions and terms of n cells from cell i on to their residual. */
+INLINED void ResidualBlock(const PetscInt ns, PetscInt n, const SoretOperator *op, const SoretRow *row, const Blocks *blocks, PetscInt i, const PetscReal *restrict volume, PetscReal *restrict f)
+{
+  const SoretFour V = SoretFourLoad(n, 1, volume + i);
+  SoretFour       c[SORET_FEW + 1], sum[SORET_FEW], F[SORET_FEW];
+
+  ReactBlock(ns, n, 1, op, blocks, i, row->c + i * ns, c, sum, NULL);
+  SoretFourLoadCells(ns, n, ns, f + i * ns, F);
+  for (PetscInt s = 0; s < ns; s++) F[s] += V * sum[s];
+  SoretFourStoreCells(ns, n, ns, F, f + i * ns);
+}
+
+INLINED void ResidualBlocks(const PetscInt ns, const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, const PetscReal *volume, PetscReal *f)
+{
+  const PetscInt nx = op->grid->count[0], rest = nx % SORET_FOUR;
+  Blocks         blocks;
+
+  BeginBlocks(op, row->first, terms, &blocks);
+  for (PetscInt i = 0; i < nx - rest; i += SORET_FOUR) ResidualBlock(ns, SORET_FOUR, op, row, &blocks, i, volume, f);
+  if (rest) ResidualBlock(ns, rest, op, row, &blocks, nx - rest, volume, f);
+}
+
 static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   const Residual  *residual = (const Residual *)context;
@@ -325,10 +445,14 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
 
   PetscFunctionBegin;
   TransportRow(op, row, f, NULL);
+  (void)AddWalls(op, row, f, NULL);
   if (op->width > 1) SoretAddBallisticRow(op, row, f);
   if (op->model->network.num_reactions || residual->terms) {
     volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
-    for (PetscInt i = 0; i < nx; i += op->num_lanes) BY_SPECIES(ResidualLanes, ns, op, row, residual->terms, i, PetscMin(op->num_lanes, nx - i), volume + i, f + i * ns);
+    if (op->pair) BY_FEW(ResidualBlocks, ns, op, row, residual->terms, volume, f);
+    else {
+      for (PetscInt i = 0; i < nx; i += op->num_lanes) ResidualLanes(ns, op, row, residual->terms, i, PetscMin(op->num_lanes, nx - i), volume + i, f + i * ns);
+    }
   }
   if (residual->visit) PetscCall(residual->visit(op, row, f, residual->context));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -356,16 +480,25 @@ PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTe
 
 /* ---- gross rates ---- */
 
-/* Conductances of the lower (side 0) or upper faces normal to an axis of a row where they are products. */
-static void UniformConductances(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[])
+/* What passes the walls of a row. */
+static void AddGrossWalls(const SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
-  const PetscReal  area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
-  PetscReal        across[4];
 
-  RowConductances(op, row, across);
-  for (PetscInt q = 0; q < m; q++) g[q] = axis == 0 ? area * op->gx[q + side * ns] : across[2 * (axis - 1) + side] * op->dx[q];
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = face == 1 ? m - ns : 0; op->boundary->num[face] && q < (face == 0 ? ns : m); q++) {
+      const PetscInt ijk[3] = {q / ns, row->j, row->k}, wall = SoretOperatorWall(op, face, ijk);
+      PetscReal      in, out;
+
+      if (wall < 0) break;
+      in  = op->boundary->beta[face][wall + q % ns];
+      out = op->boundary->alpha[face][wall + q % ns] * row->c[q];
+      net[q] += out - in;
+      gross[q] += PetscAbsReal(out - in);
+      scale[q] += PetscAbsReal(in) + PetscAbsReal(out);
+    }
+  }
 }
 
 void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
@@ -373,6 +506,15 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
 
+  if (op->uniform && op->width == 1) {
+    const PetscReal area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+    PetscReal       g[4];
+
+    RowConductances(op, row, g);
+    SoretKernelUniformGrossRow(m, ns, area, op->gx, op->dx, g, row->u[0][2], row->u[1][1], row->u[1][3], row->u[2][1], row->u[2][3], net, gross, scale);
+    AddGrossWalls(op, row, net, gross, scale);
+    return;
+  }
   memset(net, 0, (size_t)m * sizeof(PetscReal));
   memset(gross, 0, (size_t)m * sizeof(PetscReal));
   memset(scale, 0, (size_t)m * sizeof(PetscReal));
@@ -390,32 +532,49 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
     return;
   }
   for (int axis = 0; axis < grid->dim; axis++) {
-    const PetscInt   ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
-    const PetscInt   lo = SoretFaceIndex(grid, axis, ijk) * ns, hi = SoretFaceIndex(grid, axis, up) * ns;
-    const PetscReal *g_lo = op->row, *g_hi = op->row + m;
+    const PetscInt ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
+    const PetscInt lo = SoretFaceIndex(grid, axis, ijk) * ns, hi = SoretFaceIndex(grid, axis, up) * ns;
 
-    if (op->uniform) {
-      UniformConductances(op, row, axis, 0, op->row);
-      UniformConductances(op, row, axis, 1, op->row + m);
-    } else {
-      g_lo = op->g[axis] + lo;
-      g_hi = op->g[axis] + hi;
-    }
-    SoretKernelAddGrossRow(m, g_lo, g_hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale);
+    SoretKernelAddGrossRow(m, op->g[axis] + lo, op->g[axis] + hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale);
   }
-  for (int face = 0; face < 2 * grid->dim; face++) {
-    for (PetscInt q = face == 1 ? m - ns : 0; op->boundary->num[face] && q < (face == 0 ? ns : m); q++) {
-      const PetscInt ijk[3] = {q / ns, row->j, row->k}, wall = SoretOperatorWall(op, face, ijk);
-      PetscReal      in, out;
+  AddGrossWalls(op, row, net, gross, scale);
+}
 
-      if (wall < 0) break;
-      in  = op->boundary->beta[face][wall + q % ns];
-      out = op->boundary->alpha[face][wall + q % ns] * row->c[q];
-      net[q] += out - in;
-      gross[q] += PetscAbsReal(out - in);
-      scale[q] += PetscAbsReal(in) + PetscAbsReal(out);
+/* SoretOperatorGrossReactions() for n cells of few species (block.h). */
+INLINED void GrossBlock(const PetscInt ns, PetscInt n, const SoretOperator *op, const SoretRow *row, const Blocks *blocks, PetscInt i, const PetscReal *volume, PetscReal *net, PetscReal *gross)
+{
+  const SoretFour V = SoretFourLoad(n, 1, volume + i);
+  SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
+
+  SoretFourLoadCells(ns, n, ns, row->c + i * ns, c);
+  c[ns] = SoretFourOf(1.0);
+  for (PetscInt s = 0; s < ns; s++) source[s] = absolute[s] = SoretFourOf(0.0);
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+    const struct SoretPair *pair = &op->pair[r];
+    const SoretFour         forward = BlockConstant(blocks, 2 * r, i, n, 1) * c[pair->factor[0]] * c[pair->factor[1]], backward = BlockConstant(blocks, 2 * r + 1, i, n, 1) * c[pair->factor[2]] * c[pair->factor[3]];
+    const SoretFour         both = SoretFourAbs(forward) + SoretFourAbs(backward);
+
+    for (PetscInt s = 0; s < ns; s++) {
+      source[s] += pair->nu[s] * (forward - backward);
+      absolute[s] += PetscAbsReal(pair->nu[s]) * both;
     }
   }
+  for (PetscInt s = 0; s < ns; s++) {
+    source[s] *= V;
+    absolute[s] *= V;
+  }
+  SoretFourStoreCells(ns, n, ns, source, net + i * ns);
+  SoretFourStoreCells(ns, n, ns, absolute, gross + i * ns);
+}
+
+INLINED void GrossBlocks(const PetscInt ns, const SoretOperator *op, const SoretRow *row, const PetscReal *volume, PetscReal *net, PetscReal *gross)
+{
+  const PetscInt nx = op->grid->count[0], rest = nx % SORET_FOUR;
+  Blocks         blocks;
+
+  BeginBlocks(op, row->first, NULL, &blocks);
+  for (PetscInt i = 0; i < nx - rest; i += SORET_FOUR) GrossBlock(ns, SORET_FOUR, op, row, &blocks, i, volume, net, gross);
+  if (rest) GrossBlock(ns, rest, op, row, &blocks, nx - rest, volume, net, gross);
 }
 
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[])
@@ -423,6 +582,10 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
   const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row), *k[2 * SORET_MAX_REACTIONS];
 
+  if (op->pair) {
+    BY_FEW(GrossBlocks, ns, op, row, volume, net, gross);
+    return;
+  }
   for (PetscInt i = 0; i < nx; i += op->num_lanes) {
     const PetscInt n = PetscMin(op->num_lanes, nx - i);
     PetscReal     *c = op->lanes, *source = c + ns * n, *absolute = source + ns * n;
@@ -449,6 +612,15 @@ typedef struct {
   PetscReal            *c;       /* the vector itself, changed in place */
   PetscReal            *content; /* [num_species] */
 } Sweep;
+
+/* What is known of a row before its reactions: transport, its derivatives by u and by c, volumes. */
+typedef struct {
+  const PetscReal *f;
+  const PetscReal *diagonal; /* by u, entry by entry, or NULL: */
+  const PetscReal *span;     /* a times this, cell by cell     */
+  const PetscReal *walls;    /* by c, or NULL                  */
+  const PetscReal *volume;
+} RowParts;
 
 /* Solves the n x n system A x = r by Gauss elimination with row pivoting; A and r are overwritten, r becomes x. */
 static void SolvePivoted(PetscInt n, PetscReal A[], PetscReal r[])
@@ -486,89 +658,83 @@ static void SolvePivoted(PetscInt n, PetscReal A[], PetscReal r[])
 }
 
 /* The same for one lane, from scratch: where elimination without pivoting lost too much. */
-static void SolveLane(PetscInt ns, PetscInt n, PetscInt l, const PetscReal *J, const PetscReal *f, PetscReal *x)
+static void SolveLane(PetscInt ns, PetscInt pitch, const PetscReal *J, const PetscReal *f, PetscReal *x)
 {
   PetscReal A[SORET_MAX_SPECIES * SORET_MAX_SPECIES], r[SORET_MAX_SPECIES];
 
-  for (PetscInt e = 0; e < ns * ns; e++) A[e] = J[e * n + l];
-  for (PetscInt s = 0; s < ns; s++) r[s] = f[s * n + l];
+  for (PetscInt e = 0; e < ns * ns; e++) A[e] = J[e * pitch];
+  for (PetscInt s = 0; s < ns; s++) r[s] = f[s * pitch];
   SolvePivoted(ns, A, r);
-  for (PetscInt s = 0; s < ns; s++) x[s * n + l] = r[s];
+  for (PetscInt s = 0; s < ns; s++) x[s * pitch] = r[s];
 }
 
-/* Solves J x = f in each lane by elimination without pivoting, which is safe for the diagonally dominant blocks of most networks; the
-   pivots are watched, and lanes that lose digits are solved again with pivoting. J and f survive. */
-INLINED void SolveLanes(const PetscInt ns, PetscInt n, const PetscReal *restrict J, const PetscReal *restrict f, PetscReal *restrict LU, PetscReal *restrict x, PetscReal *restrict pivot)
+/* Solves J x = f in each of n lanes, which lie `pitch` entries apart, by elimination without pivoting, which is safe for the diagonally dominant
+   blocks of most networks; the pivots are watched, and lanes that lose digits are solved again with pivoting. J and f survive. */
+INLINED void SolveLanes(const PetscInt ns, PetscInt n, const PetscInt pitch, const PetscReal *restrict J, const PetscReal *restrict f, PetscReal *restrict LU, PetscReal *restrict x, PetscReal *restrict pivot)
 {
   PetscReal worst[SORET_MAX_LANES];
 
-  memcpy(LU, J, (size_t)(ns * ns * n) * sizeof(PetscReal));
-  memcpy(x, f, (size_t)(ns * n) * sizeof(PetscReal));
+  for (PetscInt e = 0; e < ns * ns; e++) memcpy(LU + e * pitch, J + e * pitch, (size_t)n * sizeof(PetscReal));
+  for (PetscInt s = 0; s < ns; s++) memcpy(x + s * pitch, f + s * pitch, (size_t)n * sizeof(PetscReal));
   for (PetscInt l = 0; l < n; l++) worst[l] = 1.0;
   for (PetscInt c = 0; c < ns; c++) {
-    PetscReal       *row = LU + c * ns * n;
-    const PetscReal *own = J + (c * ns + c) * n;
+    PetscReal       *row = LU + c * ns * pitch;
+    const PetscReal *own = J + (c * ns + c) * pitch;
 
     for (PetscInt l = 0; l < n; l++) {
-      worst[l] = PetscMin(worst[l], row[c * n + l] / own[l]);
-      pivot[l] = 1.0 / row[c * n + l];
+      worst[l] = PetscMin(worst[l], row[c * pitch + l] / own[l]);
+      pivot[l] = 1.0 / row[c * pitch + l];
     }
     for (PetscInt i = c + 1; i < ns; i++) {
-      PetscReal *below = LU + i * ns * n;
+      PetscReal *below = LU + i * ns * pitch;
 
-      for (PetscInt l = 0; l < n; l++) below[c * n + l] *= pivot[l];
+      for (PetscInt l = 0; l < n; l++) below[c * pitch + l] *= pivot[l];
       for (PetscInt j = c + 1; j < ns; j++) {
-        for (PetscInt l = 0; l < n; l++) below[j * n + l] -= below[c * n + l] * row[j * n + l];
+        for (PetscInt l = 0; l < n; l++) below[j * pitch + l] -= below[c * pitch + l] * row[j * pitch + l];
       }
-      for (PetscInt l = 0; l < n; l++) x[i * n + l] -= below[c * n + l] * x[c * n + l];
+      for (PetscInt l = 0; l < n; l++) x[i * pitch + l] -= below[c * pitch + l] * x[c * pitch + l];
     }
   }
   for (PetscInt c = ns - 1; c >= 0; c--) {
-    PetscReal *row = LU + c * ns * n;
+    PetscReal *row = LU + c * ns * pitch;
 
     for (PetscInt j = c + 1; j < ns; j++) {
-      for (PetscInt l = 0; l < n; l++) x[c * n + l] -= row[j * n + l] * x[j * n + l];
+      for (PetscInt l = 0; l < n; l++) x[c * pitch + l] -= row[j * pitch + l] * x[j * pitch + l];
     }
-    for (PetscInt l = 0; l < n; l++) x[c * n + l] /= row[c * n + l];
+    for (PetscInt l = 0; l < n; l++) x[c * pitch + l] /= row[c * pitch + l];
   }
   for (PetscInt l = 0; l < n; l++) {
-    if (!(worst[l] > 1.0e-6)) SolveLane(ns, n, l, J, f, x);
+    if (!(worst[l] > 1.0e-6)) SolveLane(ns, pitch, J + l, f + l, x + l);
   }
 }
 
-/* J x = f for one and two species. */
-INLINED void SolveFew(const PetscInt ns, PetscInt n, const PetscReal *restrict J, const PetscReal *restrict f, PetscReal *restrict x)
+/* Shortens x where c - x would make a positive concentration negative, so that a tenth is left. */
+static void Shorten(PetscInt ns, PetscInt n, PetscInt pitch, const PetscReal *restrict c, PetscReal *restrict x)
 {
-  if (ns == 1) {
-    for (PetscInt l = 0; l < n; l++) x[l] = f[l] / J[l];
-  } else {
-    for (PetscInt l = 0; l < n; l++) {
-      const PetscReal inverse = 1.0 / (J[l] * J[3 * n + l] - J[n + l] * J[2 * n + l]);
+  for (PetscInt l = 0; l < n; l++) {
+    PetscReal scale = 1.0;
 
-      x[l]     = (J[3 * n + l] * f[l] - J[n + l] * f[n + l]) * inverse;
-      x[n + l] = (J[l] * f[n + l] - J[2 * n + l] * f[l]) * inverse;
+    for (PetscInt s = 0; s < ns; s++) {
+      if (c[s * pitch + l] > 0.0 && !(c[s * pitch + l] - scale * x[s * pitch + l] > 0.0)) scale = 0.9 * c[s * pitch + l] / x[s * pitch + l];
     }
+    for (PetscInt s = 0; s < ns && scale != 1.0; s++) x[s * pitch + l] *= scale;
   }
 }
 
-/* c -= x, shortened where a positive concentration would become negative. */
-INLINED void Correct(const PetscInt ns, PetscInt n, const PetscReal *restrict x, PetscReal *restrict scale, PetscReal *restrict c)
+/* Would Shorten do anything, or is anything not a number? */
+INLINED PetscBool IsTooLong(const PetscInt ns, PetscInt n, const PetscInt pitch, const PetscReal *restrict c, const PetscReal *restrict x)
 {
-  for (PetscInt l = 0; l < n; l++) scale[l] = 1.0;
-  for (PetscInt s = 0; s < ns; s++) {
-    for (PetscInt l = 0; l < n; l++) {
-      const PetscReal limit = 0.9 * c[s * n + l] / x[s * n + l];
+  int bad = 0;
 
-      scale[l] = c[s * n + l] > 0.0 && !(c[s * n + l] - scale[l] * x[s * n + l] > 0.0) ? limit : scale[l];
-    }
-  }
   for (PetscInt s = 0; s < ns; s++) {
-    for (PetscInt l = 0; l < n; l++) c[s * n + l] -= scale[l] * x[s * n + l];
+    SORET_PRAGMA(omp simd reduction(| : bad))
+    for (PetscInt l = 0; l < n; l++) bad |= (c[s * pitch + l] > 0.0) & !(c[s * pitch + l] - x[s * pitch + l] > 0.0);
   }
+  return bad ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Newton's correction of the n cells i, i + 2, ... of a row; f and diagonal hold transport and walls of the row. */
-INLINED void CorrectLanes(const PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, PetscInt i, PetscInt n, const PetscReal *restrict row_volume, const PetscReal *restrict row_f, const PetscReal *restrict row_diagonal)
+static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, PetscInt i, PetscInt n)
 {
   const SoretNetwork   *net   = &op->model->network;
   const SoretCellTerms *terms = sweep->terms;
@@ -578,8 +744,8 @@ INLINED void CorrectLanes(const PetscInt ns, SoretOperator *op, const Sweep *swe
   const PetscReal      *b = op->b + p * ns, *k[2 * SORET_MAX_REACTIONS];
 
   Gather(ns, n, 2, out, c);
-  Gather(ns, n, 2, row_f + i * ns, f);
-  Gather(1, n, 2, row_volume + i, volume);
+  Gather(ns, n, 2, parts->f + i * ns, f);
+  Gather(1, n, 2, parts->volume + i, volume);
   memset(sum, 0, (size_t)(ns * n) * sizeof(PetscReal));
   memset(J, 0, (size_t)(ns * ns * n) * sizeof(PetscReal));
   if (R) {
@@ -608,13 +774,15 @@ INLINED void CorrectLanes(const PetscInt ns, SoretOperator *op, const Sweep *swe
     for (PetscInt l = 0; l < n; l++) f[s * n + l] += volume[l] * sum[s * n + l];
     for (PetscInt l = 0; l < n && sweep->rhs; l++) f[s * n + l] -= sweep->rhs[(p + 2 * l) * ns + s];
     for (PetscInt l = 0; l < n; l++) {
-      diagonal[l] += row_diagonal[(i + 2 * l) * ns + s];
+      const PetscInt q = (i + 2 * l) * ns + s;
+
+      diagonal[l] += b[2 * l * ns + s] * parts->diagonal[q] + (parts->walls ? parts->walls[q] : 0.0);
       diagonal[l] = diagonal[l] == 0.0 ? 1.0 : diagonal[l]; /* nothing happens here: a closed cell */
     }
   }
-  if (ns <= 2) SolveFew(ns, n, J, f, x);
-  else SolveLanes(ns, n, J, f, k_lanes + R * n, x, work);
-  Correct(ns, n, x, work, c);
+  SolveLanes(ns, n, n, J, f, k_lanes + R * n, x, work);
+  if (IsTooLong(ns, n, n, c, x)) Shorten(ns, n, n, c, x);
+  for (PetscInt q = 0; q < ns * n; q++) c[q] -= x[q];
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal total = 0.0;
 
@@ -628,17 +796,105 @@ INLINED void CorrectLanes(const PetscInt ns, SoretOperator *op, const Sweep *swe
   }
 }
 
+/* What elimination without pivoting lost in one of four cells, and what would make a concentration negative. */
+static void MendCell(PetscInt ns, PetscInt l, PetscBool again, const SoretFour J[], const SoretFour f[], const SoretFour c[], SoretFour x[])
+{
+  PetscReal A[SORET_FEW * SORET_FEW], old[SORET_FEW], r[SORET_FEW];
+
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt j = 0; j < ns; j++) A[s * ns + j] = J[s * ns + j][l];
+    r[s]   = again ? f[s][l] : x[s][l];
+    old[s] = c[s][l];
+  }
+  if (again) SolvePivoted(ns, A, r);
+  Shorten(ns, 1, 1, old, r);
+  for (PetscInt s = 0; s < ns; s++) x[s][l] = r[s];
+}
+
+/* CorrectLanes for up to four cells of few species (block.h). Adds their amounts to total. */
+INLINED void CorrectBlock(const PetscInt ns, PetscInt n, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, const Blocks *blocks, PetscInt i, SoretFour total[])
+{
+  const PetscInt   p = (row->first + i) * ns, step = 2 * ns;
+  PetscReal       *out = sweep->c + p, *u = (PetscReal *)row->u[0][2] + i * ns;
+  const SoretFour  V = SoretFourLoad(n, 2, parts->volume + i);
+  SoretFour        b[SORET_FEW] = {SoretFourOf(0.0)}, c[SORET_FEW + 1], f[SORET_FEW], F[SORET_FEW], x[SORET_FEW], J[SORET_FEW * SORET_FEW], LU[SORET_FEW * SORET_FEW], worst;
+  SoretFourMask    bad;
+
+  ReactBlock(ns, n, 2, op, blocks, i, out, c, f, J);
+  SoretFourLoadCells(ns, n, step, op->b + p, b);
+  SoretFourLoadCells(ns, n, step, parts->f + i * ns, F);
+  for (PetscInt s = 0; s < ns; s++) f[s] = F[s] + V * f[s];
+  if (sweep->rhs) {
+    SoretFourLoadCells(ns, n, step, sweep->rhs + p, F);
+    for (PetscInt s = 0; s < ns; s++) f[s] -= F[s];
+  }
+  for (PetscInt e = 0; e < ns * ns; e++) J[e] *= V;
+  if (parts->diagonal) {
+    SoretFourLoadCells(ns, n, step, parts->diagonal + i * ns, F);
+    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += b[s] * F[s];
+    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += (SoretFour)((SoretFourMask)SoretFourOf(1.0) & (J[s * ns + s] == 0.0)); /* nothing happens here: a closed cell */
+  } else {
+    const SoretFour span = SoretFourLoad(n, 2, parts->span + i);
+
+    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += op->a_constant[s] * span * b[s];
+  }
+  if (parts->walls) {
+    SoretFourLoadCells(ns, n, step, parts->walls + i * ns, F);
+    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += F[s];
+  }
+  for (PetscInt e = 0; e < ns * ns; e++) LU[e] = J[e];
+  for (PetscInt s = 0; s < ns; s++) F[s] = f[s];
+  worst = SoretFourSolve(ns, LU, F, x);
+  bad   = ~(worst > 1.0e-6);
+  for (PetscInt s = 0; s < ns; s++) bad |= (c[s] > 0.0) & ~(c[s] - x[s] > 0.0);
+  if (SoretFourAny(bad)) {
+    for (PetscInt l = 0; l < n; l++) MendCell(ns, l, !(worst[l] > 1.0e-6) ? PETSC_TRUE : PETSC_FALSE, J, f, c, x);
+  }
+  for (PetscInt s = 0; s < ns; s++) {
+    c[s] -= x[s];
+    b[s] *= c[s];
+    x[s] = V * c[s];
+    if (n == SORET_FOUR) total[s] += x[s];
+    else {
+      for (PetscInt l = 0; l < n; l++) total[s][l] += x[s][l];
+    }
+  }
+  SoretFourStoreCells(ns, n, step, c, out);
+  SoretFourStoreCells(ns, n, step, b, u);
+}
+
+INLINED void CorrectBlocks(const PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, PetscInt begin, PetscInt end)
+{
+  SoretFour total[SORET_FEW];
+  PetscInt  i;
+  Blocks    blocks;
+
+  BeginBlocks(op, row->first, sweep->terms, &blocks);
+  for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
+  for (i = begin; i + 6 < end; i += 8) CorrectBlock(ns, SORET_FOUR, op, sweep, row, parts, &blocks, i, total);
+  if (i < end) CorrectBlock(ns, (end - i + 1) / 2, op, sweep, row, parts, &blocks, i, total);
+  for (PetscInt s = 0; s < ns; s++) sweep->content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+}
+
 /* Corrects the cells of one colour among cells begin to end - 1 of a row, and their u. */
 static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *row, PetscInt begin, PetscInt end, PetscInt colour)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
-  PetscReal       *f = op->row, *diagonal = f + m;
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / grid->count[0], diagonal + m);
   const PetscInt   parity = (grid->start[0] + begin + grid->start[1] + row->j + grid->start[2] + row->k + colour) & 1;
+  PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
+  RowParts         parts = {.f = f, .diagonal = diagonal, .span = diagonal, .walls = walls, .volume = SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m)};
 
-  TransportRow(op, row, f, diagonal);
-  for (PetscInt i = begin + parity; i < end; i += 2 * op->num_lanes) BY_SPECIES(CorrectLanes, ns, op, sweep, row, i, PetscMin(op->num_lanes, (end - i + 1) / 2), volume, f, diagonal);
+  if (op->uniform && op->pair) {
+    parts.diagonal = NULL;
+    UniformDiagonal(op, row, diagonal);
+  }
+  TransportRow(op, row, f, parts.diagonal ? diagonal : NULL);
+  if (!AddWalls(op, row, f, walls)) parts.walls = NULL;
+  if (op->pair) BY_FEW(CorrectBlocks, ns, op, sweep, row, &parts, begin + parity, end);
+  else {
+    for (PetscInt i = begin + parity; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
+  }
 }
 
 /* A row in the window, with the rows around it, where the slabs are not filled. */
@@ -727,6 +983,12 @@ static void SweepSlabs(SoretOperator *op, const Sweep *sweep, PetscInt first, Pe
     for (PetscInt m = 0; m < op->num_rows; m++) {
       SoretRow row;
 
+      if (m + 1 < op->num_rows) {
+      PrefetchState(op, sweep->c, o, m + 1);
+      PrefetchConstants(op, o, m + 1);
+      if (black >= 0) PrefetchConstants(op, black, m + 1);
+      if (black >= 0) PrefetchState(op, sweep->c, black, m + 1);
+      }
       if (o < op->num_slabs) {
         PointRow(op, sweep->c, m, o, slab[0], &row);
         if (!RowIsShared(op, row.j, row.k)) CorrectRow(op, sweep, &row, first, last, 0);

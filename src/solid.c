@@ -470,7 +470,7 @@ static PetscErrorCode JoinRanks(const SoretGrid *grid, PetscInt parent[], PetscR
     changed = TakeLabels(grid, &halo, parent, label);
     PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &changed, 1, MPI_INT, MPI_MAX, grid->comm));
   }
-  PetscCall(PetscInfo(grid->da, "fluid joined across ranks in %" PetscInt_FMT " rounds\n", rounds));
+  PetscCall(PetscInfo(NULL, "fluid joined across ranks in %" PetscInt_FMT " rounds\n", rounds));
   PetscCall(SoretHaloDestroy(&halo));
   PetscCall(PetscFree(value));
   PetscFunctionReturn(PETSC_SUCCESS);

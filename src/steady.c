@@ -69,23 +69,51 @@ typedef struct {
 } Measure;
 
 /* The squares of one sum in a row: net transport, in which reactions cancel. */
-static void MeasureSum(const SoretOperator *op, const SoretRow *row, const PetscReal w[], const PetscReal volume[], Measure *m, PetscInt entry)
+INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, const PetscReal *restrict w, const PetscReal *restrict volume, Measure *m, PetscInt entry)
 {
-  const PetscInt ns = op->num_species;
+  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2];
+  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0;
 
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+  SORET_SUM(f2, gross2, scale2, amount2)
+  for (PetscInt i = 0; i < nx; i++) {
     PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0;
 
     for (PetscInt s = 0; s < ns; s++) {
-      f += w[s] * m->net[i * ns + s];
-      gross += PetscAbsReal(w[s]) * m->transport[i * ns + s];
-      scale += PetscAbsReal(w[s]) * m->scale[i * ns + s];
-      amount += PetscAbsReal(w[s] * row->u[0][2][i * ns + s]) * volume[i];
+      f += w[s] * net[i * ns + s];
+      gross += PetscAbsReal(w[s]) * transport[i * ns + s];
+      scale += PetscAbsReal(w[s]) * scales[i * ns + s];
+      amount += PetscAbsReal(w[s] * u[i * ns + s]) * volume[i];
     }
-    m->residual[entry] += f * f;
-    m->gross[entry] += gross * gross;
-    m->floor[entry] += scale * scale;
-    m->amount[entry] += amount * amount;
+    f2 += f * f;
+    gross2 += gross * gross;
+    scale2 += scale * scale;
+    amount2 += amount * amount;
+  }
+  m->residual[entry] += f2;
+  m->gross[entry] += gross2;
+  m->floor[entry] += scale2;
+  m->amount[entry] += amount2;
+}
+
+/* The squares of all species in a row. */
+INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
+{
+  const PetscReal *restrict net = m->net, *restrict source = m->source, *restrict transport = m->transport, *restrict reaction = m->reaction, *restrict scales = m->scale;
+
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal residual = 0.0, all = 0.0, floor = 0.0;
+
+    SORET_SUM(residual, all, floor)
+    for (PetscInt i = 0; i < nx; i++) {
+      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + reaction[i * ns + s], scale = scales[i * ns + s] + reaction[i * ns + s];
+
+      residual += f * f;
+      all += gross * gross;
+      floor += scale * scale;
+    }
+    m->residual[s] += residual;
+    m->gross[s] += all;
+    m->floor[s] += floor;
   }
 }
 
@@ -99,23 +127,9 @@ static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *c
   PetscFunctionBegin;
   SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale);
   SoretOperatorGrossReactions(op, row, m->source, m->reaction);
-  for (PetscInt s = 0; s < ns; s++) {
-    PetscReal residual = 0.0, all = 0.0, floor = 0.0;
-
-    SORET_SUM(residual, all, floor)
-    for (PetscInt q = s; q < nx * ns; q += ns) {
-      const PetscReal f = m->net[q] - m->source[q], gross = m->transport[q] + m->reaction[q], scale = m->scale[q] + m->reaction[q];
-
-      residual += f * f;
-      all += gross * gross;
-      floor += scale * scale;
-    }
-    m->residual[s] += residual;
-    m->gross[s] += all;
-    m->floor[s] += floor;
-  }
+  BY_SPECIES(MeasureSpecies, ns, nx, m);
   volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
-  for (PetscInt l = 0; l < m->sums->num; l++) MeasureSum(op, row, m->sums->w + l * ns, volume, m, ns + l);
+  for (PetscInt l = 0; l < m->sums->num; l++) BY_SPECIES(MeasureSum, ns, nx, row, m->sums->w + l * ns, volume, m, ns + l);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -7,6 +7,8 @@
 #include <petscdmstag.h>
 #include <petscksp.h>
 
+#include "soret/direct.h"
+
 /* ---- the map ---- */
 
 typedef struct {
@@ -94,13 +96,11 @@ static const DMStagStencilLocation lower_face[3] = {DMSTAG_LEFT, DMSTAG_DOWN, DM
 static PetscErrorCode CreateDM(SoretStokes s)
 {
   const SoretGrid *grid = s->grid;
-  const PetscInt  *range[3];
-  PetscInt         cut[3];
+  const PetscInt  *cut = s->grid->cut;
+  PetscInt *const *range = s->grid->range;
   DMBoundaryType   type[3];
 
   PetscFunctionBegin;
-  PetscCall(DMDAGetInfo(grid->da, NULL, NULL, NULL, NULL, &cut[0], &cut[1], &cut[2], NULL, NULL, NULL, NULL, NULL, NULL));
-  PetscCall(DMDAGetOwnershipRanges(grid->da, &range[0], &range[1], &range[2]));
   for (int axis = 0; axis < 3; axis++) type[axis] = grid->periodic[axis] ? DM_BOUNDARY_PERIODIC : DM_BOUNDARY_NONE;
   if (grid->dim == 2) PetscCall(DMStagCreate2d(grid->comm, type[0], type[1], grid->n[0], grid->n[1], cut[0], cut[1], 0, 1, 1, DMSTAG_STENCIL_BOX, 1, range[0], range[1], &s->dm));
   else PetscCall(DMStagCreate3d(grid->comm, type[0], type[1], type[2], grid->n[0], grid->n[1], grid->n[2], cut[0], cut[1], cut[2], 0, 0, 1, 1, DMSTAG_STENCIL_BOX, 1, range[0], range[1], range[2], &s->dm));
@@ -252,20 +252,22 @@ static PetscErrorCode Assemble(SoretStokes s)
 
 static PetscErrorCode SetSolver(SoretStokes s)
 {
-  PC pc;
+  PetscInt rows;
+  PC       pc;
 
   PetscFunctionBegin;
+  PetscCall(MatGetSize(s->A, &rows, NULL));
   PetscCall(KSPCreate(s->grid->comm, &s->ksp));
   PetscCall(KSPSetOptionsPrefix(s->ksp, "stokes_"));
   PetscCall(KSPSetOperators(s->ksp, s->A, s->A));
   PetscCall(KSPSetType(s->ksp, KSPFGMRES)); /* refines what the factorisation leaves */
   PetscCall(KSPSetTolerances(s->ksp, 1.0e-13, 0.0, PETSC_DEFAULT, 20));
   PetscCall(KSPGetPC(s->ksp, &pc));
+#if !defined(PETSC_HAVE_MUMPS) && defined(PETSC_HAVE_SUPERLU_DIST)
   PetscCall(PCSetType(pc, PCLU));
-#if defined(PETSC_HAVE_MUMPS)
-  PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERMUMPS));
-#elif defined(PETSC_HAVE_SUPERLU_DIST)
   PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERSUPERLU_DIST));
+#else
+  PetscCall(SoretDirectSetPC(pc, rows, PETSC_FALSE, 0, NULL));
 #endif
   PetscCall(KSPSetFromOptions(s->ksp));
   PetscFunctionReturn(PETSC_SUCCESS);

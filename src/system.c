@@ -4,6 +4,7 @@
 #include <math.h>
 #include <petsc/private/petscimpl.h> /* PetscObjectStateGet(), which has a manual page but no public prototype */
 
+#include "soret/direct.h"
 #include "soret/multigrid.h"
 #include "soret/record.h"
 
@@ -346,54 +347,19 @@ PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns)
   return dim == 1 || (dim == 2 && unknowns <= 2.0e4) || (dim == 3 && unknowns <= 2.0e3) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-static PetscErrorCode SetDirect(SoretSystem *sys, PC pc, PetscInt dim, PetscMPIInt ranks, size_t length, char method[])
-{
-  PetscBool mumps = PETSC_FALSE;
-
-  PetscFunctionBegin;
-#if defined(PETSC_HAVE_MUMPS)
-  mumps = dim > 1 || ranks > 1 ? PETSC_TRUE : PETSC_FALSE; /* PETSc's own LU is as quick for the band of a 1D problem */
-#endif
-  PetscCheck(mumps || ranks == 1, PetscObjectComm((PetscObject)pc), PETSC_ERR_SUP, "a PETSc without MUMPS has no parallel direct solver; use one rank or -pc_type asm");
-  PetscCall(PCSetType(pc, PCLU));
-  if (mumps) {
-    PetscCall(PCFactorSetMatSolverType(pc, MATSOLVERMUMPS));
-#if defined(PETSC_HAVE_MUMPS)
-    PetscBool chosen;
-    Mat       factor;
-
-    /* pivoting needs more room than the analysis foresees, and MUMPS gives up where it lacks (INFOG(1) = -8, -9) */
-    PetscCall(PetscOptionsHasName(NULL, NULL, "-pc_factor_mat_solver_type", &chosen));
-    if (!chosen) {
-      PetscCall(PCSetOperators(pc, sys->A, sys->P));
-      PetscCall(PCFactorSetUpMatSolverType(pc));
-      PetscCall(PCFactorGetMatrix(pc, &factor));
-      PetscCall(MatMumpsSetIcntl(factor, 14, 200));
-    }
-#endif
-  } else {
-    PetscCall(PCFactorSetMatOrderingType(pc, dim == 1 ? MATORDERINGNATURAL : MATORDERINGND));
-    PetscCall(PCFactorSetShiftType(pc, MAT_SHIFT_NONE));
-  }
-  PetscCall(PetscSNPrintf(method, length, "direct (%s LU)", mumps ? "MUMPS" : "PETSc"));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
   PetscInt         unknowns;
-  PetscMPIInt      ranks;
   PC               pc;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(grid->comm, &ranks));
   PetscCall(MatGetSize(sys->P, &unknowns, NULL));
   PetscCall(KSPGetPC(ksp, &pc));
   PetscCall(KSPSetType(ksp, KSPFGMRES));
   PetscCall(KSPGMRESSetRestart(ksp, 50));
   PetscCall(KSPSetTolerances(ksp, rtol, PETSC_DEFAULT, PETSC_DEFAULT, 200));
-  if (SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SetDirect(sys, pc, grid->dim, ranks, length, method));
+  if (SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
   else if (sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));

@@ -26,7 +26,8 @@ typedef struct {
   PetscReal             target;   /* next output time                                            */
   Vec                   previous; /* state before the last step, NULL if the method forgets it   */
   PetscBool             exact;    /* all that the method remembers can be saved                  */
-  PetscBool             restarts; /* the closing of sums changes the solution after each step, and TS then forgets what it knew */
+  PetscBool             in_stage; /* sums are closed in the only stage of a step, else after the step          */
+  PetscBool             restarts; /* then the closing changes the solution, and TS forgets what it knew        */
   PetscBool             priming;  /* the step that gives the method its memory back              */
   PetscBool             stopped;
 } Transient;
@@ -110,6 +111,19 @@ static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
   PetscCall(TSGetSNES(ts, &snes));
   PetscCall(SNESSetLagJacobian(snes, -2));
   tr->jacobian_step = step;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Methods with one stage that remember the state before the last step: what changes the solution behind their back makes them forget it, and
+   they would never adapt the step. Their sums are closed in the stage. What they make of it is a linear combination with the state
+   before, which has the same sums. */
+static PetscErrorCode PostStage(TS ts, PetscReal stage_time, PetscInt stage, Vec *c)
+{
+  Transient *tr;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  if (tr->in_stage && !tr->priming) PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c[stage]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -207,7 +221,7 @@ static PetscErrorCode PostStep(TS ts)
   PetscCall(TSGetSolution(ts, &c));
   PetscCall(TSGetTime(ts, &t));
   PetscCall(TSGetPrevTime(ts, &before));
-  PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
+  if (!tr->in_stage) PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
   tr->longest   = PetscMax(tr->last_step, t - before);
   tr->last_step = t - before;
   tr->steps++;
@@ -374,6 +388,8 @@ static PetscErrorCode FindMemory(Transient *tr, Vec c)
   if (!tr->exact) PetscCall(SoretSay(tr->sys.op->grid->comm, "note: PETSc keeps some of the history of -ts_type %s to itself. A run that goes on from a checkpoint starts it anew, and equals the uninterrupted one only within the tolerance\n", type));
   PetscCall(IsOneOf(type, 3, two_steps, &known));
   PetscCall(PetscStrcmp(adapt_type, TSADAPTNONE, &fixed));
+  tr->in_stage = known;
+  if (known) tr->restarts = PETSC_FALSE;
   if (tr->exact && known && !fixed && !tr->restarts) {
     PetscCall(VecDuplicate(c, &tr->previous));
     PetscCall(VecCopy(c, tr->previous));
@@ -508,6 +524,7 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
   PetscCall(TSSetPreStep(*ts, PreStep));
   PetscCall(TSSetPreStage(*ts, PreStage));
+  PetscCall(TSSetPostStage(*ts, PostStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
   PetscCall(TSGetSNES(*ts, &snes));
   if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));

@@ -59,6 +59,35 @@ def check_soretpost(text, commands):
             yield f"`soretpost {command}` is no command"
 
 
+def check_scripts(text):
+    """Options of the scripts in jobscripts/, as they are typed on these pages, are those of their usage."""
+    for script, rest in re.findall(r"^(?:\$ )?(?:jobscripts|tests)/([\w.]+)((?: [^#\n]*)?)", text, re.M):
+        path = next((p for p in (ROOT / "jobscripts" / script, ROOT / "tests" / script) if p.is_file()), None)
+        if path is None or path.name == "run.sh":  # hands its options on to ctest
+            continue
+        usage = "".join(re.findall(r"(?m)^#.*\n", path.read_text(encoding="utf-8")))
+        for option in re.findall(r"(?<= )--?[A-Za-z][\w-]*", rest):
+            if not re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(option), usage):
+                yield f"jobscripts/{script} has no option {option} in its usage"
+
+
+def check_rows(page, text):
+    """The names in the last column of the tables of docs/verification.md are cases or programs of the tests."""
+    if page.name != "verification.md":
+        return
+    kinds = {"NAME": ("tests/cases/%s.yaml", "def test_%s("), "FILE": ("tests/order/%s.yaml", None)}
+    slurm = (ROOT / "tests" / "slurm" / "run_slurm.py").read_text(encoding="utf-8")
+    for head, body in re.findall(r"^\|(.*)\|\n\|[-| ]+\|\n((?:\|.*\n)+)", text, re.M):
+        titles = [title.strip() for title in head.split("|")]
+        for title in set(titles) & set(kinds):
+            file, function = kinds[title]
+            for row in body.splitlines():
+                cell = re.sub(r"\\\|", "", row).split("|")[titles.index(title) + 1]
+                for name in re.findall(r"`(\w+)`", cell):
+                    if not (ROOT / (file % name)).is_file() and not (function and function % name in slurm):
+                        yield f"a row of a table names '{name}', which is no test"
+
+
 def check_options(text, cmake):
     for option in re.findall(r"(?:\b|-D)(SORET_[A-Z]+)\b", text):
         if option not in cmake:
@@ -91,7 +120,7 @@ def main():
     problems = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_options(text, cmake), *check_presets(text, presets)]
+        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_scripts(text), *check_rows(page, text), *check_options(text, cmake), *check_presets(text, presets)]
         problems += [f"{page.relative_to(ROOT)}: {problem}" for problem in found]
     if reference and (ROOT / "docs" / "case-reference.md").read_text(encoding="utf-8").partition("\n")[2] != reference:
         problems.append("docs/case-reference.md is not what `soret reference` prints, after its first line")

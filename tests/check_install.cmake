@@ -53,4 +53,24 @@ if(TCLSH)
   ")
   run(${TCLSH} load.tcl)
 endif()
+
+# and by Environment Modules itself, where that is: the commands, the man page and the Python package of the moved folder are found
+find_file(MODULES bash PATHS /usr/share/modules/init $ENV{MODULESHOME}/init NO_DEFAULT_PATH)
+find_program(BASH bash)
+if(MODULES AND BASH)
+  file(WRITE ${work}/elsewhere/load.sh "
+    . ${MODULES}
+    set -e
+    module use ${work}/moved/share/soret/modulefiles
+    module load soret
+    [ \"$(command -v soret)\" = ${work}/moved/bin/soret ]
+    [ \"$(command -v soretpost)\" = ${work}/moved/bin/soretpost ]
+    [ -f \"\${MANPATH%%:*}/man1/soret.1\" ]
+    [ -f \"\${PYTHONPATH%%:*}/soretpost/__init__.py\" ]
+    soret \"$SORET_ROOT/share/soret/input/tutorial/first.yaml\" output.file=by_module.h5
+    module unload soret
+    ! command -v soret
+  ")
+  run(${BASH} load.sh)
+endif()
 file(REMOVE_RECURSE ${work})

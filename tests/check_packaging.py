@@ -184,6 +184,9 @@ def check_apptainer():
     page = read("docs/install.md")
     if not wanted <= set(page[page.index("apt-get install --no-install-recommends gcc") :].split("\n")[0].split()):
         yield "docs/install.md: the list of packages for Debian is not that of jobscripts/common.sh"
+    lacking = debian_packages(("test_needs",)) - set(re.findall(r"[\w.+-]+", page[page.index("installs what is missing (also") :].split(")")[0]))
+    if lacking:
+        yield f"docs/install.md does not name these packages of the tests: {', '.join(sorted(lacking))}"
 
 
 def check_workflow():

@@ -111,9 +111,18 @@ def test_reference(soret):
 def test_check(soret):
     done = soret("check", "case.yaml", "totals=[{of: A + B, mean: 3}]", "boundaries={x-: {A: {flux: 0}}}", "output.fields=[flux]")
     assert not done.stderr
-    contains(done.stdout, "case.yaml: two states", "steady, 1D, 16 x 1 x 1 cells, 2 species, 1 reactions: 32 unknowns", "A + B = 3 (mean, prescribed)", "x-: A flux 0, B zero total flux",
+    contains(done.stdout, "case.yaml: two states", "steady, 1D, 16 x 1 x 1 cells, 2 species, 1 reaction: 32 unknowns", "A + B = 3 (mean, prescribed)", "x-: A flux 0, B zero total flux",
              "x+: A zero total flux, B zero total flux", "A <=> B: Damkoehler number", "memory: about", "result file 'result.h5': about")
     assert soret.files() == ["case.yaml"], "check writes nothing"
+
+
+def test_check_file_size(soret):
+    """What `check` promises is what the disk has to hold, for small files and for large ones."""
+    for overrides in ([], ["domain={size: [1, 1, 1], cells: [24, 20, 16]}", "output.fields=[concentration, flux, rate]"], [*TRANSIENT, "output.every=0.01", "domain.cells=[5000]"]):
+        told = float(re.search(r"about ([\d.e+-]+) MiB in", soret("check", "case.yaml", *overrides).stdout).group(1)) * 2**20
+        soret("case.yaml", *overrides, "--overwrite")
+        size = os.path.getsize(soret.directory / "result.h5")
+        assert abs(told - size) < 0.2 * size, f"{told} bytes told, {size} written, with {overrides}"
 
 
 # ---- overrides ----

@@ -23,6 +23,7 @@
 #else
   #define SORET_LINESEARCH_NONE SNESLINESEARCHNONE
 #endif
+#define SORET_OPTION_ARGUMENTS(args) ((void *)(args)) /* of PetscOptionsInsertArgs(): char ** in 3.18, const char *const * in 3.26 */
 
 /* ---- constants (CODATA 2018, exact since the revision of the SI in 2019) ---- */
 #define SORET_BOLTZMANN    1.380649e-23       /* J/K            */

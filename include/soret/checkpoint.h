@@ -68,7 +68,7 @@ PetscErrorCode SoretRestartDestroy(SoretRestart *restart);
 /* Prefix of the generation. */
 const char *SoretRestartPrefix(SoretRestart restart);
 
-/* Reads a part, once: *found is false if there is none or it was read before. Collective. */
+/* Reads a part, once: *found is false if there is none or it was asked for before. Collective. */
 PetscErrorCode SoretRestartRead(SoretRestart restart, const char *part, SoretArchiver read, void *context, PetscBool *found);
 
 /* Is this the name of a data file or of a manifest? */
@@ -76,6 +76,10 @@ PetscBool SoretIsGeneration(const char *path);
 
 /* Verifies a generation by its data file or manifest and prints what it is, or why it is not good. Collective. */
 PetscErrorCode SoretCheckpointVerify(MPI_Comm comm, const char *path, PetscBool *good);
+
+/* Checksums of any other file, in the form of a manifest, in the file `sums`, which is replaced; and whether they still hold. Collective. */
+PetscErrorCode SoretSumsWrite(MPI_Comm comm, const char *path, const char *sums);
+PetscErrorCode SoretSumsVerify(MPI_Comm comm, const char *path, const char *sums, PetscBool *good, size_t length, char why[]);
 
 /* ---- writing ---- */
 

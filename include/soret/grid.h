@@ -37,7 +37,8 @@ enum {
 
 typedef struct {
   MPI_Comm   comm;
-  DM         da;          /* one unknown per cell, star stencil of width 1                                   */
+  PetscInt   cut[3];      /* ranks along the axes, the first one fastest, as a DMDA has them                 */
+  PetscInt  *range[3];    /* [cut] cells of each                                                             */
   PetscInt   dim;
   PetscInt   n[3];        /* cells of the whole box                                                          */
   PetscInt   start[3];    /* first cell of this rank                                                         */

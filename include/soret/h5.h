@@ -10,6 +10,8 @@
 
 typedef struct SoretH5_s *SoretH5;
 
+enum { SORET_H5_APPEND_ROWS = 1024 }; /* chunk of an extendible dataset: disk space is taken for so many rows at a time */
+
 /* How a dataset over the grid is stored. */
 typedef struct {
   PetscBool single;      /* float32 instead of float64                       */
@@ -37,7 +39,7 @@ PetscErrorCode SoretH5Close(SoretH5 *h5);
    The file stays as it is. */
 PetscErrorCode SoretH5Abandon(SoretH5 *h5);
 
-/* Could some file not be closed? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
+/* Could some file not be closed, or is one still open for writing after an error? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
 PetscBool SoretH5IsStuck(void);
 
 PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
@@ -88,6 +90,11 @@ PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name,
 
 /* Prints what a result file holds: provenance, grid, frames, series, summary. Only rank 0 prints. */
 PetscErrorCode SoretH5Info(MPI_Comm comm, const char *path, FILE *out);
+
+/* Is a result file whole: does HDF5 read all of it, has every frame its fields, has every column its rows, and is there a summary, which is written
+   last? Prints a line on rank 0. HDF5 checks its own structures by checksums, but not the numbers. Only a file that cannot be verified for
+   another reason than its content is an error. */
+PetscErrorCode SoretH5Verify(MPI_Comm comm, const char *path, FILE *out, PetscBool *good);
 
 /* Compares two files object by object: datasets of numbers and the attributes `time` and `step` of frames; provenance and timings are
    not compared. Equal means bitwise equal where rtol = atol = 0, else |a - b| <= atol + rtol max|a| per dataset.

@@ -52,8 +52,8 @@ PetscErrorCode SoretModelSetRange(SoretModel *model, PetscReal T_min, PetscReal 
    is not: the caller checks. */
 void SoretModelTransport(const SoretModel *model, PetscInt i, const SoretPoint *point, PetscReal *a, PetscReal *b);
 
-/* The same for n points of a row along x, b only; arrays as in SoretExprEvaluateRow(). */
-void SoretModelTransportRow(const SoretModel *model, PetscInt i, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal b[]);
+/* The same for n points of a row along x; arrays as in SoretExprEvaluateRow(), T not NULL. */
+void SoretModelTransportRow(const SoretModel *model, PetscInt i, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal a[], PetscReal b[]);
 
 /* PETSC_TRUE if a is the same number in every point, and that number (1 for ito without drift). */
 PetscBool SoretModelConductivityIsConstant(const SoretModel *model, PetscInt i, PetscReal *a);

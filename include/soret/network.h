@@ -61,6 +61,9 @@ PetscErrorCode SoretNetworkDestroy(SoretNetwork *net);
 /* Constants of reaction r at a point: forward kf and backward kb, base units of their orders. */
 void SoretNetworkConstants(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *kf, PetscReal *kb);
 
+/* The same at n points of a row along x; arrays as in SoretExprEvaluateRow(), T not NULL; kf, kb - [n]. */
+void SoretNetworkConstantsRow(const SoretNetwork *net, PetscInt r, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal kf[], PetscReal kb[]);
+
 /* ln K = ln(kf/kb) of reversible reaction r at a point, and its derivative by T (may be NULL). NaN where both constants are 0. */
 void SoretNetworkLogEquilibrium(const SoretNetwork *net, PetscInt r, const SoretPoint *point, PetscReal *lnK, PetscReal *slope);
 

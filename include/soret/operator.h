@@ -25,7 +25,6 @@ struct SoretOperator {
   const SoretGrid  *grid;
   SoretTemperature *temperature;  /* NULL on coarser levels                                                */
   SoretBoundary    *boundary;
-  DM                dm;
   PetscInt          num_species;
   PetscBool         limited;      /* limit ballistic transport (transients)                                */
   PetscBool         varies;       /* something depends on time                                             */
@@ -39,7 +38,7 @@ struct SoretOperator {
   PetscReal *volume;              /* [num_cells], or NULL: the product of the widths                       */
   PetscBool  uniform;             /* a is constant for every species: conductances are products            */
   PetscReal *a_constant;          /* [num_species], with uniform                                           */
-  PetscReal *gx, *dx;             /* rows for the uniform kernel                                           */
+  PetscReal *gx, *dx, *gx_sum;    /* rows for the uniform kernel                                           */
   PetscReal *g[3], *w[3];         /* face by face, else; w NULL unless a diffusing species has a velocity  */
   PetscReal *g_diffusive[3];      /* g before it is fitted to w; the array g itself where w is NULL        */
   PetscReal *mean_D;              /* [num_species] mean of D = a b over the box; |v| L for ballistic ones  */
@@ -48,10 +47,11 @@ struct SoretOperator {
   PetscReal *slab[6];             /* u, with layers around                                                 */
   PetscInt   width, row_length;   /* layers of neighbours; entries of a row of a slab                      */
   PetscInt   num_slabs, num_rows; /* of this rank; rows of one slab                                        */
-  PetscReal *row;                 /* [2][num_species] + [1] rows: transport, its derivative, volumes       */
+  PetscReal *row;                 /* [3][num_species] + [1] rows: transport, its derivatives, volumes      */
   PetscReal *window;              /* five rows of u                                                        */
   PetscInt   num_lanes;           /* cells treated side by side                                            */
   PetscReal *lanes;               /* their work arrays                                                     */
+  struct SoretPair *pair;         /* [num_reactions] for blocks of four cells (block.h), or NULL: not of that kind */
   /* a coarser level is made of the finer one */
   const SoretOperator *finer;
   PetscBool            coarsened[3];
@@ -60,6 +60,10 @@ struct SoretOperator {
 /* Collective. The parts are borrowed and must outlive the operator. */
 PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, SoretTemperature *temperature, SoretBoundary *boundary, SoretOperator *op);
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op);
+
+/* A vector of concentrations, [num_cells][num_species] on each rank, 0. Ordered as in a DMDA of the grid, which is made only where PETSc assembles a
+   matrix: its scatters take longer to make than a dozen sweeps. Collective. */
+PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c);
 
 /* The same equations on the next coarser grid, made of those of the finer one without asking any formula (docs/numerics.md, "Coarser grids"):
    volumes and volume/b are added, rate constants averaged, conductances joined in series and parallel, so that it works for any spacing and for

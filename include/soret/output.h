@@ -30,7 +30,7 @@ typedef struct {
   unsigned        fields;
   int             precision;  /* 0 double, 1 single */
   PetscInt        compression;
-  PetscBool       xdmf, overwrite, record;
+  PetscBool       xdmf, overwrite, record, checksums;
   const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
@@ -45,6 +45,9 @@ PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretM
 
 /* Bytes of one frame; num_sums conserved sums are measured. */
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
+
+/* Bytes of what a file holds beside frames and grid, with that many columns in the series (SoretOutputColumns). */
+PetscReal SoretOutputOtherBytes(PetscInt num_columns);
 
 /* Refuses, before anything is computed, a file that exists (SORET_ERR_INPUT) or a place that cannot be written (SORET_ERR_IO). Collective. */
 PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm);
@@ -112,6 +115,9 @@ PetscErrorCode SoretOutputCost(SoretOutput output, PetscReal drift);
 
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);
+
+/* Verifies a result by its structure, and by the checksums beside it if there are any; prints what it is, or why it is not good. Collective. */
+PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *good);
 
 /* Writes the summary; complete: gives the file its final name. *path gets the name under which the result lies. Collective. */
 PetscErrorCode SoretOutputFinish(SoretOutput output, PetscBool complete, size_t length, char path[]);

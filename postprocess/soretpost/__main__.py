@@ -88,6 +88,9 @@ def parse(arguments):
     add(commands, "info", info, "what the file holds")
     scaling.add_command(commands)
     importer.add_arguments(commands.add_parser("import", help="images, surfaces and fields of other programs as datasets for a case file"))
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     return parser.parse_args(arguments)
 
 

@@ -156,6 +156,6 @@ def compare(first, second, frame=-1):
         else:
             shape = min(max(np.ptp(view.edges("y")) / np.ptp(view.edges("x")), 0.25), 4)
             part = ("compare", 9.0, len(shown) * (2.0 * shape + 0.9), lambda figure: draw_maps(view, other, shown, figure, labels))
-        where = f"  (z = {view.centres('z')[view.where['z']]:.3g} {pretty(view.length_unit)})" if len(view.dims) == 3 else ""
+        where = "  (" + f"z = {view.centres('z')[view.where['z']]:.3g} {pretty(view.length_unit)}".strip() + ")" if len(view.dims) == 3 else ""
         figure = compose([part], f"{view.title}{where}\nfirst: {os.path.basename(first.path)}, second: {os.path.basename(second.path)}")
     return table(view, other, names), figure

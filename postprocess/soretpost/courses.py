@@ -3,16 +3,18 @@
 import math
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patheffects import withStroke
 
 from .fields import legend_above, sum_name, use_log
-from .style import COLOURS, GREY, label, line_style, scale_of, total_style
+from .style import COLOURS, GREY, label, line_style, scale_of, ticks, total_style, widened
 from .view import MOST_PANELS
 
 MOST_POINTS = 20_000  # in a cloud of cells
-BINS = 40  # of T
-# what a sweep tells of the solver and not of the physics
-TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "time", "entropy_heat", "entropy_closure", "entropy_imbalance", "zero", "min", "max")
+BINS = 25  # of T
+HALO = [withStroke(linewidth=2.0, foreground="white")]  # around numbers that stand upon lines
+SMALL_PART = 1e-3  # of the whole: not to be seen in a picture
+# what a sweep tells of the solver and not of the physics; in a steady state sources are what walls take out
+TECHNICAL = ("converged", "reason", "residual", "method", "status", "steps", "cycles", "index", "order", "inserted", "branch", "frame", "warm_start", "conservation_drift", "time", "entropy_heat", "entropy_closure", "entropy_imbalance", "zero", "min", "max", "source")
 
 
 def columns_of(count):
@@ -118,39 +120,45 @@ def sample(view, names):
 
 
 def draw_soret_against_temperature(view, axes):
-    """A line in 1D; in 2D and 3D the cells and the middle half of them at each T. A change of sign is marked."""
+    """A line in 1D; in 2D and 3D the cells and their median at each T. A change of sign is marked."""
     T, S = sample(view, ("temperature", view.soret))
     keep = np.isfinite(S) & np.isfinite(T)
     T, S = T[keep], S[keep]
     order = np.argsort(T, kind="stable")
     T, S = T[order], S[order]
     if len(view.dims) > 1 and T.size > BINS:
-        axes.plot(T, S, ".", markersize=1.5, color=COLOURS[5], alpha=0.35, rasterized=True)
+        axes.plot(T, S, ".", markersize=1.5, color=COLOURS[5], alpha=0.35, rasterized=True, label="cells")
         bins = np.minimum((BINS * (T - T[0]) / max(T[-1] - T[0], 1e-300)).astype(int), BINS - 1)
-        parts = [bins == k for k in range(BINS) if np.count_nonzero(bins == k) >= max(3, T.size // 400)]
+        parts = [bins == k for k in range(BINS) if np.count_nonzero(bins == k) >= max(3, T.size // 200)]
         T, S = (np.array([np.median(v[p]) for p in parts]) for v in (T, S))
         low, high = np.nanpercentile(np.concatenate([line.get_ydata() for line in axes.lines]), [1, 99])
         if high > low:
             axes.set_ylim(low - 0.15 * (high - low), high + 0.15 * (high - low))
-    axes.plot(T, S, color=COLOURS[0], label="$S_T$")
+    axes.plot(T, S, color=COLOURS[0], label="median" if axes.lines else "$S_T$")
+    if len(axes.lines) > 1:
+        legend_above(axes, list(axes.lines), ncol=2)
+    if S.size:
+        low, high = float(S.min()), float(S.max())
+        if widened(low, high) != (low, high):
+            axes.set_ylim(*widened(low, high))
     mark_sign_changes(axes, T, S)
     if len(view.dims) == 1 and view.parts_of_soret:
         draw_parts(view, axes)
     axes.set_xlabel(view.name("temperature"))
     axes.set_ylabel(view.name(view.soret))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(ticks(5))
 
 
 def draw_parts(view, axes):
     """What S_T is the sum of, where that is more than nothing, and what it would be with infinitely fast reactions."""
     T = view.read("temperature")
-    order, size = np.argsort(T, kind="stable"), np.nanmax(np.abs(view.read(view.soret)), initial=0.0)
+    order, size = np.argsort(T, kind="stable"), largest(view.read(view.soret))
     for i, (part, name) in enumerate(view.parts_of_soret.items()):
         values = view.read(name)[order]
-        if varies(values) and np.nanmax(np.abs(values)) > 1e-6 * size:  # rounding is no part
+        if varies(values) and largest(values) > SMALL_PART * size:
             style = {"color": GREY, "linestyle": ":"} if part == "equilibrium" else line_style(i + 1)
             axes.plot(T[order], values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
-    legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=2)
+    legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=3)
 
 
 def sign_changes(x, y):
@@ -256,9 +264,15 @@ def steady_axis(axes):
 # -------------------------------------------------------------------------------------------------------------------- sweep
 
 
+def sweep_family_of(name):
+    """What shares a panel: total/0 and total/1, the parts of one S_T, the productions of entropy."""
+    head = name.split("/")[0]
+    return name.rpartition("/")[0] if head == "soret" and "/" in name else "entropy" if head.startswith("entropy_") else head
+
+
 def sweep_panels(result):
-    """{family: [name]} of what a sweep found: total/0 and total/1 share a panel, and so do the parts of one S_T; S_T comes first; what never changes is left
-    out."""
+    """{family: [name]} of what a sweep found, S_T first. Left out are what never changes, rounding errors, parts that are next to nothing beside their whole,
+    and the mean S_T where it is drawn with its parts."""
     families, length = {}, len(result.sweep["parameter"])
     for name in result.sweep:
         head = name.split("/")[0]
@@ -266,12 +280,33 @@ def sweep_panels(result):
             continue
         data = result.sweep[name]
         if data.shape == (length,) and np.issubdtype(data.dtype, np.number) and np.isfinite(np.asarray(data[:], dtype=float)).any():
-            families.setdefault(name.rpartition("/")[0] if head == "soret" and "/" in name else head, []).append(name)
-    for names in families.values():
-        names.sort(key=lambda name: not name.endswith("/soret"))  # the whole before its parts
-    changing = {h: names for h, names in families.items() if any(changes(np.asarray(result.sweep[n][:], dtype=float)) for n in names)}
-    first = ("soret_mean", "soret", "contrast")
-    return dict(sorted((changing or families).items(), key=lambda item: first.index(item[0].split("/")[0]) if item[0].split("/")[0] in first else len(first)))
+            families.setdefault(sweep_family_of(name), []).append(name)
+    values = {n: np.asarray(result.sweep[n][:], dtype=float) for names in families.values() for n in names}
+    for family, names in families.items():
+        whole = {"entropy": "entropy_production"}.get(family, f"{family}/soret")
+        names.sort(key=lambda name: name != whole)  # the whole before its parts
+        if whole in names:
+            families[family] = [n for n in names if largest(values[n]) > SMALL_PART * largest(values[whole])] or [whole]
+    mean, first = values.get("soret_mean"), values.get("soret/total/0/soret")
+    if mean is not None and first is not None and np.allclose(mean, first, rtol=1e-9, atol=0, equal_nan=True):
+        del families["soret_mean"]
+    changing = {f: names for f, names in families.items() if any(changes(values[n]) for n in names) and not all(is_rounding(values[n]) for n in names)}
+    return dict(sorted((changing or families).items(), key=lambda item: rank_of(item[0])))
+
+
+def rank_of(family):
+    """S_T of sums comes first, then that of species, then the contrast."""
+    return next((k for k, start in enumerate(("soret_mean", "soret/total", "soret", "contrast")) if family.startswith(start)), 4)
+
+
+def largest(values):
+    return np.nanmax(np.abs(values), initial=0.0)
+
+
+def is_rounding(values):
+    """Do neighbours differ by as much as they are large?"""
+    values = values[np.isfinite(values)]
+    return values.size >= 8 and np.abs(np.diff(values)).mean() > 0.8 * np.abs(values).mean()
 
 
 def changes(values):
@@ -292,8 +327,9 @@ def draw_sweep(result, figure):
     for axes, (family, names) in zip(row_of(figure, len(families)), families.items()):
         curves = [np.asarray(result.sweep[n][: len(values)], dtype=float)[order] for n in names[:MOST_PANELS]]
         for i, (name, curve) in enumerate(zip(names, curves)):
-            axes.plot(values[order], curve, marker="." if len(values) <= 60 else "", label=sweep_label(result, name), **line_style(i))
-        if family.startswith("soret") and family != "soret/species":
+            mark = "." if len(values) <= 60 and (i == 0 or len(curves) < 3) else ""
+            axes.plot(values[order], curve, marker=mark, label=sweep_label(result, name), **line_style(i))
+        if names[0] in ("soret", "soret_mean") or names[0].endswith("/soret"):
             mark_sign_changes(axes, values[order], curves[0])
         if use_log(curves):
             axes.set_yscale("log")
@@ -302,7 +338,7 @@ def draw_sweep(result, figure):
         if values.min() > 0 and values.max() > 100 * values.min():
             axes.set_xscale("log")
         axes.set_xlabel(label(sweep_parameter(result), parameter.units))
-        axes.set_ylabel(label(sweep_family(family), result.sweep[names[0]].units))
+        axes.set_ylabel(label(sweep_title(result, family), result.sweep[names[0]].units))
         zero_line(axes)
         if len(names) > 1:
             legend_above(axes, axes.get_legend_handles_labels()[0], ncol=min(len(names), 3))
@@ -311,7 +347,7 @@ def draw_sweep(result, figure):
 def mark_sign_changes(axes, x, y):
     for place in sign_changes(x, y):
         axes.plot(place, 0, "o", markersize=4, color=COLOURS[1], zorder=3)
-        axes.annotate(f"{place:.4g}", (place, 0), xytext=(4, 5), textcoords="offset points", fontsize=7.5, color=COLOURS[1])
+        axes.annotate(f"{place:.4g}", (place, 0), xytext=(4, 5), textcoords="offset points", fontsize=7.5, color=COLOURS[1], path_effects=HALO)
 
 
 def sweep_parameter(result):
@@ -319,13 +355,15 @@ def sweep_parameter(result):
     return result.sweep_name.removeprefix("parameters.") or "parameter"
 
 
-def sweep_family(family):
-    if family.startswith("soret/total"):
-        return "$S_T$ and its parts"
-    return {"soret_mean": "$S_T$", "soret": "$S_T$", "soret/species": "$S_T$ of species", "entropy_production": "entropy production / R", "total": "mean of the total"}.get(family, family.replace("_", " "))
+def sweep_title(result, family):
+    if family.startswith("soret/total/"):
+        of = sum_name(result.sweep.formula(family[6:])) if family[6:] in result.sweep else ""
+        return f"$S_T$ of {of}" if of else "$S_T$ of a sum"
+    return {"soret_mean": "$S_T$", "soret": "$S_T$", "soret/species": "$S_T$ of species", "entropy": "entropy production / R", "total": "mean of the total"}.get(family, family.replace("_", " "))
 
 
 def sweep_label(result, name):
     if name.startswith("total/"):
         return sum_name(result.sweep.formula(name)) or name
-    return name.rpartition("/")[2] if name.startswith("soret/") else name.split("/", 1)[-1]
+    last = name.rpartition("/")[2] if name.startswith("soret/") else name.split("/", 1)[-1]
+    return {"soret": "$S_T$", "equilibrium": "fast reactions", "entropy_production": "all", "entropy_reactions": "reactions", "entropy_diffusion": "diffusion"}.get(last, last)

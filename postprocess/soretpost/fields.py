@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.ticker import LogLocator
 
-from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, total_style
+from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, ticks, total_style
+from .surface import isosurface, normals
 from .view import plane_key
 
 MOST_PIXELS = 1500  # along each axis of a map
@@ -54,7 +56,7 @@ def draw_curves(view, axes, axis, key, with_totals=True):
         handles += twin.plot(x, view.read("temperature", key), label="T", color=GREY, linewidth=1.0, alpha=0.9)
         twin.tick_params(axis="y", colors=GREY)
         twin.spines["right"].set_color(GREY)
-        twin.yaxis.set_major_locator(MaxNLocator(5))
+        twin.yaxis.set_major_locator(ticks(5))
         twin.set_ylabel(view.name("temperature"), color=GREY)
         if "temperature" in view.limits:
             pad_limits(twin, *view.limits["temperature"])
@@ -100,7 +102,7 @@ def draw_map(view, axes, field, plane, key, limits=None):
     axes.set_xlabel(view.axis_label(horizontal))
     axes.set_ylabel(view.axis_label(vertical))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(4))
+        axis.set_major_locator(ticks(4))
     return mesh
 
 
@@ -136,7 +138,7 @@ def add_colorbar(figure, mesh, axes, place, orientation="vertical"):
     """place - left, bottom, width and height in terms of the axes, so that the bar is as long as the map."""
     bar = figure.colorbar(mesh, cax=axes.inset_axes(place), orientation=orientation)
     if not is_log(mesh):
-        bar.locator = MaxNLocator(5 if orientation == "vertical" else 4)
+        bar.locator = ticks(5 if orientation == "vertical" else 4)
     elif orientation == "horizontal":
         bar.locator = LogLocator(numticks=5)
     bar.update_ticks()
@@ -192,6 +194,14 @@ PLANES = (("z", ("y", "x")), ("y", ("z", "x")), ("x", ("z", "y")))
 
 PANEL = 1.5  # inches, width of a plane
 CUTS = 2.3  # inches, height of the lines
+SURFACES = 1.9  # inches, height of the boxes with surfaces
+SHARES = (1 / 3, 2 / 3)  # of the range of colours, at which there are surfaces
+# directions in the box, x y z: to the right of the picture, upwards in it, and towards the eye
+AZIMUTH, ELEVATION = np.radians(-58), np.radians(22)
+RIGHT = np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH), 0.0])
+TO_EYE = np.array([np.cos(AZIMUTH) * np.cos(ELEVATION), np.sin(AZIMUTH) * np.cos(ELEVATION), np.sin(ELEVATION)])
+UP = np.cross(TO_EYE, RIGHT)
+LIGHT = (UP + TO_EYE - 0.5 * RIGHT) / np.linalg.norm(UP + TO_EYE - 0.5 * RIGHT)
 
 
 def heights_of(view):
@@ -201,9 +211,9 @@ def heights_of(view):
 
 
 def draw_3d(view, figure):
-    """A column per field, a row per plane through the hottest cell; below them the lines in which the planes meet."""
+    """A column per field, a row per plane through the hottest cell; below them surfaces, and the lines in which the planes meet."""
     fields, heights = view.fields + view.derived, heights_of(view)
-    top, bottom = figure.subfigures(2, 1, height_ratios=[sum(heights) + 2.1, CUTS])
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[sum(heights) + 2.1, SURFACES, CUTS])
     panels = top.subplots(3, len(fields), squeeze=False, gridspec_kw={"height_ratios": heights})
     for column, field in zip(panels.T, fields):
         draw_planes(view, top, column, field, heights)
@@ -213,6 +223,7 @@ def draw_3d(view, figure):
     for axes in panels[:, 1:].ravel():
         axes.set_ylabel("")
         axes.tick_params(labelleft=False)
+    draw_surfaces(view, middle, fields)
     draw_cuts(view, bottom)
 
 
@@ -221,11 +232,55 @@ def draw_planes(view, figure, panels, field, heights):
     limits = view.limits.get(field) or limits_of(view.shown(field))
     for axes, (normal, plane), height in zip(panels, PLANES, heights):
         mesh = draw_map(view, axes, field, plane, plane_key(view, normal), limits)
-        axes.yaxis.set_major_locator(MaxNLocator(max(1, min(4, int(height / 0.35)))))
+        axes.yaxis.set_major_locator(ticks(max(1, min(4, int(height / 0.35)))))
         for line, axis in ((axes.axhline, plane[0]), (axes.axvline, plane[1])):
             line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
     panels[0].set_title(view.name(field))
     add_colorbar(figure, mesh, panels[-1], (0, -0.54 / heights[-1], 1, 0.075 / heights[-1]), "horizontal")
+
+
+def draw_surfaces(view, figure, fields):
+    """A box per field, with surfaces of equal value in the colours of the maps above."""
+    ends = np.array([view.edges(a)[[0, -1]] for a in "xyz"])
+    extents = np.ptp(ends, axis=1)
+    shape = np.clip(extents / extents.max(), 0.2, 1)  # of the box as drawn: in proportion, if that can be seen
+    panels = figure.subplots(1, len(fields), squeeze=False)[0]
+    for axes, field in zip(panels, fields):
+        values, places = view.coarse(field)
+        colours, norm = colours_of(field, *(view.limits.get(field) or limits_of(view.shown(field))))
+        places = [(p - e[0]) / np.ptp(e) * s for p, e, s in zip(places, ends[::-1], shape[::-1])]
+        levels = [(isosurface(values, level, places)[..., ::-1], colours(norm(level))) for level in np.ravel(norm.inverse(np.array(SHARES)))]
+        draw_box(axes, shape, levels)
+    panels[0].annotate("1/3 and 2/3\nof the range", (-0.12, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right", multialignment="center", fontweight="bold")
+
+
+def seen(points):
+    """Where points of a box lie in the picture: to the right and up."""
+    return points @ np.stack([RIGHT, UP], axis=1)
+
+
+def draw_box(axes, shape, surfaces):
+    """The edges of a box behind and before translucent surfaces with light and shade: [(triangles, colour)]."""
+    corner = lambda *c: np.array(c) * shape  # noqa: E731
+    names, hidden = "xyz", (0, 1, 0)  # the corner that the box itself hides
+    edges = [(a, [tuple(int(k in on) if k != a else e for k in range(3)) for e in (0, 1)]) for a in range(3) for on in ((), *[(k,) for k in range(3) if k != a], tuple(k for k in range(3) if k != a))]
+    behind = [seen(np.array([corner(*c) for c in ends])) for _, ends in edges if hidden in ends]
+    before = [seen(np.array([corner(*c) for c in ends])) for _, ends in edges if hidden not in ends]
+    axes.add_collection(LineCollection(behind, colors=GREY, linewidths=0.5, linestyles=[(0, (3, 3))]))
+    triangles = np.concatenate([t for t, _ in surfaces])
+    if len(triangles):
+        order = np.argsort((triangles.mean(axis=1) @ TO_EYE), kind="stable")  # what is near hides what is far
+        light = 0.65 + 0.35 * np.abs(normals(triangles) @ LIGHT)
+        faces = np.concatenate([np.tile(colour, (len(t), 1)) for t, colour in surfaces])
+        faces[:, :3] *= light[:, None]
+        faces[:, 3] = 0.55
+        axes.add_collection(PolyCollection(seen(triangles)[order], facecolors=faces[order], edgecolors="none", linewidths=0, rasterized=True))
+    axes.add_collection(LineCollection(before, colors="black", linewidths=0.6))
+    for name, middle, away in zip(names, (corner(0.5, 0, 0), corner(1, 0.5, 0), corner(1, 1, 0.5)), ((-3, -4), (4, -4), (4, 0))):
+        axes.annotate(name, seen(middle), away, textcoords="offset points", ha="left" if away[0] > 0 else "right", va="top" if away[1] else "center")
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.autoscale_view()
 
 
 def draw_cuts(view, figure):

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .courses import columns_of, count_series_panels, draw_beside, draw_series, draw_sweep, has_series, has_sweep, panels_beside, sweep_panels
-from .fields import CUTS, PANEL, draw_1d, draw_2d, draw_3d, grid_of, heights_of
+from .fields import CUTS, PANEL, SURFACES, draw_1d, draw_2d, draw_3d, grid_of, heights_of
 from .result import Result
 from .result import open as open_result
 from .style import COLOURS, DASHES, GREY, STYLE, label, line_style, pretty, scale_of, total_style  # noqa: F401 - for those who draw with these
@@ -28,7 +28,7 @@ def size_of_fields(view):
         shape = np.ptp(view.edges("y")) / np.ptp(view.edges("x"))
         wide = {1: 4.6, 2: 3.7}.get(columns, 3.0)
         return wide * columns, rows * ((wide - 1.2) * min(max(shape, 0.25), 4) + 0.45) + 0.5
-    return max(6.4, (PANEL + 0.5) * count + 1.0), sum(heights_of(view)) + 2.1 + CUTS
+    return max(6.4, (PANEL + 0.5) * count + 1.0), sum(heights_of(view)) + 2.1 + SURFACES + CUTS
 
 
 def size_of_row(count):
@@ -73,7 +73,8 @@ def compose(parts, title):
     for place, part in zip(places, parts):
         part[3](place)
     figure.suptitle(title, fontsize=10)
-    figure.canvas.draw()  # the layout is made with this style, also when it is saved later
+    figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
+    figure.set_layout_engine("none")
     return figure
 
 

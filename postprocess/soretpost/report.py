@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 
-from .courses import rows_of
+from .courses import has_sweep, rows_of, sweep_label, sweep_panels, sweep_parameter
 from .plots import plot
 from .style import pretty
 
@@ -16,8 +16,8 @@ PAGE = """<!DOCTYPE html>
 body {{ font: 15px/1.45 system-ui, sans-serif; color: #1c1c1c; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }}
 h1 {{ font-size: 1.5rem; margin-bottom: .2rem; }} h3 {{ font-size: 1rem; margin-bottom: .3rem; }} h2 {{ font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }} td, th {{ padding: .15rem .9rem .15rem 0; text-align: left; vertical-align: top; }}
-td.n, th.n {{ text-align: right; }} td {{ overflow-wrap: anywhere; }} pre {{ background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 13px; }}
-img {{ max-width: 100%; }} .good {{ color: #00674a; }} .bad {{ color: #b03a00; font-weight: bold; }} .small {{ color: #555; }}
+td.n, th.n {{ text-align: right; white-space: nowrap; }} td {{ overflow-wrap: anywhere; }} pre {{ background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 13px; }}
+img {{ max-width: 100%; }} .wide {{ overflow-x: auto; }} .wide td {{ white-space: nowrap; }} .good {{ color: #00674a; }} .bad {{ color: #b03a00; font-weight: bold; }} .small {{ color: #555; }}
 @media print {{ h2 {{ break-after: avoid; }} img, table {{ break-inside: avoid; }} }}
 </style></head><body>
 {body}
@@ -58,7 +58,7 @@ def verdict(result):
 
 
 def picture(result):
-    if not result.species:
+    if not result.species and not has_sweep(result):
         return ""
     figure = plot(result)
     image = io.BytesIO()
@@ -72,7 +72,7 @@ def extent(result):
 
 
 def overview(result):
-    pairs = [("box", extent(result)), ("species", ", ".join(result.species)), ("frames", len(result.times))]
+    pairs = [("box", extent(result)), ("species", ", ".join(result.species)), ("frames", len(result.times))] if result.species else [("box", extent(result))]
     if len(result.times) > 1:
         unit = pretty(result.units("time"))
         pairs.append(("time", f"{result.times[0]:g} .. {result.times[-1]:g} {unit}".strip()))
@@ -100,16 +100,36 @@ ORDER = ("in", "out", "source", "change", "soret", "chemical", "diffusivity", "i
 
 
 def details(result):
-    """Tables below /summary, one per kind: budgets and parts of S_T, a row per species or sum."""
-    kinds, text = {}, ""
+    """Tables below /summary, one per kind of group: budgets and parts of S_T, a row per species or sum."""
+    tables, text, told = {}, "", None
     for path, attrs in result.tables().items():
-        kinds.setdefault(path.split("/")[0], []).append((path, attrs))
-    for kind, found in kinds.items():
-        there = list(dict.fromkeys(n for _, attrs in found for n in attrs if n != "of"))
+        kind = path.split("/")[0]
+        tables.setdefault((kind, tuple(n for n in attrs if n != "of")), []).append((path, attrs))
+    for (kind, there), found in tables.items():
         names = [n for n in ORDER if n in there] + [n for n in there if n not in ORDER]
         lines = [(attrs.get("of", path.split("/", 1)[-1].replace("/", " ")), *(attrs.get(n, "") for n in names)) for path, attrs in found]
-        text += f"<h3>{escape({'soret': 'Soret coefficient', 'budget': 'Budget at the end'}.get(kind, kind))}</h3>" + columns(("", *(n.replace("_", " ") for n in names)), lines)
+        if kind != told:
+            text += f"<h3>{escape({'soret': 'Soret coefficient', 'budget': 'Budget at the end'}.get(kind, kind))}</h3>"
+        text, told = text + columns(("", *({"soret": "S_T"}.get(n, n.replace("_", " ")) for n in names)), lines), kind
     return text
+
+
+def sweep_table(result):
+    """A row per point of a sweep, of what the picture shows, and whether it converged."""
+    if not has_sweep(result):
+        return ""
+    sweep, names = result.sweep, [n for family in sweep_panels(result).values() for n in family]
+    values = [np.asarray(sweep[n][:], dtype=float) for n in ["parameter", *names]]
+    good = ["" if ok else "not converged" for ok in sweep["converged"][:]] if "converged" in sweep else [""] * len(values[0])
+    lines = [(f"{values[0][k]:.6g}", *(f"{v[k]:.4g}" for v in values[1:]), good[k]) for k in np.argsort(values[0], kind="stable")]
+    return f"<div class=wide>{columns((sweep_parameter(result), *(sweep_head(result, n) for n in names), ''), lines)}</div>"
+
+
+def sweep_head(result, name):
+    head, _, rest = name.partition("/")
+    if name.startswith("soret/species/"):
+        return f"S_T of {rest[8:]}"
+    return sweep_label(result, name).replace("$", "") if head == "soret" else f"{head} {rest}".strip().replace("_", " ")
 
 
 def split_summary(result):
@@ -118,9 +138,9 @@ def split_summary(result):
     timings = [(name, f"{value:.4g} s") for name, value in timing]
     if "peak_bytes" in result.summary:
         timings.append(("memory, all ranks", f"{result.summary['peak_bytes'] / 2**30:.3g} GiB"))
-    solver = ("method", "residual", "newton_iterations", "linear_iterations", "cycles", "steps", "rejected_steps", "scaled_corrections")
+    solver = ("method", "residual", "newton_iterations", "linear_iterations", "cycles", "steps", "rejected_steps", "scaled_corrections", "checkpoints", "attempt")
     known = set(solver) | {"converged", "reason", "peak_bytes", "conservation_drift"}
-    outcome = [(k.replace("_", " "), v) for k, v in result.summary.items() if k not in known and not k.startswith("seconds_")]
+    outcome = [(k.replace("_", " "), ("yes" if v else "no") if k == "detailed_balance" else v) for k, v in result.summary.items() if k not in known and not k.startswith("seconds_")]
     return outcome, [(k.replace("_", " "), result.summary[k]) for k in solver if k in result.summary], timings
 
 
@@ -130,6 +150,7 @@ def report(result):
     body = f"<h1>{escape(result.title)}</h1>\n<p class=small>{escape(result.path)}</p>\n" + verdict(result) + overview(result)
     body += section("Results", rows(outcome) if outcome else "")
     body += section("Pictures", picture(result))
+    body += section("Sweep", sweep_table(result))
     body += section("Budgets", budgets(result) + details(result))
     body += section("Solver", rows(solver) if solver else "") + section("Time and memory", rows(timings) if timings else "")
     body += section("Provenance", rows([(k.replace("_", " "), v) for k, v in result.attrs.items() if k != "title"]))

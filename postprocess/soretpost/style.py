@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 from matplotlib import colors
+from matplotlib.ticker import MaxNLocator
 
 STYLE = {
     "font.size": 8.5,
@@ -33,6 +34,8 @@ MAPS = {"temperature": "cividis", "entropy_production": "magma", "soret": "RdBu"
 SIGNED = ("soret", "rate", "difference")
 DECADES = 3  # of a field on a linear scale; beyond, it is logarithmic
 MOST_DECADES = 12
+FLAT = 1e-9  # a smaller relative change is none
+NOTHING = 1e-30  # a field that is smaller everywhere is zero, in any units that people use
 
 
 def line_style(i):
@@ -50,6 +53,11 @@ def pretty(units):
     return units
 
 
+def ticks(count):
+    """At most so many, at numbers that are easy to read."""
+    return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10])
+
+
 def label(name, units):
     return f"{name} ({pretty(units)})" if units else name
 
@@ -65,14 +73,21 @@ def scale_of(units, largest):
 
 
 def limits_of(planes):
-    """Common limits of the colours; a field that does not vary gets a range all the same."""
+    """Common limits of the colours; a field that does not vary, or by rounding errors only, gets a range all the same."""
     finite = [p[np.isfinite(p)] for p in planes]
     finite = [p for p in finite if p.size]
     if not finite:
         return 0.0, 1.0
     low, high = float(min(p.min() for p in finite)), float(max(p.max() for p in finite))
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        pad = 0.5 * abs(high) or 0.5
+    return widened(low, high)
+
+
+def widened(low, high):
+    """Limits that do not magnify rounding errors."""
+    if max(abs(low), abs(high)) < NOTHING:
+        return (0.0, 1.0) if low >= 0 else (-0.5, 0.5)
+    if high - low <= FLAT * max(abs(low), abs(high)):
+        pad = 0.5 * abs(high)
         return low - pad, high + pad
     return low, high
 
@@ -100,6 +115,4 @@ def colours_of(field, low, high):
             colours = colors.ListedColormap(colours(half))
     elif is_wide(low, high):
         norm = colors.LogNorm(max(low, high / 10.0**MOST_DECADES), high)
-    colours = colours.copy()
-    colours.set_bad(SOLID)
-    return colours, norm
+    return colours.with_extremes(bad=SOLID), norm

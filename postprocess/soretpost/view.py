@@ -9,6 +9,7 @@ from .style import label, pretty, scale_of
 
 MOST_PANELS = 8  # of species in one picture; --species chooses others
 MOST_CELLS = 50_000_000  # that are read to find the hottest
+MOST_LAYERS = 30  # of cells, along each axis, of which a surface is made
 METER = "meter/total/0/"  # S_T of the first sum and the parts that it is made of, where the case asks for the field `meter`
 
 
@@ -145,6 +146,13 @@ class View:
         if len(self.dims) < 3:
             return [self.read(field)]
         return [self.read(field, plane_key(self, normal)) for normal in "zyx"]
+
+    def coarse(self, field):
+        """Values and positions of a field in cells spread over the box, at most MOST_LAYERS along each axis and with those at the walls. Reads plane by
+        plane, and not the planes between."""
+        chosen = [np.unique(np.linspace(0, n - 1, min(n, MOST_LAYERS)).round().astype(int)) for n in (len(self.result.coords[a]) for a in self.dims)]
+        planes = [self.read(field, (int(k),))[np.ix_(*chosen[1:])] for k in chosen[0]]
+        return np.stack(planes), [self.centres(a)[c] for a, c in zip(self.dims, chosen)]
 
 
 def plane_key(view, normal):

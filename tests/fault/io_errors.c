@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
    To be preloaded: makes a call of the system fail for files whose full path begins with a text. Environment: IO_ERROR_CALL (write, pwrite, fsync),
-   IO_ERROR (EIO, ENOSPC), IO_ERROR_FILE. */
+   IO_ERROR (EIO, ENOSPC), IO_ERROR_FILE; IO_ERROR_AFTER: so many calls of this process succeed first. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,7 +14,8 @@
 
 static int Fails(const char *call, int fd)
 {
-  const char *wanted = getenv("IO_ERROR_CALL"), *error = getenv("IO_ERROR"), *file = getenv("IO_ERROR_FILE");
+  const char *wanted = getenv("IO_ERROR_CALL"), *error = getenv("IO_ERROR"), *file = getenv("IO_ERROR_FILE"), *after = getenv("IO_ERROR_AFTER");
+  static int  calls = 0;
   char        link[64], path[4096];
   ssize_t     n;
 
@@ -24,6 +25,7 @@ static int Fails(const char *call, int fd)
   if (n < 0) return 0;
   path[n] = 0;
   if (strncmp(path, file, strlen(file))) return 0; /* not the files of the same name that Open MPI keeps elsewhere */
+  if (after && calls++ < atoi(after)) return 0;
   errno = strcmp(error, "ENOSPC") ? EIO : ENOSPC;
   return 1;
 }

@@ -14,6 +14,9 @@ from pathlib import Path
 import h5py
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "postprocess"))
+import soretpost  # noqa: E402
+
 SORET = os.path.abspath(os.environ["SORET"])
 OPTIONAL = ("xarray", "pyvista")  # of Python
 
@@ -83,9 +86,65 @@ def check_first_run(directory):
         print(f"soret {command.group(1)}: as the page says")
 
 
+def changed(case, words):
+    """A case with lines of the page in place of its own, or after them; a key of the first species in its place."""
+    for word in words:
+        key = word.split(":")[0]
+        if re.search(rf"^{key}:", case, re.M):
+            case = re.sub(rf"^{key}:.*$", lambda _, word=word: word, case, flags=re.M)
+        elif f" {key}: " in case:
+            case = re.sub(rf" {key}: [^,]+,", lambda _, word=word: f" {word},", case, count=1)
+        else:
+            case += word + "\n"
+    return case
+
+
+def check_suggestions(directory):
+    """What the first run says to try in an editor is a case each, which runs and can be drawn."""
+    page = (ROOT / "docs" / "first-run.md").read_text(encoding="utf-8")
+    part = page[page.index("try in an editor") : page.index("`soret check CASE.yaml` says")]
+    case = (ROOT / "input" / "tutorial" / "first.yaml").read_text(encoding="utf-8")
+    items = [" ".join(item.split()) for item in re.split(r"(?m)^- ", part)[1:]]
+    assert len(items) >= 5, items
+    for number, item in enumerate(items):
+        words = [w for w in re.findall(r"`([^`]+)`", item) if re.match(r"\w+: ", w)]
+        assert words, f"nothing to try in '{item}'"
+        with open(os.path.join(directory, f"try{number}.yaml"), "w", encoding="utf-8") as file:
+            file.write(changed(case, words))
+        for command in ([SORET, "check", f"try{number}.yaml"], [SORET, f"try{number}.yaml"]):
+            done = run(command, directory)
+            assert done.returncode == 0, f"{' '.join(words)}: {' '.join(command)}\n{done.stderr}"
+        assert soretpost.plot(os.path.join(directory, f"try{number}.h5")).axes
+        print(f"{'; '.join(w.split(':')[0] for w in words)}: runs and is drawn")
+
+
+def check_readme(directory):
+    """The first case of README.md, its two commands, and the S_T that it tells."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text[text.index("## Your first case") : text.index("## On a cluster")]
+    case = re.search(r"^```yaml\n(.*?)^```$", part, re.M | re.S).group(1)
+    with open(os.path.join(directory, "first.yaml"), "w", encoding="utf-8") as file:
+        file.write(case)
+    assert "build/soret first.yaml\npostprocess/bin/soretpost plot first.h5" in part, "README.md: the commands after the first case"
+    done = run([SORET, "first.yaml"], directory)
+    assert done.returncode == 0, done.stderr
+    told = re.search(r"S_T = (-?[\d.]+\d)", part).group(1)
+    assert abs(float(told) - float(answers(done.stdout)["S_T"])) <= 0.51 * 10.0 ** -len(told.split(".")[1]), f"README.md says S_T = {told}, the program {done.stdout}"
+    done = run([str(ROOT / "postprocess" / "bin" / "soretpost"), "plot", "first.h5", "--dpi", "50"], directory)
+    assert done.returncode == 0 and done.stdout == "first.png\n", done.stderr
+    # an edited case is refused, until it is said that it shall replace
+    with open(os.path.join(directory, "first.yaml"), "w", encoding="utf-8") as file:
+        file.write(case.replace("energy: 2.0", "energy: 3.0"))
+    assert run([SORET, "first.yaml"], directory).returncode == 2 and run([SORET, "first.yaml", "--overwrite"], directory).returncode == 0
+    print("README.md, the first case: as the page says")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
+        check_readme(directory)
+    with tempfile.TemporaryDirectory() as directory:
         check_first_run(directory)
+        check_suggestions(directory)
         check_reading(directory)
     return 0
 

@@ -20,12 +20,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "postprocess")]
 
 import soretpost  # noqa: E402
+import soretpost.style as style  # noqa: E402
 from make_result import CELLS, concentrations, make, temperature  # noqa: E402
 from soretpost.__main__ import main  # noqa: E402
 from soretpost.compare import compare  # noqa: E402
+from soretpost.fields import seen  # noqa: E402
 from soretpost.movie import frames_to_show, movie  # noqa: E402
 from soretpost.report import report  # noqa: E402
 from soretpost.result import parse_sum  # noqa: E402
+from soretpost.surface import area, isosurface, normals  # noqa: E402
 
 try:
     import xarray
@@ -179,7 +182,8 @@ class Picture:
     """A figure and its pixels."""
 
     def __init__(self, figure):
-        self.figure = figure  # drawn already
+        self.figure = figure
+        figure.canvas.draw()
         self.pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3].astype(int)
         self.axes = [a for a in figure.axes if a.get_visible()]
         self.maps = [a for a in self.axes if any(type(c).__name__ == "QuadMesh" for c in a.collections)]
@@ -195,6 +199,87 @@ class Picture:
 
 def distance(a, b):
     return int(np.abs(a - b).max())
+
+
+# what the colour-blind see of linear RGB: protanopia, deuteranopia, tritanopia (Machado, Oliveira and Fernandes 2009)
+BLIND = [
+    np.eye(3),
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+]
+
+
+def lab(colours, blind):
+    """CIE L*a*b* of sRGB colours as such eyes see them."""
+    rgb = np.asarray(colours, dtype=float)
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ np.transpose(blind)
+    xyz = np.clip(linear, 0, 1) @ np.transpose([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) / [0.9505, 1.0, 1.089]
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1)
+
+
+class Colours(unittest.TestCase):
+    """Just noticeable is a distance of 2.3 in L*a*b*."""
+
+    def test_lightness(self):
+        """Maps of amounts get lighter from end to end for all eyes; those with two signs are lightest in the middle."""
+        for kind in (None, "temperature", "entropy_production"):
+            colours, _ = style.colours_of(kind or "A", 0.0, 1.0)
+            for blind in BLIND:
+                self.assertGreater(np.diff(lab(colours(np.linspace(0, 1, 64))[:, :3], blind)[:, 0]).min(), 0.0, (kind, blind))
+        for kind in style.SIGNED:
+            colours, norm = style.colours_of(kind, -2.0, 1.0)
+            self.assertEqual(norm(0.0), 0.5)
+            for blind in BLIND:
+                L = lab(colours(np.linspace(0, 1, 65))[:, :3], blind)
+                self.assertTrue(abs(int(L[:, 0].argmax()) - 32) <= 1, (kind, blind))
+                self.assertGreater(np.linalg.norm(L[8] - L[56]), 30, (kind, blind))  # the signs are far apart
+
+    def test_lines(self):
+        """Lines with the same dashes differ by 20 for all eyes; the others, which their dashes tell apart, by 6 at least."""
+        rgb = [matplotlib.colors.to_rgb(c) for c in style.COLOURS]
+        for blind in BLIND:
+            seen_as = lab(rgb, blind)
+            for i in range(len(rgb)):
+                for j in range(i):
+                    least = 20 if i % len(style.DASHES) == j % len(style.DASHES) else 6
+                    self.assertGreater(np.linalg.norm(seen_as[i] - seen_as[j]), least, (style.COLOURS[i], style.COLOURS[j], blind))
+
+
+class Surfaces(unittest.TestCase):
+    def ball(self, n):
+        """Distance from the middle of a box of unequal spacing, and the positions."""
+        x = [np.linspace(-1, 1, m) * (1 + 0.1 * np.linspace(-1, 1, m) ** 2) for m in (n, n + 3, n - 2)]
+        return np.sqrt(sum(c**2 for c in np.meshgrid(*x, indexing="ij"))), x
+
+    def test_ball(self):
+        """Closed, at the right distance, with the area of a sphere, to second order in the spacing."""
+        errors = []
+        for n in (16, 32):
+            values, x = self.ball(n)
+            triangles = isosurface(values, 0.7, x)
+            self.assertLess(abs(np.linalg.norm(triangles, axis=-1) - 0.7).max(), 0.6 / n)
+            self.assertLess(np.linalg.norm(normals(triangles).sum(axis=0)), len(triangles))
+            edges = {}
+            for a, b, c in np.unique(triangles.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(-1, 3):
+                for edge in ((a, b), (b, c), (c, a)):
+                    edges[tuple(sorted(edge))] = edges.get(tuple(sorted(edge)), 0) + 1
+            self.assertEqual(set(edges.values()), {2})  # two triangles meet at each edge: no hole, no overlap
+            errors.append(abs(area(triangles) / (4 * np.pi * 0.7**2) - 1))
+        self.assertLess(errors[1], 0.005)
+        self.assertGreater(errors[0] / errors[1], 3)
+
+    def test_plane(self):
+        """Exact for a linear field; nothing where there is no such value, nothing beside what is not known."""
+        x = [np.linspace(0, 1, n) for n in (5, 7, 6)]
+        z, y, _ = np.meshgrid(*x, indexing="ij")
+        triangles = isosurface(z + y, 0.9, x)
+        self.assertAlmostEqual(area(triangles), 0.9 * np.sqrt(2), 12)
+        np.testing.assert_allclose(triangles[..., 0] + triangles[..., 1], 0.9, rtol=1e-12)
+        self.assertEqual(isosurface(z + y, 5.0, x).shape, (0, 3, 3))
+        holed = np.where((z < 0.3) & (y > 0.5), np.nan, z + y)
+        self.assertTrue(0 < area(isosurface(holed, 0.9, x)) < 0.9 * np.sqrt(2))
 
 
 class Plotting(WithFiles):
@@ -259,6 +344,18 @@ class Plotting(WithFiles):
         # the planes pass the hottest cell
         vertical = [line.get_xdata()[0] for line in T.lines if line.get_xdata()[0] == line.get_xdata()[1]]
         self.assertAlmostEqual(vertical[0], 0.3, delta=0.03)
+        self.check_surfaces(picture)
+
+    def check_surfaces(self, picture):
+        """A box per field below the planes, with surfaces in colours of its map, around the hot spot of T."""
+        boxes = [a for a in picture.axes if any(type(c).__name__ == "PolyCollection" for c in a.collections)]
+        self.assertEqual(len(boxes), 3)
+        faces = next(c for c in boxes[0].collections if type(c).__name__ == "PolyCollection")
+        hue = matplotlib.colormaps["cividis"](2 / 3)[:3]
+        shades = faces.get_facecolor()[:, :3] / faces.get_facecolor()[:, :3].max(axis=1, keepdims=True)
+        self.assertGreater(np.count_nonzero(np.abs(shades - np.array(hue) / max(hue)).max(axis=1) < 1e-6), 100)
+        place = seen(np.array([0.3, 0.6, 0.4]))
+        self.assertGreater(distance(picture.colour(boxes[0], *place), np.array([255, 255, 255])), 60)
 
     def test_time(self):
         for dimension, fields in ((1, 2), (2, 3)):
@@ -318,6 +415,20 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(path))
         self.assertEqual([any(type(c).__name__ == "Quiver" for c in picture.map_of(n).collections) for n in ("A", "A2")], [False, True])
 
+    def test_rounding_is_no_picture(self):
+        """S_T that is the same everywhere, but for rounding, and an entropy production of nothing look like that."""
+        path, random = self.make(2, derived=True), np.random.default_rng(2)
+        with h5py.File(path, "a") as file:
+            shape = CELLS[2]
+            file["frames/000000/soret"][...] = 0.02 * (1 + 1e-11 * random.standard_normal(shape))
+            file["frames/000000/entropy_production"][...] = 1e-37 * random.random(shape)
+        picture = Picture(soretpost.plot(path))
+        for title in ("$S_T$ of A + 2 A2", "entropy production / R"):
+            axes = picture.map_of(title)
+            places = [picture.colour(axes, x, y) for x in np.linspace(0.1, 1.4, 9) for y in np.linspace(0.1, 0.9, 7)]
+            self.assertLess(np.ptp(places, axis=0).max(), 3, title)
+        self.assertGreater(np.ptp(self.panel(picture, ylabel="$S_T$ of A + 2 A2").get_ylim()), 0.01)
+
     def test_derived_planes(self):
         picture = Picture(soretpost.plot(self.make(3, derived=True)))
         self.assertEqual(len(picture.maps), 18)
@@ -336,6 +447,24 @@ class Plotting(WithFiles):
         self.assertIn("k = 100", picture.figure._suptitle.get_text())
         self.check_not_blank(picture)
         self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
+
+    def test_sweep_of_the_meter(self):
+        """S_T with those of its parts that can be seen, once; no panel of rounding errors; entropy in one panel."""
+        path, n = self.make(1, sweep=True), 9
+        with h5py.File(path, "a") as file:
+            S = file["sweep/soret_mean"][()]
+            for name, values in (("soret", S), ("chemical", 2 * S), ("diffusivity", -S), ("transport", 1e-16 * S), ("equilibrium", 1.1 * S)):
+                file[f"sweep/soret/total/0/{name}"] = values
+            for name, values in (("production", 2 + S), ("diffusion", 1 + S), ("reactions", np.full(n, 1e-9))):
+                file[f"sweep/entropy_{name}"] = values
+            file["sweep/total/0"].attrs["formula"] = "A + 2 A2"
+            file["sweep/boundary_flux/x-/A"] = 1e-12 * (-1.0) ** np.arange(n)
+        picture = Picture(soretpost.plot(path, parts=["sweep"]))
+        self.assertEqual(len(picture.axes), 3)
+        labels = lambda **where: [t.get_text() for t in self.panel(picture, **where).get_legend().get_texts()]  # noqa: E731
+        self.assertEqual(labels(ylabel="$S_T$ of A + 2 A2"), ["$S_T$", "chemical", "diffusivity", "fast reactions"])
+        self.assertEqual(labels(ylabel="entropy production / R"), ["all", "diffusion"])
+        self.panel(picture, ylabel="contrast")
 
     def test_meter(self):
         """S_T by the meter, with its parts; the budgets below /summary come into the report."""
@@ -543,6 +672,21 @@ class Reporting(WithFiles):
         image = matplotlib.image.imread(io.BytesIO(base64.b64decode(page.images[0].split(",")[1])), format="png")
         self.assertGreater(image[..., :3].std(), 0.05)
         self.assertNotIn("http", re.sub(r"base64,[^\"]*", "", text))  # complete: nothing is fetched
+
+    def test_sweep(self):
+        """A row per point, in the order of the parameter, also where no frames were kept; and the picture of the curves."""
+        path = self.make(1, sweep=True)
+        with h5py.File(path, "a") as file:
+            del file["frames"]
+            file["sweep/converged"][2] = 0
+        with soretpost.open(path) as result:
+            page = Page(report(result))
+            k, soret = result.sweep["parameter"][:], result.sweep["soret_mean"][:]
+        self.assertEqual(len(page.images), 1)
+        at = page.words.index("soret mean")
+        self.assertEqual(page.words[at - 1 : at + 2], ["k", "soret mean", "contrast"])
+        self.assertEqual(page.words[at + 2 : at + 4], [f"{k[0]:.6g}", f"{soret[0]:.4g}"])
+        self.assertEqual(page.words[page.words.index("not converged") - 3], f"{k[2]:.6g}")
 
     def test_run_without_end(self):
         path = self.make(1)

@@ -223,6 +223,53 @@ static PetscErrorCode TestRow(void)
 }
 
 /* Singularities come back as they are: who evaluates knows what to say. */
+/* A whole row at once is what muParser says point by point, whatever of x and T changes along it, for lengths around those of the chunks. */
+static PetscErrorCode TestRowsAreMuParsers(void)
+{
+  static const char *const formulas[] = {
+    "0.8 + 0.4*x + 0.3*exp(-((x-0.3)^2 + (y-0.6)^2 + (z-0.5)^2) / (2*0.15^2))",
+    "-x^2", "2^-x", "2^3^x", "-2^2*x", "x - y - z - T", "x/y/z/T", "2*-x", "-(x)-+y", "x^3 - x^2.5 + x^0.5",
+    "x < 0.5 ? y < 0 ? 1 : x : T > 300 ? z : -x", "x <= 0.5 && y != 2 || T == 310", "1 < x < 2", "x > 0.2 && x < 0.9 ? 10 : 0.1",
+    "min(x, T, 0.5) + max(y, x, z, t)*atan2(x, T)", "sin(x) + abs(y)*sign(x - 0.5) + erf(x)", "3 + 0*x", "pi*Lx*x + D_0*alpha - sum",
+    "((((x))))", "x", "T", "y*t", "log(x - 0.5)", "1/(x - x)", "floor(10*x)*1e-3 + 2.5e+1*x", "x*y^2*z^3*exp(-T/300)",
+  };
+  enum { LONGEST = 300 };
+  static const PetscInt lengths[] = {1, 2, 127, 128, 129, 256, LONGEST};
+  PetscReal             x[LONGEST], T[LONGEST], out[LONGEST];
+
+  PetscFunctionBeginUser;
+  for (PetscInt i = 0; i < LONGEST; i++) {
+    x[i] = 1.3 * sin(0.7 * (PetscReal)i) + 0.4;
+    T[i] = 300.0 + 20.0 * cos(0.3 * (PetscReal)i);
+  }
+  for (size_t f = 0; f < sizeof(formulas) / sizeof(formulas[0]); f++) {
+    SoretExpr      expr;
+    SoretExprError error;
+
+    PetscCall(Compile(formulas[f], SORET_VAR_ALL, &expr, &error));
+    Check(expr);
+    for (int arrays = 0; arrays < 4 && expr; arrays++) {
+      for (size_t n = 0; n < sizeof(lengths) / sizeof(lengths[0]); n++) {
+        SoretExprEvaluateRow(expr, lengths[n], &point, arrays & 1 ? x : NULL, arrays & 2 ? T : NULL, out);
+        for (PetscInt i = 0; i < lengths[n]; i++) {
+          SoretPoint p = point;
+          PetscReal  value;
+
+          if (arrays & 1) p.x[0] = x[i];
+          if (arrays & 2) p.T = T[i];
+          value = SoretExprEvaluate(expr, &p);
+          if (isnan(value) ? isnan(out[i]) : out[i] == value || fabs(out[i] - value) <= 2e-15 * fabs(value)) continue;
+          test_failures++;
+          fprintf(stderr, "'%s' at point %d of %d (arrays %d): %.17g, muParser has %.17g\n", formulas[f], (int)i, (int)lengths[n], arrays, (double)out[i], (double)value);
+          break;
+        }
+      }
+    }
+    PetscCall(SoretExprDestroy(&expr));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TestSingularities(void)
 {
   const SoretPoint zero = {.T = 0.0};
@@ -256,4 +303,4 @@ static PetscErrorCode TestConstants(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestFunctions, TestOperators, TestNames, TestMistakes, TestLimits, TestRow, TestSingularities, TestConstants)
+TestMain(TestFunctions, TestOperators, TestNames, TestMistakes, TestLimits, TestRow, TestRowsAreMuParsers, TestSingularities, TestConstants)

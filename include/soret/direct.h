@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Factorisation of small matrices, with the same bits each time. */
+#pragma once
+
+#include "soret/base.h"
+
+#include <petscpc.h>
+
+/* Makes a preconditioner of a matrix with n rows a factorisation: PETSc's own for a band (one dimension) on one rank, else MUMPS.
+
+   On several ranks MUMPS adds in the order in which messages arrive, so that two runs differ in the last digits. Therefore every rank
+   factorises the whole matrix for itself, as one rank would; that is no slower for small matrices. Those with more than SORET_LARGEST_COPY rows
+   are shared out, and cost the bits. Options: -pc_type, or -redundant_pc_... and -redundant_mat_mumps_... for what each rank does.
+
+   method - gets a name */
+PetscErrorCode SoretDirectSetPC(PC pc, PetscInt n, PetscBool band, size_t length, char method[]);
+
+enum { SORET_LARGEST_COPY = 50000 };

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/direct.h"
+
+#include <petscksp.h>
+
+/* Pivoting needs more room than the analysis foresees, and MUMPS gives up where it lacks (INFOG(1) = -8, -9). As an option, because a factor is
+   there only when it is needed; unless it is given already. */
+static PetscErrorCode LeaveRoom(PC pc)
+{
+  const char *prefix;
+  char        name[128];
+  PetscBool   given;
+
+  PetscFunctionBegin;
+  PetscCall(PCGetOptionsPrefix(pc, &prefix));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "-%smat_mumps_icntl_14", prefix ? prefix : ""));
+  PetscCall(PetscOptionsHasName(NULL, NULL, name, &given));
+  if (!given) PetscCall(PetscOptionsSetValue(NULL, name, "200"));
+  PetscCall(PetscOptionsHasName(NULL, NULL, name, &given)); /* no warning where no factor is ever made */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A factorisation by MUMPS, where there is one, or PETSc. */
+static PetscErrorCode Factorise(PC pc, PetscBool band, PetscBool mumps)
+{
+  PetscFunctionBegin;
+  PetscCall(PCSetType(pc, PCLU));
+  if (mumps) {
+    PetscCall(PCFactorSetMatSolverType(pc, "mumps"));
+    PetscCall(LeaveRoom(pc));
+  } else {
+    PetscCall(PCFactorSetMatOrderingType(pc, band ? MATORDERINGNATURAL : MATORDERINGND));
+    PetscCall(PCFactorSetShiftType(pc, MAT_SHIFT_NONE));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretDirectSetPC(PC pc, PetscInt n, PetscBool band, size_t length, char method[])
+{
+  PetscMPIInt ranks;
+  PetscBool   mumps = PETSC_FALSE, copies;
+  KSP         each;
+  PC          inner;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(PetscObjectComm((PetscObject)pc), &ranks));
+  copies = ranks > 1 && n <= SORET_LARGEST_COPY ? PETSC_TRUE : PETSC_FALSE;
+#if defined(PETSC_HAVE_MUMPS)
+  mumps = !band || (ranks > 1 && !copies) ? PETSC_TRUE : PETSC_FALSE;
+#endif
+  PetscCheck(mumps || ranks == 1 || copies, PetscObjectComm((PetscObject)pc), PETSC_ERR_SUP, "a PETSc without MUMPS has no parallel direct solver; use one rank or -pc_type asm");
+  if (copies) {
+    PetscCall(PCSetType(pc, PCREDUNDANT));
+    PetscCall(PCRedundantSetNumber(pc, ranks));
+    PetscCall(PCRedundantGetKSP(pc, &each));
+    PetscCall(KSPGetPC(each, &inner));
+    PetscCall(Factorise(inner, band, mumps));
+  } else PetscCall(Factorise(pc, band, mumps));
+  if (method) PetscCall(PetscSNPrintf(method, length, "direct (%s LU)", mumps ? "MUMPS" : "PETSc"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
