@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Makes again what these pages show:
 #
-#   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/
+#   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/, those of docs/images/paper among them
 #   docs/regenerate.sh tables      runs the commands behind the tables of docs/verification.md, for about ten minutes, and prints their numbers;
 #                                  those on a cluster are printed by `ctest -L slurm`, those of the fuzzer by a build for it
 #   docs/regenerate.sh reference   docs/case-reference.md
@@ -44,6 +44,7 @@ figures()
   "$SORET" "$root/input/two_state_1d.yaml" parameters.k=1e6 "output.file=$work/fast.h5" >/dev/null
   "$python" -m soretpost compare "$work/two_state_1d.h5" "$work/fast.h5" -o "$root/docs/images/compare.png" --dpi 110
   rm -r "$work"
+  "$python" "$root/postprocess/paper.py" --soret "$SORET"
 }
 
 # Runs a command behind the tables; one that fails is told, and does not stop the others.

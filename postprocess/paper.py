@@ -94,8 +94,8 @@ def case_2(run):
     for name in ("F", "U"):
         centre.plot(x, flux[name], label=f"$J_{name}$")
     centre.plot(x, flux["F"] + flux["U"], color="black", linestyle="--", label="sum")
-    centre.set(xlabel="x", ylabel="flux")
-    centre.legend(loc="upper center", bbox_to_anchor=(0.5, 0.84))
+    centre.set(xlabel="x", ylabel="flux", ylim=(-0.021, 0.029))
+    centre.legend(ncol=3, loc="upper center", handlelength=1.2, columnspacing=0.8)
     for i, (name, D, title) in enumerate((("2_two_state", [1, 0.2], "two states"), ("2_five_states", [1, 0.7, 0.5, 0.2, 0.1], "five states"), ("2_driven_cycle", [1, 0.4, 0.1], "driven cycle"))):
         result = run(name)
         T, c = result["temperature"][()], np.array([c for _, c in sorted(species(last(result)).items())])
@@ -142,8 +142,8 @@ def case_4(run):
             p /= p.sum(0)
             left.plot(t, slope(c, T), marker, markevery=12, color=COLOURS[i], label=f"{n} states" if sign == 1 else None)
             left.plot(t, ((E * D) @ p - (E @ p) * (D @ p)) / ((D @ p) * t**2), **EXACT)
-    left.set(xlabel="T", ylabel="$S_T$", title="E and D correlated (o), anticorrelated (squares)", ylim=(-0.18, 0.22))
-    left.legend(ncol=4, loc="upper center", columnspacing=0.8, handletextpad=0.1)
+    left.set(xlabel="T", ylabel="$S_T$", title="E and D correlated (o), anticorrelated (squares)", ylim=(-0.18, 0.25))
+    left.legend(ncol=2, loc="upper center", columnspacing=1.5, handletextpad=0.1)
     result = run("4_uncorrelated")
     x, fields = result["grid/x"][()], species(last(result))
     for i, k in enumerate((1, 3, 5)):
@@ -156,7 +156,7 @@ def case_4(run):
 
 def case_5(run):
     result = run("5_damkoehler")
-    figure, (left, right) = panels(2, "5. From slow to fast reactions", 3)
+    figure, (left, right, entropy) = panels(3, "5. From slow to fast reactions")
     k, p = result["sweep/parameter"][()], np.exp(-1.5) / (1 + np.exp(-1.5))
     S = 1.5 * p * (1 - p) * (0.2 - 1) / (1 - p + 0.2 * p)
     x = result["grid/x"][()]
@@ -172,8 +172,13 @@ def case_5(run):
         f = result[f"frames/{frames[int(result['sweep/frame'][j])]}"]
         c = f["F"][()] + f["U"][()]
         right.plot(x, 1e4 * (c / c.mean() - 1), color=plt.cm.viridis(i / 5), label=f"k = {k[j]:.3g}")
-    right.set(xlabel="x", ylabel="$10^4$ (c/mean - 1)")
-    right.legend(loc="lower right")
+    right.set(xlabel="x", ylabel="$10^4$ (c/mean - 1)", ylim=(-1.2, 2.2))
+    right.legend(ncol=2, loc="upper center", handlelength=1.2, columnspacing=0.8)
+    both = {part: result[f"sweep/entropy_{part}"][()] for part in ("reactions", "diffusion")}
+    for part, production in both.items():
+        entropy.loglog(h, production / both["diffusion"][-1], "o", markersize=2.4, label=part)
+    entropy.set(xlabel="$h = \\kappa L/2$", ylabel="entropy production", title="relative to that of fast reactions")
+    entropy.legend(loc="lower center")
     return figure
 
 
@@ -305,7 +310,8 @@ def case_8(run):
         panel.set(title=title, xlabel="x", ylabel="y")
     for panel, name in ((a, "F"), (b, "U")):
         J = frame[f"flux/{name}"][()]
-        panel.quiver(X[pick], Y[pick], J[pick][..., 0], J[pick][..., 1], color="white", width=0.008)
+        long = np.hypot(*np.moveaxis(J[pick], -1, 0)) > 0.03 * np.hypot(*np.moveaxis(J, -1, 0)).max()  # the others would be dots
+        panel.quiver(X[pick][long], Y[pick][long], J[pick][long][:, 0], J[pick][long][:, 1], color="white", width=0.008)
     total = np.abs(frame["flux/F"][()] + frame["flux/U"][()]).max() / np.abs(frame["flux/F"][()]).max()
     print(f"  largest flux of the sum over that of F: {total:.1e}")
     return figure

@@ -13,7 +13,7 @@ typedef struct {
 
 static const SoretKey total_keys[] = {
   {"of", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, offsetof(TotalSpec, of), "a conserved sum of species", .syntax = "`A + 2 A2`"},
-  {"mean", SORET_REAL, "mol/m^3", SORET_REQUIRED, SORET_ANY, offsetof(TotalSpec, mean), "its mean over the fluid volume; steady runs and sweeps only. Without it a conserved sum keeps the mean of `initial`"},
+  {"mean", SORET_REAL, "mol/m^3", SORET_REQUIRED, SORET_ANY, offsetof(TotalSpec, mean), "its mean over the fluid volume; where steady states are sought. Without it a conserved sum keeps the mean of `initial`"},
   {.key = NULL}};
 
 PetscErrorCode SoretTotalsReference(FILE *out)

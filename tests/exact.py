@@ -89,6 +89,24 @@ def two_state(x, D_A, D_B, kf, kr, total, n=96, length=1.0):
     return phi * interpolate(points, cA, x), phi * interpolate(points, cB, x)
 
 
+def two_state_2d(x, y, D_A, D_B, kf, kr, total, n=32):
+    """The same in the unit square, lap u = kappa^2 (u - u_eq); D_A(x, y) ...: c_A and c_B on the grid of x and y, and the mean of c_B."""
+    points, d = chebyshev(n)
+    X, Y = np.meshgrid(points, points, indexing="ij")
+    one, a, b = np.eye(n + 1), (kf(X, Y) / D_A(X, Y)).ravel(), (kr(X, Y) / D_B(X, Y)).ravel()
+    matrix, right = np.kron(d @ d, one) + np.kron(one, d @ d) - np.diag(a + b), -b
+    for slope, at in ((np.kron(one, d), Y), (np.kron(d, one), X)):  # corners get the one along x
+        wall = np.flatnonzero((at.ravel() == points[0]) | (at.ravel() == points[-1]))
+        matrix[wall], right[wall] = slope[wall], 0
+    u = np.linalg.solve(matrix, right).reshape(n + 1, n + 1)
+    c = np.array([u / D_A(X, Y), (1 - u) / D_B(X, Y)])
+    weight = clenshaw_curtis(n)
+    means = np.array([weight @ f @ weight for f in c])
+    to_x, to_y = ([interpolate(points, e, at) for e in one] for at in (x, y))
+    phi = total / means.sum()
+    return *(phi * np.einsum("ip,ij,jq->pq", to_x, f, to_y) for f in c), phi * means[1]
+
+
 def dimer_fast(D1, D2, K, phi):
     """c1 of 2 A <=> A2 in local equilibrium c2 = K c1^2 with D1 c1 + 2 D2 c2 = phi."""
     return (-D1 + np.sqrt(D1**2 + 8 * D2 * K * phi)) / (4 * D2 * K)
