@@ -6,8 +6,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../src/checkpoint_private.h"
@@ -275,6 +277,38 @@ static PetscErrorCode TestGenerations(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* 24 s before the end of a job it is time to stop as long as nobody knows what a checkpoint takes, and early once one is known to take a fraction
+   of a second. */
+static PetscErrorCode TestMargin(void)
+{
+  const SoretCheckpointSpec spec  = {.keep = 1};
+  int                       value = 7;
+  SoretCheckpoint           known, unknown;
+  PetscBool                 stop;
+  char                      end[32];
+
+  PetscFunctionBeginUser;
+  PetscCall(Fresh("margin"));
+  (void)snprintf(end, sizeof(end), "%lld", (long long)time(NULL) + 28);
+  (void)setenv("SLURM_JOB_END_TIME", end, 1);
+  PetscCall(SoretCheckpointCreate(PETSC_COMM_WORLD, &spec, prefix, "./test.h5", 1, NULL, &known));
+  PetscCall(SoretCheckpointCreate(PETSC_COMM_WORLD, &spec, prefix, "./test.h5", 1, NULL, &unknown));
+  (void)unsetenv("SLURM_JOB_END_TIME");
+  PetscCall(SoretCheckpointAdd(known, "part", Write, NULL, &value, NULL));
+  PetscCall(SoretCheckpointAdd(unknown, "part", Write, NULL, &value, NULL));
+  PetscCall(Ask(known, &value, 7));
+  PetscCall(PetscSleep(4));
+  PetscCall(SoretCheckpointPoll(known, 7, 0.0, &stop)); /* after a step of 4 s */
+  Check(!stop);
+  PetscCall(SoretCheckpointPoll(unknown, 7, 0.0, &stop));
+  Check(stop);
+  CheckText(SoretCheckpointStopped(unknown), "the end of the job");
+  PetscCall(SoretCheckpointDestroy(&known));
+  PetscCall(SoretCheckpointDestroy(&unknown));
+  PetscCall(Fresh("margin"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* A signal to one rank stops all, with a checkpoint. The last test: a wish to stop is never forgotten. */
 static PetscErrorCode TestStop(void)
 {
@@ -298,4 +332,4 @@ static PetscErrorCode TestStop(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestChecksum, TestNames, TestManifest, TestGenerations, TestStop)
+TestMain(TestChecksum, TestNames, TestManifest, TestGenerations, TestMargin, TestStop)
