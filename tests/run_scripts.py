@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""jobscripts/quickstart.sh and tests/run.sh where nothing can be installed: status 1, what is missing, and the packages that an administrator
+installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ["bash", "dirname", "env", "grep", "nproc", "tail", "rm", "mktemp", "cat"]
+FAKES = {"id": "echo 1000", "dpkg": "exit 1", "apt-get": "echo apt-get was run; exit 100"}
+
+
+def needs(script):
+    """[package, what] of the lists of jobscripts/common.sh that the script asks for."""
+    text = (ROOT / "jobscripts" / "common.sh").read_text(encoding="utf-8")
+    lists = ["build_needs", "plot_needs"] + (["test_needs"] if script.startswith("tests") else [])
+    for name in lists:
+        yield from re.findall(r'^  "([^|"]+)\|([^|]+)\|', re.search(rf"^{name}=\((.*?)^\)", text, re.M | re.S).group(1), re.M)
+
+
+def machine(directory, fakes):
+    """A folder with the tools, for PATH."""
+    directory.mkdir()
+    for tool in TOOLS:
+        (directory / tool).symlink_to(next(Path(p) / tool for p in ("/usr/bin", "/bin", "/usr/local/bin") if (Path(p) / tool).exists()))
+    for name in fakes:
+        (directory / name).write_text(f"#!/bin/sh\n{FAKES[name]}\n")
+        (directory / name).chmod(0o755)
+    return directory
+
+
+def try_script(script, path):
+    """What the script says on this machine."""
+    before = sorted(p.name for p in ROOT.iterdir())
+    done = subprocess.run([str(ROOT / script)], env={"PATH": str(path), "HOME": "/"}, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=100)
+    assert done.returncode == 1 and not done.stdout, done
+    assert sorted(p.name for p in ROOT.iterdir()) == before
+    return done.stderr
+
+
+def check(script, path, debian):
+    said = try_script(script, path)
+    listed = re.findall(r"^  (.*) \(Debian: (\S+)\)$", said, re.M)
+    installs = re.search(r"^  apt-get install --no-install-recommends (.*)$", said, re.M).group(1).split()
+    wanted = [package for package, _ in needs(script)]
+    assert ("a C11 compiler", "gcc") in listed and ("PETSc >= 3.18 with MPI, real numbers", "libpetsc-real-dev") in listed, said
+    assert {(what, package) for package, what in needs(script)} >= set(listed), said
+    assert len(listed) >= 10 and installs == wanted, f"{installs} instead of {wanted}"
+    assert "apt-get was run" not in said and ("load the modules of the same names" in said), said
+    print(f"ok   {script}, {'Debian without root' if debian else 'another system'}: {len(listed)} things are missing, {len(installs)} packages")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        for debian in (False, True):
+            path = machine(Path(directory) / f"bin{int(debian)}", FAKES if debian else ["id"])
+            for script in ("jobscripts/quickstart.sh", "tests/run.sh"):
+                check(script, path, debian)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
