@@ -443,16 +443,6 @@ static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A steady state of fluid in several parts is not one but many: each part keeps what it had. */
-static PetscErrorCode RefusePockets(const SoretCase *c, const SoretGrid *grid)
-{
-  PetscFunctionBegin;
-  if (grid->num_pockets == 1 || c->solve.mode == SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SoretSolidReport(&c->solid, grid));
-  PetscCall(PetscFPrintf(grid->comm, stderr, "soret: solid cuts the fluid into %" PetscInt_FMT " parts; a steady run takes one: fill the others with `solid_pockets: fill`, or run `mode: transient`\n", grid->num_pockets));
-  PetscFunctionReturn(SORET_ERR_INPUT);
-}
-
 static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
 {
   PetscFunctionBegin;
@@ -467,13 +457,10 @@ static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
 
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem)
 {
-  PetscReal mean[3 * SORET_MAX_SPECIES];
-
   PetscFunctionBegin;
   PetscCall(PetscMemzero(problem, sizeof(*problem)));
   PetscCall(SoretGridCreate(comm, &c->grid, SoretModelHasBallistic(&c->model) ? 2 : 1, &problem->grid));
   PetscCall(SoretSolidApply(&c->solid, &problem->grid));
-  PetscCall(RefusePockets(c, &problem->grid));
   if (c->conducts) {
     PetscCall(SoretHeatCreate(&c->heat, &problem->grid, &problem->heat));
     PetscCall(SoretTemperatureCreateFilled(&problem->grid, SoretHeatFill, problem->heat, c->heat.varies, 0.0, &problem->temperature));
@@ -484,10 +471,7 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscCall(SoretOperatorCreateVector(&problem->op, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
-  PetscCall(SoretSumsMeasure(&c->sums, &problem->op, problem->c, mean, NULL));
-  for (PetscInt k = 0; k < c->sums.num_global; k++) {
-    if (!c->sums.prescribed[k]) c->sums.mean[k] = mean[k];
-  }
+  PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -506,6 +490,26 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem)
 }
 
 /* ---- the report of `soret check` ---- */
+
+/* What the largest parts of the fluid keep. */
+static PetscErrorCode ReportParts(MPI_Comm comm, const SoretSums *sums, const SoretModel *model, const SoretGrid *grid)
+{
+  enum { SHOWN = 5 };
+
+  PetscFunctionBegin;
+  for (PetscInt part = 0; part < PetscMin(sums->num_parts, SHOWN); part++) {
+    PetscCall(SoretSay(comm, "  in the part of the fluid of volume %g:", (double)grid->pocket_volume[part]));
+    for (PetscInt k = 0; k < sums->part[part].num; k++) {
+      char name[SORET_SUM_NAME];
+
+      PetscCall(SoretNetworkPrintSum(model->num_species, model->brief, sums->part[part].w + k * model->num_species, sizeof(name), name));
+      PetscCall(SoretSay(comm, "%s %s = %g", k ? "," : "", name, (double)sums->part[part].mean[k]));
+    }
+    PetscCall(SoretSay(comm, "%s\n", sums->part[part].num ? "" : " nothing is kept"));
+  }
+  if (sums->num_parts > SHOWN) PetscCall(SoretSay(comm, "  and so on for %" PetscInt_FMT " smaller parts\n", sums->num_parts - SHOWN));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
 static PetscErrorCode ReportSums(MPI_Comm comm, const SoretCase *c)
 {
@@ -697,6 +701,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
+  PetscCall(ReportParts(comm, &c->sums, &c->model, &problem.grid));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));

@@ -220,9 +220,19 @@ PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const Soret
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode DestroyParts(SoretSums *sums)
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < sums->num_parts; k++) PetscCall(PetscFree3(sums->part[k].w, sums->part[k].mean, sums->part[k].fed));
+  PetscCall(PetscFree(sums->part));
+  sums->num_parts = 0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSumsDestroy(SoretSums *sums)
 {
   PetscFunctionBegin;
+  PetscCall(DestroyParts(sums));
   PetscCall(PetscFree(sums->w));
   PetscCall(PetscFree3(sums->name, sums->mean, sums->prescribed));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -253,6 +263,146 @@ PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- connected parts of the fluid ---- */
+
+PetscErrorCode SoretPocketsMeasure(const SoretOperator *op, Vec x, PetscReal amount[])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+  const PetscReal *c;
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast(grid->num_pockets * ns, &n));
+  PetscCall(PetscArrayzero(amount, n));
+  PetscCall(VecGetArrayRead(x, &c));
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    PetscReal here[SORET_MAX_SPECIES] = {0.0};
+
+    for (PetscInt p = row * grid->count[0]; p < (row + 1) * grid->count[0]; p++) { /* run by run: less rounding than in one go */
+      const PetscInt  part = grid->pocket[p];
+      const PetscReal V    = SoretOperatorCellVolume(op, p);
+
+      for (PetscInt s = 0; s < ns && part >= 0; s++) here[s] += V * c[p * ns + s];
+      if (part < 0 || (p + 1 < (row + 1) * grid->count[0] && grid->pocket[p + 1] == part)) continue;
+      for (PetscInt s = 0; s < ns; s++) {
+        amount[part * ns + s] += here[s];
+        here[s] = 0.0;
+      }
+    }
+  }
+  PetscCall(VecRestoreArrayRead(x, &c));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, amount, n, MPIU_REAL, MPI_SUM, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscReal SoretPocketMean(const SoretSums *sums, const PetscReal volume[], PetscInt part, PetscInt k, const PetscReal amount[], PetscReal *scale)
+{
+  const PetscInt   ns = sums->num_species;
+  const PetscReal *w  = sums->part[part].w + k * ns;
+  PetscReal        sum = 0.0, absolute = 0.0;
+
+  for (PetscInt s = 0; s < ns; s++) {
+    sum += w[s] * amount[part * ns + s];
+    absolute += PetscAbsReal(w[s] * amount[part * ns + s]);
+  }
+  if (scale) *scale = absolute / volume[part];
+  return sum / volume[part];
+}
+
+/* open[part][species]: some wall of the part holds, exchanges or carries away the species; fed: it has a prescribed flux. Collective. */
+static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscMPIInt open[], PetscMPIInt fed[])
+{
+  const SoretGrid *grid = boundary->grid;
+  const PetscInt   ns   = boundary->spec->num_species;
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast(grid->num_pockets * ns, &n));
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < boundary->num[face]; q++) {
+      PetscInt ijk[3], part;
+
+      SoretBoundaryCell(grid, face, q, ijk);
+      part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
+      for (PetscInt s = 0; s < ns && part >= 0; s++) {
+        const SoretConditionKind kind = SoretBoundaryCondition(boundary->spec, face, s)->kind;
+
+        if (kind == SORET_FLUX) fed[part * ns + s] = 1;
+        else if (kind != SORET_CLOSED) open[part * ns + s] = 1;
+      }
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, open, n, MPI_INT, MPI_MAX, grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, fed, n, MPI_INT, MPI_MAX, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The sums that a part keeps whose walls let in and out the species told. */
+static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, const PetscMPIInt open[], const PetscMPIInt fed[], SoretPocketSums *part)
+{
+  const PetscInt ns   = sums->num_species;
+  Span           kept = {ns, 0, NULL};
+  PetscBool      out[SORET_MAX_SPECIES];
+  PetscReal     *closed;
+  PetscInt       num;
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < ns; s++) out[s] = open[s] ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(NullSpace(model, out, &num, &closed));
+  PetscCall(PetscCalloc1((ns + 1) * ns, &kept.basis));
+  PetscCall(PetscCalloc3(ns * ns, &part->w, ns, &part->mean, ns, &part->fed));
+  for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&kept, sums->w + k * ns);
+  PetscCall(PetscArraycpy(part->w, sums->w, sums->num_global * ns));
+  part->num = sums->num_global;
+  for (PetscInt k = 0; k < num; k++) {
+    if (AddToSpan(&kept, closed + k * ns)) PetscCall(PetscArraycpy(part->w + part->num++ * ns, closed + k * ns, ns));
+  }
+  for (PetscInt k = 0; k < part->num; k++) {
+    for (PetscInt s = 0; s < ns; s++) part->fed[k] = part->fed[k] || (part->w[k * ns + s] != 0.0 && fed[s]) ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCall(PetscFree(kept.basis));
+  PetscCall(PetscFree(closed));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c)
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns = sums->num_species, num = grid->num_pockets;
+  PetscMPIInt     *open, *fed;
+  PetscReal       *amount;
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc3(num * ns, &open, num * ns, &fed, num * ns, &amount));
+  PetscCall(LookAtWalls(op->boundary, open, fed));
+  PetscCall(SoretPocketsMeasure(op, c, amount));
+  PetscCall(PetscCalloc1(num, &sums->part));
+  sums->num_parts = num;
+  for (PetscInt part = 0; part < num; part++) {
+    PetscCall(FindPart(sums, op->model, open + part * ns, fed + part * ns, &sums->part[part]));
+    for (PetscInt k = 0; k < sums->part[part].num; k++) sums->part[part].mean[k] = k < sums->num_global && sums->prescribed[k] ? sums->mean[k] : SoretPocketMean(sums, grid->pocket_volume, part, k, amount, NULL);
+  }
+  PetscCall(PetscFree3(open, fed, amount));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c)
+{
+  PetscReal mean[3 * SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    if (!sums->prescribed[k]) sums->mean[k] = mean[k];
+  }
+  PetscCall(DestroyParts(sums));
+  if (op->grid->num_pockets > 1) PetscCall(FindParts(sums, op, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- what comes in ---- */
+
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[])
 {
   const PetscInt ns = sums->num_species;
@@ -279,6 +429,50 @@ PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *bou
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The same for the sums that the parts of the fluid keep, each by itself: the first that does not balance is told. Collective. */
+static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBoundary *boundary, PetscBool *found)
+{
+  const SoretGrid *grid = boundary->grid;
+  const PetscInt   ns   = sums->num_species;
+  PetscReal       *in; /* [part][species][net, gross] */
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  *found = PETSC_FALSE;
+  PetscCall(PetscMPIIntCast(2 * sums->num_parts * ns, &n));
+  PetscCall(PetscCalloc1(n, &in));
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
+      PetscInt ijk[3], part;
+
+      SoretBoundaryCell(grid, face, q / ns, ijk);
+      part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
+      if (part < 0 || SoretBoundaryCondition(boundary->spec, face, q % ns)->kind != SORET_FLUX) continue;
+      in[2 * (part * ns + q % ns)] += boundary->beta[face][q];
+      in[2 * (part * ns + q % ns) + 1] += PetscAbsReal(boundary->beta[face][q]);
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, in, n, MPIU_REAL, MPI_SUM, grid->comm));
+  for (PetscInt part = 0; part < sums->num_parts && !*found; part++) {
+    for (PetscInt k = 0; k < sums->part[part].num && !*found; k++) {
+      const PetscReal *w = sums->part[part].w + k * ns;
+      PetscReal        net = 0.0, gross = 0.0;
+      char             name[SORET_SUM_NAME];
+
+      for (PetscInt s = 0; s < ns; s++) {
+        net += w[s] * in[2 * (part * ns + s)];
+        gross += PetscAbsReal(w[s]) * in[2 * (part * ns + s) + 1];
+      }
+      if (PetscAbsReal(net) <= 1.0e-12 * gross) continue;
+      *found = PETSC_TRUE;
+      PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w, sizeof(name), name));
+      PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is no steady state: the walls bring %g of '%s' per time into a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing takes it out; use `solid_pockets: fill`, or run `mode: transient`\n", (double)net, name, (double)grid->pocket_volume[part]));
+    }
+  }
+  PetscCall(PetscFree(in));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundary *boundary)
 {
   PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
@@ -293,5 +487,6 @@ PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundar
     refused = PETSC_TRUE;
     if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls bring in %g of '%s' per time and nothing takes it out; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", (double)net[k], sums->name[k]);
   }
+  if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   PetscFunctionReturn(refused ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }

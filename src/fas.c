@@ -25,6 +25,7 @@ struct SoretFAS_s {
   SoretCycleTest test;
   void          *context;
   PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
+  SoretAnderson  anderson;                /* NULL where there is no solid                                 */
 };
 
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
@@ -123,6 +124,8 @@ static PetscErrorCode SolveShell(SNES snes, Vec c)
   PetscFunctionBegin;
   PetscCall(SNESShellGetContext(snes, &fas));
   PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, &max_cycles, NULL));
+  if (fas->sys[0]->op->grid->closed && !fas->anderson) PetscCall(SoretAndersonCreate(c, &fas->anderson)); /* winding pores are not seen on coarse grids */
+  SoretFASForget(fas);
   for (PetscInt cycle = 0; !reason; cycle++) {
     PetscReal fnorm;
 
@@ -135,7 +138,13 @@ static PetscErrorCode SolveShell(SNES snes, Vec c)
     PetscCall(SNESMonitor(snes, cycle, fnorm));
     PetscCall(fas->test(fas->context, cycle, fnorm, c, &reason));
     if (!reason && cycle == max_cycles) reason = SNES_DIVERGED_MAX_IT;
-    if (!reason) PetscCall(Ascend(fas, 0, NULL, c));
+    if (reason) break;
+    if (fas->anderson) PetscCall(SoretAndersonBegin(fas->anderson, c));
+    PetscCall(Ascend(fas, 0, NULL, c));
+    PetscCall(SmoothLevel(fas, 0, fas->down, NULL, c));
+    fas->goes_on = PETSC_TRUE;
+    if (fas->anderson) PetscCall(SoretAndersonEnd(fas->anderson, c));
+    if (fas->sys[0]->num_parts) PetscCall(SoretSystemClose(fas->sys[0], NULL, NULL, c)); /* parts of few cells are not on the coarse grids, where means are set */
   }
   PetscCall(SNESSetConvergedReason(snes, reason));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -171,7 +180,7 @@ static PetscErrorCode CreateCoarsest(SoretFAS fas)
   PetscCall(SNESSetJacobian(fas->coarsest, sys->A, sys->P, FormJacobian, sys));
   PetscCall(SNESGetLineSearch(fas->coarsest, &search));
   PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
-  PetscCall(SNESSetTolerances(fas->coarsest, 1.0e-14, 1.0e-3, 0.0, 2, PETSC_MAX_INT));
+  PetscCall(SNESSetTolerances(fas->coarsest, 0.0, 1.0e-3, 0.0, 2, PETSC_MAX_INT)); /* nothing absolute: residuals in SI may be 1e-30 */
   PetscCall(SNESGetKSP(fas->coarsest, &ksp));
   PetscCall(SoretSystemSetKSP(sys, ksp, 1.0e-6, sizeof(method), method));
   PetscCall(SNESSetFromOptions(fas->coarsest));
@@ -258,6 +267,7 @@ PetscErrorCode SoretFASDestroy(SoretFAS *fas)
   PetscFunctionBegin;
   if (!*fas) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SNESDestroy(&(*fas)->snes));
+  PetscCall(SoretAndersonDestroy(&(*fas)->anderson));
   PetscCall(SNESDestroy(&(*fas)->coarsest));
   for (PetscInt l = (*fas)->hierarchy.num - 1; l >= 0; l--) PetscCall(DestroyLevel(&(*fas)->level[l]));
   PetscCall(SoretHierarchyDestroy(&(*fas)->hierarchy));
@@ -283,6 +293,11 @@ PetscErrorCode SoretFASGoOn(SoretFAS fas)
   PetscFunctionBegin;
   fas->goes_on = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void SoretFASForget(SoretFAS fas)
+{
+  SoretAndersonForget(fas->anderson);
 }
 
 PetscInt SoretFASNumLevels(SoretFAS fas)

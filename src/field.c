@@ -360,3 +360,13 @@ PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+/* ---- time ---- */
+
+PetscErrorCode SoretFollowTime(PetscBool varies, PetscReal filled, PetscReal t, SoretRefill fill, void *values, PetscBool *changed)
+{
+  PetscFunctionBegin;
+  *changed = varies && t != filled ? PETSC_TRUE : PETSC_FALSE;
+  if (*changed) PetscCall(fill(values, t));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -208,8 +208,10 @@ static PetscErrorCode Judge(SoretFlow *flow)
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
-static PetscErrorCode Fill(SoretFlow *flow, PetscReal t)
+static PetscErrorCode Fill(void *values, PetscReal t)
 {
+  SoretFlow *flow = (SoretFlow *)values;
+
   PetscFunctionBegin;
   flow->t = t;
   if (flow->filler) PetscCall(flow->filler(flow->context, t, flow->v));
@@ -262,8 +264,7 @@ PetscErrorCode SoretFlowDestroy(SoretFlow *flow)
 PetscErrorCode SoretFlowSetTime(SoretFlow *flow, PetscReal t, PetscBool *changed)
 {
   PetscFunctionBegin;
-  *changed = flow->varies && t != flow->t ? PETSC_TRUE : PETSC_FALSE;
-  if (*changed) PetscCall(Fill(flow, t));
+  PetscCall(SoretFollowTime(flow->varies, flow->t, t, Fill, flow, changed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

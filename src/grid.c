@@ -407,6 +407,45 @@ PetscErrorCode SoretGridCreate(MPI_Comm comm, const SoretGridSpec *spec, PetscIn
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The connected part of the fluid that each coarse cell stands for: the one of most of its fine cells, so that parts stay apart on every grid. */
+static PetscErrorCode CoarsenPockets(const SoretGrid *fine, const PetscBool coarsen[3], SoretGrid *coarse)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(coarse->num_cells, &coarse->pocket));
+  PetscCall(PetscMalloc1(fine->num_pockets, &coarse->pocket_volume));
+  PetscCall(PetscArraycpy(coarse->pocket_volume, fine->pocket_volume, fine->num_pockets));
+  coarse->num_pockets = fine->num_pockets;
+  for (PetscInt P = 0; P < coarse->num_cells; P++) {
+    PetscInt  first[3], n[3], at[3] = {P % coarse->count[0], P / coarse->count[0] % coarse->count[1], P / coarse->count[0] / coarse->count[1]}, part[8], num = 0;
+    PetscReal volume[8], most = 0.0;
+
+    for (int axis = 0; axis < 3; axis++) {
+      first[axis] = (coarsen[axis] ? 2 : 1) * at[axis];
+      n[axis]     = PetscMin(coarsen[axis] ? 2 : 1, fine->count[axis] - first[axis]);
+    }
+    coarse->pocket[P] = -1;
+    for (PetscInt c = 0; c < n[0] * n[1] * n[2]; c++) {
+      const PetscInt p = ((first[2] + c / n[0] / n[1]) * fine->count[1] + first[1] + c / n[0] % n[1]) * fine->count[0] + first[0] + c % n[0];
+      PetscInt       e = 0, ijk[3];
+
+      if (fine->pocket[p] < 0) continue;
+      SoretGridCellIndex(fine, p, ijk);
+      while (e < num && part[e] != fine->pocket[p]) e++;
+      if (e == num) {
+        part[num]     = fine->pocket[p];
+        volume[num++] = 0.0;
+      }
+      volume[e] += SoretGridCellVolume(fine, ijk);
+    }
+    for (PetscInt e = 0; e < num; e++) {
+      if (!(volume[e] > most * (1.0 + 1.0e-12))) continue;
+      most              = volume[e];
+      coarse->pocket[P] = part[e];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible)
 {
   PetscMPIInt     ranks;
@@ -442,6 +481,7 @@ PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3
     if (*possible) PetscCall(SoretGridCreate(fine->comm, &spec, 1, coarse));
   }
   if (*possible) coarse->fluid_volume = fine->fluid_volume;
+  if (*possible && aligned && fine->num_pockets > 1) PetscCall(CoarsenPockets(fine, coarsen, coarse));
   PetscCall(PetscFree3(range[0], range[1], range[2]));
   PetscCall(SoretGridSpecDestroy(&spec));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -7,11 +7,14 @@
 #include <petscksp.h>
 #include <petscts.h>
 
+#include "soret/elliptic.h"
+
 #include "kernel.h"
 #include "soret/direct.h"
 
 enum {
-  MOST_ITERATIONS = 50,
+  MOST_ITERATIONS = 50,  /* of Newton's method                                                 */
+  MOST_PICARD     = 200, /* with multigrid, where the conductivity depends on T                */
   DIRECT_CELLS    = 20000, /* one and two dimensions: up to this many cells by factorisation */
   DIRECT_CELLS_3D = 3000,
   WINDOW          = 16     /* steps in time that are remembered                              */
@@ -204,8 +207,10 @@ struct SoretHeat_s {
   const SoretHeatSpec *spec;
   const SoretGrid     *grid;
   DM                   dm;
-  Mat                  J;
-  KSP                  ksp;
+  Mat                  J;          /* assembled, or                                                      */
+  SoretElliptic        elliptic;   /* multigrid without a matrix                                         */
+  KSP                  ksp;        /* NULL: nothing of this is there                                     */
+  PetscBool            assembled;  /* multigrid has failed: with a matrix                                */
   Vec                  T, f, step; /* state of the last solve, its residual                              */
   Vec                  start;      /* where solves for walls and sources that change in time begin: the first solution,
                                       so that a temperature does not depend on what was solved before; NULL: T */
@@ -282,21 +287,67 @@ static PetscBool IsLinear(const SoretHeatSpec *spec)
   return (SoretLawUses(spec->conductivity) | SoretLawUses(spec->solid_conductivity)) & SORET_VAR_TEMPERATURE ? PETSC_FALSE : PETSC_TRUE;
 }
 
+/* Solved by factorisation? */
+static PetscBool IsSmall(const SoretGrid *grid)
+{
+  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+
+  return cells <= (grid->dim == 3 ? DIRECT_CELLS_3D : DIRECT_CELLS) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* A matrix, where the problem is small, the source depends on T, or one is asked for by an option; else multigrid without one. */
+static PetscErrorCode CreateOperator(SoretHeat heat, const PetscReal capacity[])
+{
+  PetscBool asked, open[6];
+
+  PetscFunctionBegin;
+  PetscCall(PetscOptionsHasName(NULL, NULL, "-heat_pc_type", &asked));
+  for (int face = 0; face < 6; face++) open[face] = heat->spec->condition[face].kind != SORET_HEAT_INSULATED ? PETSC_TRUE : PETSC_FALSE;
+  if (!IsSmall(heat->grid) && !asked && !heat->assembled && !(SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE)) PetscCall(SoretEllipticCreate(heat->grid, open, capacity, &heat->elliptic));
+  if (!heat->elliptic) PetscCall(DMCreateMatrix(heat->dm, &heat->J));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode SetSolver(SoretHeat heat, PetscBool symmetric, KSP ksp)
 {
-  const SoretGrid *grid  = heat->grid;
-  const PetscReal  cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+  const SoretGrid *grid = heat->grid;
   PC               pc;
 
   PetscFunctionBegin;
   PetscCall(KSPSetOptionsPrefix(ksp, "heat_"));
-  PetscCall(KSPSetType(ksp, symmetric ? KSPCG : KSPFGMRES));
-  PetscCall(KSPSetTolerances(ksp, 1.0e-8, 0.0, PETSC_DEFAULT, 1000));
+  PetscCall(KSPSetType(ksp, symmetric ? heat->elliptic ? KSPFCG : KSPCG : KSPFGMRES));
+  if (symmetric && heat->elliptic) { /* a cycle is not quite symmetric; few directions, each is two vectors */
+    PetscCall(KSPFCGSetMmax(ksp, 3));
+    PetscCall(KSPFCGSetNprealloc(ksp, 3));
+  }
+  if (!symmetric) PetscCall(KSPGMRESSetRestart(ksp, heat->elliptic ? 10 : 30));
+  PetscCall(KSPSetTolerances(ksp, heat->elliptic && !IsLinear(heat->spec) ? 1.0e-3 : 1.0e-8, 0.0, PETSC_DEFAULT, 1000));
   PetscCall(KSPGetPC(ksp, &pc));
-  if (cells <= (grid->dim == 3 ? DIRECT_CELLS_3D : DIRECT_CELLS)) {
-    PetscCall(SoretDirectSetPC(pc, (PetscInt)cells, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, 0, NULL));
+  if (heat->elliptic) PetscCall(SoretEllipticSetKSP(heat->elliptic, ksp));
+  else if (IsSmall(grid)) {
+    PetscCall(SoretDirectSetPC(pc, grid->n[0] * grid->n[1] * grid->n[2], grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, 0, NULL));
   } else PetscCall(PCSetType(pc, PCGAMG));
   PetscCall(KSPSetFromOptions(ksp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What a steady solve needs, if it is not there. */
+static PetscErrorCode CreateSteadySolver(SoretHeat heat)
+{
+  PetscFunctionBegin;
+  if (heat->ksp) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(CreateOperator(heat, NULL));
+  PetscCall(KSPCreate(heat->grid->comm, &heat->ksp));
+  PetscCall(SetSolver(heat, heat->elliptic || IsLinear(heat->spec) ? PETSC_TRUE : PETSC_FALSE, heat->ksp));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode DestroySolver(SoretHeat heat)
+{
+  PetscFunctionBegin;
+  PetscCall(KSPDestroy(&heat->ksp));
+  PetscCall(SoretEllipticDestroy(&heat->elliptic));
+  PetscCall(MatDestroy(&heat->J));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -307,14 +358,11 @@ PetscErrorCode SoretHeatCreate(const SoretHeatSpec *spec, const SoretGrid *grid,
   (*heat)->spec = spec;
   (*heat)->grid = grid;
   PetscCall(SoretGridCreateDM(grid, 1, DMDA_STENCIL_STAR, 1, &(*heat)->dm));
-  PetscCall(DMCreateMatrix((*heat)->dm, &(*heat)->J));
   PetscCall(DMCreateGlobalVector((*heat)->dm, &(*heat)->T));
   PetscCall(VecDuplicate((*heat)->T, &(*heat)->f));
   PetscCall(VecDuplicate((*heat)->T, &(*heat)->step));
   PetscCall(PetscMalloc2(grid->num_cells * CELL_VALUES, &(*heat)->cell, grid->num_cells, &(*heat)->filled));
   PetscCall(SoretHaloCreate(grid, CELL_VALUES, 1, &(*heat)->halo));
-  PetscCall(KSPCreate(grid->comm, &(*heat)->ksp));
-  PetscCall(SetSolver(*heat, IsLinear(spec), (*heat)->ksp));
   if (spec->in_time) PetscCall(FillCapacity(*heat));
   if (spec->in_time) PetscCall(PetscMalloc1(grid->num_cells, &(*heat)->rate));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -324,6 +372,7 @@ static PetscErrorCode ForgetSteps(SoretHeat heat)
 {
   PetscFunctionBegin;
   PetscCall(TSDestroy(&heat->ts));
+  PetscCall(DestroySolver(heat));
   heat->num_steps = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -334,12 +383,10 @@ PetscErrorCode SoretHeatDestroy(SoretHeat *heat)
   if (!*heat) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(ForgetSteps(*heat));
   for (int k = 0; k < WINDOW; k++) PetscCall(PetscFree2((*heat)->window[k].T, (*heat)->window[k].rate));
-  PetscCall(KSPDestroy(&(*heat)->ksp));
   PetscCall(VecDestroy(&(*heat)->T));
   PetscCall(VecDestroy(&(*heat)->f));
   PetscCall(VecDestroy(&(*heat)->step));
   PetscCall(VecDestroy(&(*heat)->start));
-  PetscCall(MatDestroy(&(*heat)->J));
   PetscCall(DMDestroy(&(*heat)->dm));
   PetscCall(SoretHaloDestroy(&(*heat)->halo));
   PetscCall(PetscFree2((*heat)->cell, (*heat)->filled));
@@ -351,7 +398,7 @@ PetscErrorCode SoretHeatDestroy(SoretHeat *heat)
 
 /* ---- the discrete equations ---- */
 
-/* T, conductivity and its slope in the cells of this rank and beside them. */
+/* T, conductivity and its slope (for a matrix) in the cells of this rank and beside them. */
 static PetscErrorCode FillCells(SoretHeat heat, PetscReal t, const PetscReal T[])
 {
   PetscFunctionBegin;
@@ -362,7 +409,7 @@ static PetscErrorCode FillCells(SoretHeat heat, PetscReal t, const PetscReal T[]
 
     cell[CELL_T]     = T[p];
     cell[CELL_K]     = SoretLawEvaluate(law, &point);
-    cell[CELL_SLOPE] = SoretLawUses(law) & SORET_VAR_TEMPERATURE ? SoretLawDerivative(law, &point) : 0.0;
+    cell[CELL_SLOPE] = heat->J && SoretLawUses(law) & SORET_VAR_TEMPERATURE ? SoretLawDerivative(law, &point) : 0.0;
     if (!(cell[CELL_K] > 0.0) || !isfinite(cell[CELL_K])) Complain(heat, "the conductivity, which must be positive and finite,", cell[CELL_K], &point);
   }
   PetscCall(AgreeOnTrouble(heat));
@@ -529,6 +576,45 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The coefficients of multigrid with the conductivities of the cells as they are. */
+static PetscErrorCode FillElliptic(SoretHeat heat, PetscReal t, PetscReal shift)
+{
+  const SoretGrid          *grid        = heat->grid;
+  SoretEllipticCoefficients coefficient = SoretEllipticGet(heat->elliptic);
+  const PetscInt            n[3]        = {grid->count[0], grid->count[1], grid->count[2]};
+  PetscReal                 by_own, by_other, wall_T;
+
+  PetscFunctionBegin;
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt local[3] = {p % n[0], p / n[0] % n[1], p / n[0] / n[1]};
+    PetscInt       ijk[3];
+
+    SoretGridCellIndex(grid, p, ijk);
+    for (int face = 0; face < 2 * grid->dim; face++) {
+      if (face % 2 && local[face / 2] < n[face / 2] - 1) continue; /* told by the cell above */
+      if (local[face / 2] == (face % 2 ? n[face / 2] - 1 : 0) && SoretGridHasWall(grid, face / 2, face % 2)) continue;
+      (void)FaceOutflow(grid, face, ijk, heat->cell + CELL_VALUES * p, SoretHaloCell(&heat->halo, heat->cell, p, face), &by_own, &by_other);
+      coefficient.g[face / 2][SoretFlowFace(grid, face, p)] = by_own;
+    }
+  }
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < coefficient.num[face]; q++) {
+      PetscInt  cell[3], ijk[3], p;
+      PetscReal half;
+
+      SoretGridFaceCell(grid, face, q, cell);
+      p = (cell[2] * n[1] + cell[1]) * n[0] + cell[0];
+      SoretGridCellIndex(grid, p, ijk);
+      (void)WallInflow(heat, t, face, p, &by_own, &wall_T);
+      half                        = SoretGridFaceArea(grid, face / 2, ijk) * heat->cell[CELL_VALUES * p + CELL_K] / (0.5 * grid->width[face / 2][ijk[face / 2]]);
+      coefficient.alpha[face][q]  = -by_own;
+      coefficient.mirror[face][q] = heat->spec->condition[face].kind == SORET_HEAT_VALUE ? -1.0 : 1.0 + 2.0 * by_own / half;
+    }
+  }
+  PetscCall(SoretEllipticUpdate(heat->elliptic, shift));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- steady ---- */
 
 /* A first guess of the right size: the mean of what walls are told. */
@@ -571,26 +657,46 @@ static PetscErrorCode Correct(SoretHeat heat)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Newton's method until the residual is a part in 1e12 of the power that goes through, or does not fall any more. A matrix that depends on
-   neither time nor T is set up once. */
+/* Of the order of the largest entry of the matrix. */
+static PetscErrorCode LargestConductance(SoretHeat heat, PetscReal *value)
+{
+  PetscReal mine = 0.0;
+
+  PetscFunctionBegin;
+  for (PetscInt p = 0; p < heat->grid->num_cells; p++) {
+    PetscInt ijk[3];
+
+    SoretGridCellIndex(heat->grid, p, ijk);
+    for (int axis = 0; axis < heat->grid->dim; axis++) mine = PetscMax(mine, 4.0 * SoretGridFaceArea(heat->grid, axis, ijk) * heat->cell[CELL_VALUES * p + CELL_K] / heat->grid->width[axis][ijk[axis]]);
+  }
+  PetscCallMPI(MPI_Allreduce(&mine, value, 1, MPIU_REAL, MPI_MAX, heat->grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Newton's method, or with multigrid that of Picard, until the residual is a part in 1e12 of the power that goes through, or does not fall any more. */
 static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
 {
   PetscReal norm = 0.0, last = PETSC_MAX_REAL, gross = 0.0, size;
-  PetscInt  stalls = 0;
+  PetscInt  stalls = 0, most;
+  PetscBool picard;
 
   PetscFunctionBegin;
+  PetscCall(CreateSteadySolver(heat));
+  picard = heat->elliptic && !IsLinear(heat->spec) ? PETSC_TRUE : PETSC_FALSE;
+  most   = picard ? MOST_PICARD : MOST_ITERATIONS;
   if (!heat->started) PetscCall(Guess(heat, t));
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
-  for (int it = 0; it < MOST_ITERATIONS; it++) {
+  for (PetscInt it = 0; it < most; it++) {
     PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &gross));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
     PetscCall(VecNorm(heat->T, NORM_INFINITY, &size));
     if (!isfinite(norm)) break;
     if (norm <= steady_tolerance * gross || norm == 0.0) break;
-    stalls = norm > 0.25 * last ? stalls + 1 : 0;
+    stalls = norm > (picard ? 0.95 : 0.25) * last ? stalls + 1 : 0;
     if (stalls >= 2 && it > 3) break;
     last = norm;
-    PetscCall(KSPSetOperators(heat->ksp, heat->J, heat->J));
+    if (heat->J) PetscCall(KSPSetOperators(heat->ksp, heat->J, heat->J));
+    else if (it == 0 || picard) PetscCall(FillElliptic(heat, t, 0.0));
     PetscCall(KSPSolve(heat->ksp, heat->f, heat->step));
     PetscCall(Correct(heat));
   }
@@ -604,10 +710,18 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
   if (isfinite(norm)) { /* nothing flows: rounding error of fluxes that cancel */
     PetscReal diagonal;
 
-    PetscCall(MatNorm(heat->J, NORM_INFINITY, &diagonal));
+    PetscCall(LargestConductance(heat, &diagonal));
     if (norm <= 1.0e-13 * diagonal * size * (PetscReal)heat->grid->n[0] * (PetscReal)heat->grid->n[1] * (PetscReal)heat->grid->n[2]) PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)gross, MOST_ITERATIONS));
+  if (heat->elliptic) {
+    PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)gross));
+    PetscCall(DestroySolver(heat));
+    heat->assembled = PETSC_TRUE;
+    heat->started   = PETSC_FALSE;
+    PetscCall(SolveSteady(heat, t));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)gross, (int)most));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 
@@ -628,7 +742,8 @@ static PetscErrorCode TimeJacobian(TS ts, PetscReal t, Vec T, Vec rate, PetscRea
   SoretHeat heat = (SoretHeat)context;
 
   PetscFunctionBegin;
-  PetscCall(Evaluate(heat, t, T, PER_CAPACITY, heat->step, shift, P, NULL));
+  PetscCall(Evaluate(heat, t, T, PER_CAPACITY, heat->step, shift, heat->J, NULL));
+  if (heat->elliptic) PetscCall(FillElliptic(heat, t, shift));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -670,6 +785,7 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscReal *T, step;
   SNES       snes;
   KSP        ksp;
+  Mat        J;
 
   PetscFunctionBegin;
   PetscCall(ForgetSteps(heat));
@@ -682,6 +798,8 @@ static PetscErrorCode StartTime(SoretHeat heat)
     heat->started = PETSC_FALSE;
     PetscCall(SolveSteady(heat, 0.0));
   }
+  PetscCall(DestroySolver(heat));
+  PetscCall(CreateOperator(heat, heat->capacity));
   PetscCall(Remember(heat, 0.0));
   PetscCall(FirstStep(heat, &step));
   PetscCall(TSCreate(heat->grid->comm, &heat->ts));
@@ -691,14 +809,15 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscCall(TSARKIMEXSetType(heat->ts, TSARKIMEX4));
   PetscCall(TSARKIMEXSetFullyImplicit(heat->ts, PETSC_TRUE));
   PetscCall(TSSetIFunction(heat->ts, NULL, TimeResidual, heat));
-  PetscCall(TSSetIJacobian(heat->ts, heat->J, heat->J, TimeJacobian, heat));
+  J = heat->J ? heat->J : SoretEllipticMatrix(heat->elliptic);
+  PetscCall(TSSetIJacobian(heat->ts, J, J, TimeJacobian, heat));
   PetscCall(TSSetTolerances(heat->ts, 0.0, NULL, time_tolerance, NULL));
   PetscCall(TSSetMaxTime(heat->ts, 0.5 * PETSC_MAX_REAL));
   PetscCall(TSSetMaxSteps(heat->ts, PETSC_MAX_INT));
   PetscCall(TSSetExactFinalTime(heat->ts, TS_EXACTFINALTIME_STEPOVER));
   PetscCall(TSSetTimeStep(heat->ts, step));
   PetscCall(TSGetSNES(heat->ts, &snes));
-  PetscCall(SNESSetTolerances(snes, 0.0, 1.0e-12, 1.0e-14, 20, PETSC_DEFAULT));
+  PetscCall(SNESSetTolerances(snes, 0.0, 1.0e-10, 1.0e-14, 20, PETSC_DEFAULT));
   PetscCall(SNESGetKSP(snes, &ksp));
   PetscCall(SetSolver(heat, PETSC_FALSE, ksp));
   PetscCall(TSSetFromOptions(heat->ts));
@@ -722,6 +841,11 @@ static PetscErrorCode StepTo(SoretHeat heat, PetscReal t)
     PetscCall(TSStep(heat->ts));
     PetscCall(TSGetConvergedReason(heat->ts, &reason));
     PetscCall(TSGetTime(heat->ts, &now));
+    if ((reason < 0 || !(now > LastTime(heat))) && heat->elliptic) { /* from the beginning, with a matrix */
+      heat->assembled = PETSC_TRUE;
+      PetscCall(StartTime(heat));
+      continue;
+    }
     if (reason < 0 || !(now > LastTime(heat))) {
       PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation could not be integrated beyond t = %g (%s); try -heat_ts_monitor, -heat_snes_monitor\n", (double)LastTime(heat), TSConvergedReasons[reason]));
       PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
@@ -787,6 +911,7 @@ PetscErrorCode SoretHeatFill(void *context, PetscReal t, PetscReal T[], PetscRea
   PetscCall(AgreeOnTrouble(heat));
   PetscCall(PetscArraycpy(heat->filled, T, grid->num_cells));
   heat->filled_t = t;
+  if (!heat->capacity && !heat->spec->varies) PetscCall(DestroySolver(heat)); /* not needed again: room for the species */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

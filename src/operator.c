@@ -189,6 +189,17 @@ PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOperatorCreateBare(SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary, SoretOperator *op)
+{
+  PetscFunctionBegin;
+  PetscCall(CreateCommon(model, grid, boundary, op));
+  op->varies = op->fresh = PETSC_TRUE;
+  PetscCall(AllocateFaces(op));
+  for (int axis = 0; axis < grid->dim; axis++) PetscCall(PetscArrayzero(op->g[axis], NumFaces(grid, axis) * op->num_species));
+  for (PetscInt s = 0; s < op->num_species; s++) op->mean_D[s] = 0.0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op)
 {
   PetscFunctionBegin;
@@ -486,6 +497,16 @@ static PetscInt FineRange(const SoretOperator *op, int axis, PetscInt coarse, Pe
   return PetscMin(factor, op->finer->grid->count[axis] - *first);
 }
 
+/* Is a fine cell (local indices) part of the fluid of its coarse cell? */
+static PetscBool TakesPart(const SoretOperator *op, const PetscInt cell[3])
+{
+  const SoretGrid *grid = op->finer->grid;
+  const PetscInt   p    = (cell[2] * grid->count[1] + cell[1]) * grid->count[0] + cell[0];
+
+  if (op->finer->volume && op->finer->volume[p] == 0.0) return PETSC_FALSE;
+  return SoretGridTakesPart(grid, p, cell, op->grid, op->coarsened);
+}
+
 /* Volumes, volume/b and rate constants of one coarse cell from its fine ones. */
 static void AggregateCell(SoretOperator *op, const PetscInt ijk[3])
 {
@@ -498,8 +519,8 @@ static void AggregateCell(SoretOperator *op, const PetscInt ijk[3])
   for (PetscInt s = 0; s < ns; s++) b[s] = 0.0;
   for (PetscInt r = 0; r < op->num_slots; r++) k[r * nx] = 0.0;
   for (PetscInt c = 0; c < n[0] * n[1] * n[2]; c++) {
-    const PetscInt   i = first[0] + c % n[0], fine_row = (first[2] + c / n[0] / n[1]) * fine->grid->count[1] + first[1] + c / n[0] % n[1];
-    const PetscReal  V = SoretOperatorCellVolume(fine, fine_row * fx + i);
+    const PetscInt   cell[3] = {first[0] + c % n[0], first[1] + c / n[0] % n[1], first[2] + c / n[0] / n[1]}, i = cell[0], fine_row = cell[2] * fine->grid->count[1] + cell[1];
+    const PetscReal  V = TakesPart(op, cell) ? SoretOperatorCellVolume(fine, fine_row * fx + i) : 0.0;
     const PetscReal *fine_b = fine->b + (fine_row * fx + i) * ns, *fine_k = fine->k + fine_row * op->num_slots * fx + i;
 
     volume += V;
@@ -511,29 +532,72 @@ static void AggregateCell(SoretOperator *op, const PetscInt ijk[3])
   if (op->volume) op->volume[p] = volume;
 }
 
-/* Resistance from the centre of the coarse cell around a fine one to the outer face of the fine one: half of what joins the two fine cells,
-   nothing where there is but one. Infinite where the two are cut off from each other. */
-static PetscReal InnerResistance(const SoretOperator *op, int axis, const PetscInt fine_cell[3], PetscInt s)
+/* Conductance through the face between two fine cells of one coarse cell, side by side along an axis; cell is one of them. 0 where one of them takes
+   no part or there is but one. */
+static PetscReal InnerConductance(const SoretOperator *op, int axis, const PetscInt cell[3], PetscInt s)
 {
   const SoretOperator *fine = op->finer;
   const SoretGrid     *grid = fine->grid;
-  PetscInt             first, face[3] = {fine_cell[0], fine_cell[1], fine_cell[2]};
-  PetscReal            g;
+  PetscInt             first, beside[3] = {cell[0], cell[1], cell[2]}, face[3] = {cell[0], cell[1], cell[2]};
 
-  if (FineRange(op, axis, fine_cell[axis] / (op->coarsened[axis] ? 2 : 1), &first) < 2) return 0.0;
-  face[axis] = first + 1;
-  if (fine->volume) { /* beside solid the fluid of the coarse cell is this one */
-    PetscInt beside[3] = {fine_cell[0], fine_cell[1], fine_cell[2]};
-
-    beside[axis] = 2 * first + 1 - fine_cell[axis];
-    if (fine->volume[(beside[2] * grid->count[1] + beside[1]) * grid->count[0] + beside[0]] == 0.0) return 0.0;
-  }
+  if (FineRange(op, axis, cell[axis] / (op->coarsened[axis] ? 2 : 1), &first) < 2) return 0.0;
+  beside[axis] = 2 * first + 1 - cell[axis];
+  face[axis]   = first + 1;
   if (fine->uniform) {
     const PetscInt global[3] = {grid->start[0] + face[0], grid->start[1] + face[1], grid->start[2] + face[2]};
 
-    g = fine->a_constant[s] * SoretGridFaceArea(grid, axis, global) / grid->distance[axis][global[axis]];
-  } else g = fine->g_diffusive[axis][SoretFaceIndex(grid, axis, face) * op->num_species + s];
-  return g > 0.0 ? 0.5 / g : INFINITY;
+    return fine->a_constant[s] * SoretGridFaceArea(grid, axis, global) / grid->distance[axis][global[axis]];
+  }
+  return TakesPart(op, beside) ? fine->g_diffusive[axis][SoretFaceIndex(grid, axis, face) * op->num_species + s] : 0.0;
+}
+
+/* Is there no fluid in the layer of a coarse cell, normal to an axis, that does not hold this fine cell? */
+static PetscBool IsLayerBesideEmpty(const SoretOperator *op, int axis, const PetscInt cell[3])
+{
+  PetscInt first[3], n[3], beside;
+
+  for (int k = 0; k < 3; k++) n[k] = FineRange(op, k, cell[k] / (op->coarsened[k] ? 2 : 1), &first[k]);
+  beside      = 2 * first[axis] + 1 - cell[axis];
+  first[axis] = beside;
+  n[axis]     = 1;
+  for (PetscInt c = 0; c < n[0] * n[1] * n[2]; c++) {
+    const PetscInt at[3] = {first[0] + c % n[0], first[1] + c / n[0] % n[1], first[2] + c / n[0] / n[1]};
+
+    if (TakesPart(op, at)) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
+/* Of the faces of a fine cell. */
+static PetscReal LargestConductance(const SoretOperator *op, const PetscInt cell[3], PetscInt s)
+{
+  const SoretOperator *fine    = op->finer;
+  PetscReal            largest = 0.0;
+
+  for (int face = 0; face < 2 * fine->grid->dim; face++) {
+    PetscInt at[3] = {cell[0], cell[1], cell[2]};
+
+    at[face / 2] += face % 2;
+    largest = PetscMax(largest, fine->g_diffusive[face / 2][SoretFaceIndex(fine->grid, face / 2, at) * op->num_species + s]);
+  }
+  return largest;
+}
+
+/* Resistance from the centre of the coarse cell around a fine one to the outer face of the fine one: half of what joins the two fine cells, nothing
+   where there is but one. Where solid lies behind the fine cell: nothing if the whole layer there is solid, since the fluid of the coarse cell is then beside
+   the face; else the way leads past the solid, through a cell at the side, or, if there is none, through other coarse cells. */
+static PetscReal InnerResistance(const SoretOperator *op, int axis, const PetscInt fine_cell[3], PetscInt s)
+{
+  PetscReal g, sideways = 0.0;
+  PetscInt  first;
+
+  if (op->finer->volume && !TakesPart(op, fine_cell)) return INFINITY;
+  if (FineRange(op, axis, fine_cell[axis] / (op->coarsened[axis] ? 2 : 1), &first) < 2) return 0.0;
+  g = InnerConductance(op, axis, fine_cell, s);
+  if (g > 0.0) return 0.5 / g;
+  if (IsLayerBesideEmpty(op, axis, fine_cell)) return 0.0;
+  for (int k = 0; k < op->grid->dim; k++) sideways = PetscMax(sideways, k == axis ? 0.0 : InnerConductance(op, k, fine_cell, s));
+  return sideways > 0.0 ? 1.0 / sideways : 4.0 / LargestConductance(op, fine_cell, s);
 }
 
 /* Conductances through the coarse faces normal to an axis: along each line of fine cells in series, the lines side by side. Velocities add up. */
@@ -574,7 +638,7 @@ static PetscErrorCode AggregateFaces(SoretOperator *op, int axis)
       R_hi = SoretCellOrGhost(fine, inner, hi);
       for (PetscInt s = 0; s < ns && R_lo && R_hi; s++) {
         if (fine->g_diffusive[axis][face + s] > 0.0) g[s] += 1.0 / (1.0 / fine->g_diffusive[axis][face + s] + R_lo[s] + R_hi[s]);
-        if (w) w[s] += fine->w[axis][face + s];
+        if (w && (grid->num_pockets == 1 || !isinf(R_lo[s] + R_hi[s]))) w[s] += fine->w[axis][face + s];
       }
     }
   }
@@ -603,11 +667,12 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
     for (PetscInt line = 0; line < n[0] * n[1] * n[2]; line++) {
       const PetscInt  cell[3] = {first[0] + line % n[0], first[1] + line / n[0] % n[1], first[2] + line / n[0] / n[1]};
       const PetscInt  wall = SoretOperatorWall(fine, face, cell) + s;
+      const PetscBool out  = op->grid->num_pockets > 1 && !TakesPart(op, cell) ? PETSC_TRUE : PETSC_FALSE;
       const PetscReal A = fine->boundary->alpha[face][wall] / fine->b[((cell[2] * fine->grid->count[1] + cell[1]) * fine->grid->count[0] + cell[0]) * ns + s];
       const PetscReal share = A > 0.0 && !op->w[axis] && !op->model->species[s].moves[axis] ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
 
-      alpha += share * A;
-      beta += share * fine->boundary->beta[face][wall];
+      alpha += out ? 0.0 : share * A;
+      beta += out ? 0.0 : share * fine->boundary->beta[face][wall];
       mirror += fine->boundary->mirror[face][wall] / (PetscReal)(n[0] * n[1] * n[2]);
     }
     boundary->alpha[face][q * ns + s]  = alpha * op->b[p * ns + s];

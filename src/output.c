@@ -433,6 +433,27 @@ PetscErrorCode SoretOutputColumns(const SoretModel *model, const SoretBoundarySp
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Largest drift of what the parts of the fluid keep, each by itself; not of what walls feed. */
+static PetscErrorCode TrackParts(SoretOutput o, Vec c)
+{
+  const SoretSums *sums = o->sums;
+  PetscReal       *amount;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(sums->num_parts * sums->num_species, &amount));
+  PetscCall(SoretPocketsMeasure(o->op, c, amount));
+  for (PetscInt part = 0; part < sums->num_parts; part++) {
+    for (PetscInt k = 0; k < sums->part[part].num; k++) {
+      PetscReal       scale;
+      const PetscReal mean = SoretPocketMean(sums, o->op->grid->pocket_volume, part, k, amount, &scale);
+
+      if (scale > 0.0 && !sums->part[part].fed[k]) o->drift = PetscMax(o->drift, PetscAbsReal(mean - sums->part[part].mean[k]) / scale);
+    }
+  }
+  PetscCall(PetscFree(amount));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Drift of the conserved sums. */
 static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
 {
@@ -446,6 +467,7 @@ static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
     else if (!o->started) o->first_total[k] = state->total[k];
     if (scale[k] > 0.0) o->drift = PetscMax(o->drift, PetscAbsReal(state->total[k] - o->first_total[k]) / scale[k]);
   }
+  if (o->sums->num_parts) PetscCall(TrackParts(o, c));
   o->started = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -9,13 +9,25 @@
 
 /* Steady:  F(c) + V sum_k beta_k q_k (mean_k(c) - M_k) + V sum_l beta q_l (q_l . c - q_l . c_0) + shift V (c - c_old) = 0
    with orthonormal q_k of the global sums and q_l of the local ones. The first term couples all cells: it is not assembled
-   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma beta_k q_k q_k^T instead. */
+   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma beta_k q_k q_k^T instead. Where solid cuts the fluid
+   into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean. */
+typedef struct {
+  PetscInt   num;
+  PetscReal *q, *target, *beta; /* [num][num_species], [num], [num] */
+} SoretPartTerms;
+
 typedef struct {
   SoretOperator   *op;
   const SoretSums *sums;
-  PetscInt         num, num_local;
+  PetscInt         num, num_local;    /* with several parts of the fluid: the sums that any of them keeps */
   PetscBool        augmented;         /* with the terms of the sums: steady                      */
   PetscReal       *q, *target, *beta; /* [num][num_species], [num], [num]                        */
+  PetscInt         num_parts;         /* of the fluid, 0 where it hangs together: each with a term of its own */
+  SoretPartTerms  *part;              /* [num_parts]                                             */
+  PetscBool        shaped;            /* b differs so much over the box that the terms of the sums follow 1/b, as amounts do */
+  PetscReal       *mean_inverse_b;    /* [num_species]                                           */
+  PetscReal       *part_volume;       /* [num_parts] on this grid: 0 where it has no cell for the part */
+  PetscReal       *amount, *add;      /* [num_parts][num_species] work                           */
   PetscReal       *q_local;           /* [num_local][num_species]                                */
   PetscReal       *kept;              /* [num_cells][num_local] q_l . c_0                        */
   PetscReal        beta_local;
@@ -66,6 +78,10 @@ PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c);
 /* Defaults of the linear solver: direct for small problems, Krylov with multigrid for large ones; method gets its name. */
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[]);
 
+/* After SNESSetFromOptions() of a Newton solver: -snes_type fas is meant for the cycles of SoretFAS, not for it. Where there are none, as the grid cannot
+   be made coarser, that is said (say) and Newton's method used. */
+PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes);
+
 /* Would a problem of this size be solved directly? */
 PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns);
 
@@ -76,7 +92,8 @@ PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec c, Vec y, PetscBool *chan
 PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search);
 
 /* Multiplies the species of all cells by 1 + sum_k eta_k w_k so that the global sums have their means again, and the local ones in
-   each cell their kept values: along the tangent of local equilibrium, which reactions do not resist. */
+   each cell their kept values: along the tangent of local equilibrium, which reactions do not resist. Where the fluid is in several parts, the same
+   in each of them for what it keeps, and mean and closed are not used. */
 PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const PetscBool closed[], Vec c);
 
 /* ---- checkpoints ---- */
@@ -119,6 +136,22 @@ PetscInt SoretFASNumLevels(SoretFAS fas);
 
 /* Should nonlinear multigrid be used: for large problems, unless -snes_type says otherwise? Ballistic transport has no smoother. */
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use);
+
+/* Forgets what cycles so far would tell the acceleration of the next: after a checkpoint, so that a run that goes on from it does the same. */
+void SoretFASForget(SoretFAS fas);
+
+/* ---- acceleration (anderson.c) ---- */
+
+typedef struct SoretAnderson_s *SoretAnderson;
+
+/* x tells the size. Takes eleven vectors. Collective. */
+PetscErrorCode SoretAndersonCreate(Vec x, SoretAnderson *anderson);
+PetscErrorCode SoretAndersonDestroy(SoretAnderson *anderson);
+
+/* Before and after a step x <- G(x); after it x is the accelerated one, or, where that would be negative somewhere, what the step has made. Collective. */
+PetscErrorCode SoretAndersonBegin(SoretAnderson anderson, Vec x);
+PetscErrorCode SoretAndersonEnd(SoretAnderson anderson, Vec x);
+void           SoretAndersonForget(SoretAnderson anderson);
 
 /* ---- implicit stages of TS by nonlinear multigrid (stage.c) ---- */
 

@@ -66,33 +66,48 @@ typedef struct {
   /* sums of squares over cells: for each species, then for each global and open sum */
   PetscReal residual[4 * SORET_MAX_SPECIES], gross[4 * SORET_MAX_SPECIES], floor[4 * SORET_MAX_SPECIES];
   PetscReal amount[4 * SORET_MAX_SPECIES]; /* of sum_i |w_i| u_i times volume; sums only */
+  /* the same for sums, each cell over sum_i |w_i| c_i there; least and largest of these */
+  PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES], range[8 * SORET_MAX_SPECIES];
 } Measure;
 
 /* The squares of one sum in a row: net transport, in which reactions cancel. */
 INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, const PetscReal *restrict w, const PetscReal *restrict volume, Measure *m, PetscInt entry)
 {
-  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2];
-  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0;
+  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2], *restrict cs = row->c;
+  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = m->range[2 * entry], over_least = m->range[2 * entry + 1];
 
-  SORET_SUM(f2, gross2, scale2, amount2)
+  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale) reduction(max : most, over_least))
   for (PetscInt i = 0; i < nx; i++) {
-    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0;
+    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over_c, over;
 
     for (PetscInt s = 0; s < ns; s++) {
       f += w[s] * net[i * ns + s];
       gross += PetscAbsReal(w[s]) * transport[i * ns + s];
       scale += PetscAbsReal(w[s]) * scales[i * ns + s];
       amount += PetscAbsReal(w[s] * u[i * ns + s]) * volume[i];
+      c += PetscAbsReal(w[s] * cs[i * ns + s]);
     }
+    over_c = c > 0.0 && volume[i] > 0.0 ? 1.0 / c : 0.0;
+    over   = volume[i] > 0.0 ? over_c / volume[i] : 0.0;
     f2 += f * f;
     gross2 += gross * gross;
     scale2 += scale * scale;
     amount2 += amount * amount;
+    relative += f * over * (f * over);
+    relative_gross += gross * over * (gross * over);
+    relative_scale += scale * over * (scale * over);
+    most       = PetscMax(most, over_c > 0.0 ? c : 0.0);
+    over_least = PetscMax(over_least, over_c);
   }
   m->residual[entry] += f2;
   m->gross[entry] += gross2;
   m->floor[entry] += scale2;
   m->amount[entry] += amount2;
+  m->relative[entry] += relative;
+  m->relative_gross[entry] += relative_gross;
+  m->relative_floor[entry] += relative_scale;
+  m->range[2 * entry]     = most;
+  m->range[2 * entry + 1] = over_least;
 }
 
 /* The squares of all species in a row. */
@@ -149,6 +164,10 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.amount, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative_gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative_floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, m.floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, m.floor[i]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
@@ -158,6 +177,11 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
     /* rounding of the two terms of each flux; a species or sum of which there is next to nothing is judged on the scale of the others */
     const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(m.floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(m.residual[i]);
 
+    /* where amounts differ much over the box, what happens where there is little counts as well */
+    if (i >= ns && i < ns + sums->num_global && m.range[2 * i] * m.range[2 * i + 1] > 100.0 && m.relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * m.relative_floor[i]) {
+      *at_floor = PETSC_FALSE;
+      *ratio    = PetscMax(*ratio, sqrt(m.relative[i] / m.relative_gross[i]));
+    }
     if (!(residual <= floor)) *at_floor = PETSC_FALSE;
     if (residual <= floor) continue;
     *ratio = PetscMax(*ratio, m.gross[i] > 0.0 ? residual / sqrt(m.gross[i]) : PETSC_MAX_REAL);
@@ -233,6 +257,7 @@ typedef struct {
   PetscReal        totals_off; /* largest distance of a mean from what it should be, relative to its members */
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
+  PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
   PetscInt         iterations; /* of all solves so far, for the monitor */
   /* checkpoints; all 0 for the coarse solves within a solve */
   SoretCheckpoint  checkpoint;
@@ -246,6 +271,7 @@ typedef struct {
   Vec              restored;   /* what the checkpoint holds, until its phase has come */
   PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them */
   PetscBool        stopped;
+  SoretFAS         fas;        /* while it is used */
 } Steady;
 
 static PetscErrorCode FormResidual(SNES snes, Vec c, Vec f, void *context)
@@ -262,12 +288,41 @@ static PetscErrorCode FormJacobian(SNES snes, Vec c, Mat A, Mat P, void *context
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* As MeasureTotals() below, for the sums of each part of the fluid by itself. */
+static PetscErrorCode MeasurePartTotals(const SoretSystem *sys, Vec c, PetscReal *off)
+{
+  const SoretSums *sums    = sys->sums;
+  PetscReal       *amount, largest = 0.0, scale;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(sums->num_parts * sums->num_species, &amount));
+  PetscCall(SoretPocketsMeasure(sys->op, c, amount));
+  *off = 0.0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (PetscInt part = 0; part < sums->num_parts; part++) {
+      for (PetscInt k = 0; k < sums->part[part].num; k++) {
+        const PetscReal mean = sums->part[part].mean[k], now = SoretPocketMean(sums, sys->part_volume, part, k, amount, &scale);
+
+        if (sys->part_volume[part] == 0.0) continue; /* not on this grid */
+        if (pass == 0) largest = PetscMax(largest, scale);
+        else if (now != mean) *off = PetscMax(*off, PetscAbsReal(now - mean) / PetscMax(PetscMax(scale, PetscAbsReal(mean)), 1.0e-3 * largest));
+      }
+    }
+  }
+  PetscCall(PetscFree(amount));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Largest distance of the mean of a global sum from what is asked, relative to what there is of its members. */
 static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *off)
 {
   PetscReal mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest = 0.0;
 
   PetscFunctionBegin;
+  if (sys->sums->num_parts) {
+    PetscCall(MeasurePartTotals(sys, c, off));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SoretSumsMeasure(sys->sums, sys->op, c, mean, scale));
   *off = 0.0;
   for (PetscInt k = 0; k < sys->sums->num; k++) largest = PetscMax(largest, scale[k]);
@@ -303,8 +358,8 @@ enum {
 
 static PetscErrorCode Save(void *context, SoretArchive archive)
 {
-  const Steady *steady = (const Steady *)context;
-  PetscReal     position[POSITION_SIZE], content[SORET_MAX_SPECIES];
+  Steady   *steady = (Steady *)context;
+  PetscReal position[POSITION_SIZE], content[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   position[POSITION_PHASE]        = (PetscReal)steady->phase;
@@ -327,6 +382,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(SoretStatePut(archive, "concentration", steady->sys->op, steady->c));
   PetscCall(SoretSystemContent(steady->sys, steady->c, content));
   PetscCall(SoretArchivePutReals(archive, "content", steady->sys->op->num_species, content));
+  if (steady->fas) SoretFASForget(steady->fas);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -409,7 +465,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
-    if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes ? 1.0e-7 : 1.0e-12)) *reason = SNES_CONVERGED_FNORM_RELATIVE;
+    if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes || steady->sys->num_parts ? 1.0e-7 : 1.0e-12)) /* else closed afterwards */ *reason = SNES_CONVERGED_FNORM_RELATIVE;
   }
   if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, steady->ratio * (steady->measured > 0.0 ? fnorm / steady->measured : 1.0), c, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -454,15 +510,17 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SNESGetKSP(*snes, &ksp));
   PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));
   PetscCall(SNESSetFromOptions(*snes));
+  PetscCall(SoretKeepNewton(steady->sys, steady->uncoarsened, *snes));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- the solve ---- */
 
 /* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at
-   least a thousandth of the amount there is. The sums are fixed by their means, not by the start. */
-static PetscErrorCode LiftGuess(const SoretOperator *op, Vec x)
+   least a thousandth of the amount there is; where b varies much, with the shape 1/b of rest. The sums are fixed by their means, not by the start. */
+static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
 {
+  const SoretOperator *op = sys->op;
   const PetscInt ns = op->num_species, cells = op->grid->num_cells;
   PetscReal      largest = 0.0, part = 0.0, *c;
   PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE};
@@ -477,7 +535,9 @@ static PetscErrorCode LiftGuess(const SoretOperator *op, Vec x)
   PetscCallMPI(MPI_Allreduce(&part, &largest, 1, MPIU_REAL, MPI_MAX, op->grid->comm));
   if (largest <= 0.0) largest = 1.0;
   for (PetscInt q = 0; q < cells * ns; q++) {
-    if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns)) c[q] = PetscMax(c[q], 1.0e-3 * largest);
+    if (!changes[q % ns] || SoretGridIsSolid(op->grid, q / ns)) continue;
+    c[q] = PetscMax(c[q], 1.0e-3 * largest);
+    if (sys->shaped && !SoretModelIsImmobile(op->model, q % ns)) c[q] /= op->b[q] * sys->mean_inverse_b[q % ns];
   }
   PetscCall(VecRestoreArray(x, &c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -594,6 +654,30 @@ static PetscErrorCode CheckPositive(const SoretOperator *op, Vec c, PetscBool *p
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Sets the last digits of the means, which cycles, and Newton's method for many parts of the fluid, leave to the size of the tolerance; the state must stay as good as it was. */
+static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
+{
+  PetscBool all[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
+  PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
+  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
+  PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
+  *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Is the state that Newton's method has found the one to take? */
+static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good, SoretOutcome *outcome)
+{
+  PetscFunctionBegin;
+  *good = PETSC_TRUE;
+  if (steady->sys->num_parts) PetscCall(CloseTotals(steady, c, good));
+  if (*good) PetscCall(CheckPositive(steady->sys->op, c, good, outcome));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Newton's method with an assembled Jacobian, then pseudo-transient continuation. */
 static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
@@ -613,29 +697,15 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
     PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(50, max_steps) - steady->first, PETSC_MAX_INT));
     PetscCall(RunSNES(steady, snes, c, outcome, &reason));
     steady->first = 0;
-    if (reason > 0) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+    if (reason > 0) PetscCall(Accept(steady, c, solved, outcome));
   }
   if (!*solved && !steady->stopped && max_steps > 50) {
     PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));
-    if (reason > 0 && !steady->stopped) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+    if (reason > 0 && !steady->stopped) PetscCall(Accept(steady, c, solved, outcome));
   }
   if (reason <= 0 && !steady->stopped) PetscCall(LargestResidual(steady, c, outcome));
   PetscCall(VecDestroy(&guess));
   PetscCall(SNESDestroy(&snes));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Sets the last digits of the means, which the cycles leave to the size of the tolerance; the state must stay as good as it was. */
-static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
-{
-  PetscBool all[SORET_MAX_SPECIES];
-
-  PetscFunctionBegin;
-  for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
-  PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
-  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
-  PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
-  *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -656,6 +726,7 @@ static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 /* Nonlinear multigrid with a full multigrid start. On failure c is what it was. */
 static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
+  const PetscInt      most = steady->sys->op->grid->closed ? 120 : 40; /* winding pores take their time, and still less than a matrix */
   SNESConvergedReason reason;
   PetscInt            cycles;
   SoretFAS            fas;
@@ -668,18 +739,20 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   PetscCall(SoretFASCreate(steady->sys, c_0, &fas));
   if (SoretFASNumLevels(fas) < 2) { /* so few cells on each rank that there is no coarser level */
     PetscCall(SoretFASDestroy(&fas));
+    steady->uncoarsened = PETSC_TRUE;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
   snes = SoretFASGetSNES(fas);
   PetscCall(SoretFASSetTest(fas, TestCycle, steady));
+  steady->fas = fas;
   PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
   PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
   if (goes_on) PetscCall(SoretFASGoOn(fas));
   steady->closes = PETSC_TRUE;
   for (; steady->attempt < 3 && !*solved; steady->attempt++) {
-    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(40, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
     PetscCall(SNESSolve(snes, NULL, c));
     PetscCall(SNESGetConvergedReason(snes, &reason));
     PetscCall(SNESGetIterationNumber(snes, &cycles));
@@ -697,6 +770,7 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
     PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
     PetscCall(VecCopy(guess, c));
   }
+  steady->fas = NULL;
   PetscCall(SoretFASDestroy(&fas));
   PetscCall(VecDestroy(&guess));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -733,7 +807,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
-  if (!solved && !spec->warm) PetscCall(LiftGuess(op, c));
+  if (!solved && !spec->warm) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretFASChoose(op, &use_fas));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
   if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));

@@ -86,41 +86,69 @@ static PetscErrorCode KeepLocalSums(SoretSystem *sys, Vec c_0)
 
 /* ---- the operator A ---- */
 
-/* y += V sum_k beta_k q_k (mean_k(x) - target_k), and minus the part of P that stands in for it. */
-static PetscErrorCode AddSums(SoretSystem *sys, Vec x, const PetscReal target[], PetscReal gamma, Vec y)
+/* add = sum_k beta_k q_k (q_k . amount/volume - target_k) of some sums; target NULL: 0. */
+static void SumTerm(PetscInt ns, PetscInt num, const PetscReal q[], const PetscReal beta[], const PetscReal target[], const PetscReal amount[], PetscReal volume, PetscReal add[])
+{
+  for (PetscInt s = 0; s < ns; s++) add[s] = 0.0;
+  for (PetscInt k = 0; k < num; k++) {
+    PetscReal mean = 0.0;
+
+    for (PetscInt s = 0; s < ns; s++) mean += q[k * ns + s] * amount[s] / volume;
+    for (PetscInt s = 0; s < ns; s++) add[s] += beta[k] * (mean - (target ? target[k] : 0.0)) * q[k * ns + s];
+  }
+}
+
+/* sys->add: the term of the sums in each part of the fluid at x, with or without the means asked for. Collective. */
+static PetscErrorCode PartTerms(SoretSystem *sys, Vec x, PetscBool targets)
+{
+  const PetscInt ns = sys->op->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(SoretPocketsMeasure(sys->op, x, sys->amount));
+  for (PetscInt part = 0; part < sys->num_parts; part++) {
+    const SoretPartTerms *t = &sys->part[part];
+
+    SumTerm(ns, t->num, t->q, t->beta, targets ? t->target : NULL, sys->amount + part * ns, PetscMax(sys->part_volume[part], PETSC_MIN_REAL), sys->add + part * ns);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Factor of the term of the sums in a cell. */
+static inline PetscReal Shape(const SoretSystem *sys, PetscInt p, PetscInt s)
+{
+  return sys->shaped ? 1.0 / (sys->op->b[p * sys->op->num_species + s] * sys->mean_inverse_b[s]) : 1.0;
+}
+
+/* y += V sum_k beta_k q_k q_k . mean(x), minus the part of P that stands in for it. */
+static PetscErrorCode AddSums(SoretSystem *sys, Vec x, Vec y)
 {
   const SoretGrid *grid = sys->op->grid;
   const PetscInt   ns   = sys->op->num_species;
   const PetscReal *xa;
-  PetscReal       *ya, part[SORET_MAX_SPECIES] = {0}, mean[SORET_MAX_SPECIES], add[SORET_MAX_SPECIES] = {0};
+  PetscReal       *ya, content[SORET_MAX_SPECIES] = {0.0}, all[SORET_MAX_SPECIES], same[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(x, &xa));
+  if (sys->num_parts) PetscCall(PartTerms(sys, x, PETSC_FALSE));
+  else {
+    for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, xa, content);
+    PetscCallMPI(MPI_Allreduce(content, all, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
+    SumTerm(ns, sys->num, sys->q, sys->beta, NULL, all, grid->fluid_volume, same);
+  }
   PetscCall(VecGetArray(y, &ya));
-  for (int pass = 0; pass < 2; pass++) {
-    for (PetscInt k = 0, q = 0; k < grid->count[2]; k++) {
-      for (PetscInt j = 0; j < grid->count[1]; j++) {
-        for (PetscInt i = 0; i < grid->count[0]; i++, q += ns) {
-          const PetscReal volume = SoretOperatorCellVolume(sys->op, q / ns);
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscReal  volume = SoretOperatorCellVolume(sys->op, p), *add = same;
+    const PetscReal *c = xa + p * ns;
 
-          for (PetscInt l = 0; l < sys->num; l++) {
-            const PetscReal *w   = sys->q + l * ns;
-            PetscReal        dot = 0.0;
+    if (volume == 0.0) continue;
+    if (sys->num_parts) add = sys->add + grid->pocket[p] * ns;
+    for (PetscInt s = 0; s < ns; s++) ya[p * ns + s] += volume * add[s] * Shape(sys, p, s);
+    for (PetscInt k = 0; k < sys->num; k++) {
+      const PetscReal *w   = sys->q + k * ns;
+      PetscReal        dot = 0.0;
 
-            if (pass == 0 || gamma != 0.0) {
-              for (PetscInt s = 0; s < ns; s++) dot += w[s] * xa[q + s];
-            }
-            if (pass == 0) part[l] += volume * dot;
-            else {
-              for (PetscInt s = 0; s < ns; s++) ya[q + s] += volume * (add[l] - gamma * sys->beta[l] * dot) * w[s];
-            }
-          }
-        }
-      }
-    }
-    if (pass == 0) {
-      PetscCallMPI(MPI_Allreduce(part, mean, (PetscMPIInt)sys->num, MPIU_REAL, MPI_SUM, grid->comm));
-      for (PetscInt l = 0; l < sys->num; l++) add[l] = sys->beta[l] * (mean[l] / grid->fluid_volume - (target ? target[l] : 0.0));
+      for (PetscInt s = 0; s < ns; s++) dot += w[s] * c[s];
+      for (PetscInt s = 0; s < ns; s++) ya[p * ns + s] -= volume * gamma_shift * sys->beta[k] * dot * w[s];
     }
   }
   PetscCall(VecRestoreArrayRead(x, &xa));
@@ -135,11 +163,88 @@ static PetscErrorCode MultA(Mat A, Vec x, Vec y)
   PetscFunctionBegin;
   PetscCall(MatShellGetContext(A, &sys));
   PetscCall(MatMult(sys->P, x, y));
-  PetscCall(AddSums(sys, x, NULL, gamma_shift, y));
+  PetscCall(AddSums(sys, x, y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- creation ---- */
+
+static PetscErrorCode MeasureVolumes(SoretSystem *sys)
+{
+  const SoretGrid *grid = sys->op->grid;
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast(sys->num_parts, &n));
+  PetscCall(PetscArrayzero(sys->part_volume, n));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    if (grid->pocket[p] >= 0) sys->part_volume[grid->pocket[p]] += SoretOperatorCellVolume(sys->op, p);
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sys->part_volume, n, MPIU_REAL, MPI_SUM, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Does b of some species vary much over the box? That of the finest grid decides for all; the means are those of each. */
+static PetscErrorCode MeasureScales(SoretSystem *sys)
+{
+  const SoretOperator *op = sys->op, *finest = op;
+  const PetscInt       ns = op->num_species;
+  PetscReal            range[2 * SORET_MAX_SPECIES], sum[SORET_MAX_SPECIES + 1] = {0.0};
+
+  PetscFunctionBegin;
+  while (finest->finer) finest = finest->finer;
+  for (PetscInt i = 0; i < 2 * ns; i++) range[i] = 0.0; /* largest 1/b and b: their product is the ratio */
+  for (PetscInt q = 0; q < finest->grid->num_cells * ns; q++) {
+    if (SoretOperatorCellVolume(finest, q / ns) == 0.0) continue;
+    range[q % ns]      = PetscMax(range[q % ns], 1.0 / finest->b[q]);
+    range[ns + q % ns] = PetscMax(range[ns + q % ns], finest->b[q]);
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, range, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_MAX, op->grid->comm));
+  for (PetscInt s = 0; s < ns; s++) sys->shaped = sys->shaped || range[s] * range[ns + s] > 100.0 ? PETSC_TRUE : PETSC_FALSE;
+  if (!sys->shaped) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1(ns, &sys->mean_inverse_b));
+  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
+    const PetscReal volume = SoretOperatorCellVolume(op, p);
+
+    for (PetscInt s = 0; s < ns; s++) sum[s] += volume / op->b[p * ns + s];
+    sum[ns] += volume;
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sum, (PetscMPIInt)(ns + 1), MPIU_REAL, MPI_SUM, op->grid->comm));
+  for (PetscInt s = 0; s < ns; s++) sys->mean_inverse_b[s] = sum[s] / sum[ns];
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The terms of each part of the fluid, and q of all sums that any of them keeps: for P, and to hold on to what the smoother would else leave
+   singular in a cell without open faces. */
+static PetscErrorCode CreateParts(SoretSystem *sys)
+{
+  const SoretSums *sums = sys->sums;
+  const PetscInt   ns = sums->num_species, num_closed = sums->num_global + sums->num_local;
+  PetscReal       *w;
+
+  PetscFunctionBegin;
+  sys->num_parts = sums->num_parts;
+  PetscCall(PetscMalloc4(sys->num_parts, &sys->part, sys->num_parts, &sys->part_volume, sys->num_parts * ns, &sys->amount, sys->num_parts * ns, &sys->add));
+  PetscCall(MeasureVolumes(sys));
+  PetscCall(PetscMalloc1(ns * ns, &w));
+  PetscCall(PetscArraycpy(w, sums->w, sums->num_global * ns));
+  for (PetscInt part = 0; part < sums->num_parts; part++) {
+    const SoretPocketSums *kept = &sums->part[part];
+    SoretPartTerms  *t    = &sys->part[part];
+
+    t->num = kept->num;
+    PetscCall(PetscMalloc3(t->num * ns, &t->q, t->num, &t->target, t->num, &t->beta));
+    Orthonormalise(ns, t->num, kept->w, kept->mean, t->q, t->target);
+    for (PetscInt k = 0; k < t->num; k++) t->beta[k] = TransportRate(sys->op, t->q + k * ns);
+    if (kept->num > sums->num_global && sys->num == sums->num_global) { /* those beyond the global ones are among the sums that are not conserved in the box */
+      PetscCall(PetscArraycpy(w + sys->num * ns, sums->w + num_closed * ns, (sums->num - num_closed) * ns));
+      sys->num += sums->num - num_closed;
+    }
+  }
+  Orthonormalise(ns, sys->num, w, NULL, sys->q, NULL);
+  PetscCall(PetscFree(w));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
 PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c_0, PetscBool augmented, SoretSystem *sys)
 {
@@ -153,9 +258,11 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c
   sys->num       = augmented ? sums->num_global : 0;
   sys->num_local = sums->num_local;
   PetscCall(PetscMalloc7(ns * ns, &sys->q, ns, &sys->target, ns, &sys->beta, ns * ns, &sys->q_local, ns * ns, &sys->extra, ns, &sys->constant, ns * ns, &sys->matrix));
-  Orthonormalise(ns, sys->num, sums->w, sums->mean, sys->q, sys->target);
+  if (augmented && sums->num_parts) PetscCall(CreateParts(sys));
+  else Orthonormalise(ns, sys->num, sums->w, sums->mean, sys->q, sys->target);
   Orthonormalise(ns, sys->num_local, sums->w + sums->num_global * ns, NULL, sys->q_local, NULL);
   for (PetscInt k = 0; k < sys->num; k++) sys->beta[k] = TransportRate(op, sys->q + k * ns);
+  if (sys->num) PetscCall(MeasureScales(sys));
   if (sys->num_local) PetscCall(KeepLocalSums(sys, c_0));
   /* any positive number: the term is solved exactly in each cell; of the size of the other rates it keeps residuals comparable */
   sys->beta_local = 0.0;
@@ -187,7 +294,10 @@ PetscErrorCode SoretSystemCreateMatrices(SoretSystem *sys)
 PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
 {
   PetscFunctionBegin;
+  for (PetscInt part = 0; part < sys->num_parts; part++) PetscCall(PetscFree3(sys->part[part].q, sys->part[part].target, sys->part[part].beta));
+  PetscCall(PetscFree4(sys->part, sys->part_volume, sys->amount, sys->add));
   PetscCall(PetscFree7(sys->q, sys->target, sys->beta, sys->q_local, sys->extra, sys->constant, sys->matrix));
+  PetscCall(PetscFree(sys->mean_inverse_b));
   PetscCall(PetscFree(sys->kept));
   PetscCall(PetscFree(sys->kept_term));
   PetscCall(VecDestroy(&sys->old));
@@ -251,43 +361,57 @@ PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal conte
 
 /* ---- residual and Jacobian ---- */
 
+/* kept -= add in cell p; with parts, kept += sum_k beta_k q_k q_k . c: with the matrix of the terms that leaves add at c, and a block that is not singular
+   in a cell without open faces. */
+static void AddPartTerm(const SoretSystem *sys, PetscInt p, const PetscReal c[], const PetscReal add[], PetscReal kept[])
+{
+  const PetscInt ns = sys->op->num_species;
+
+  for (PetscInt s = 0; s < ns; s++) kept[s] -= add[s] * Shape(sys, p, s);
+  for (PetscInt k = 0; k < sys->num && sys->num_parts; k++) {
+    const PetscReal *q   = sys->q + k * ns;
+    PetscReal        dot = 0.0;
+
+    for (PetscInt s = 0; s < ns; s++) dot += q[s] * c[s];
+    for (PetscInt s = 0; s < ns; s++) kept[s] += sys->beta[k] * dot * q[s];
+  }
+}
+
 PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
 {
   const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells, num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
-  const PetscReal *old = NULL;
+  const PetscBool  by_cell = sys->num_parts || (sys->shaped && sys->num) ? PETSC_TRUE : PETSC_FALSE;
+  const PetscReal *old = NULL, *now = NULL;
   PetscObjectState state = 0;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(terms, sizeof(*terms)));
-  if (sys->num) {
+  if (sys->num_parts) PetscCall(PartTerms(sys, x, PETSC_TRUE));
+  else if (sys->num) {
     PetscCall(MeasureContent(sys, x));
-    PetscCall(PetscArrayzero(sys->constant, ns));
-    for (PetscInt k = 0; k < sys->num; k++) {
-      PetscReal mean = 0.0;
-
-      for (PetscInt s = 0; s < ns; s++) mean += sys->q[k * ns + s] * sys->content[s] / sys->op->grid->fluid_volume;
-      for (PetscInt s = 0; s < ns; s++) sys->constant[s] += sys->beta[k] * (mean - sys->target[k]) * sys->q[k * ns + s];
-    }
-    terms->constant = sys->constant;
+    SumTerm(ns, sys->num, sys->q, sys->beta, sys->target, sys->content, sys->op->grid->fluid_volume, sys->constant);
+    if (!sys->shaped) terms->constant = sys->constant;
   }
-  if (!num_local && sys->shift == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!num_local && sys->shift == 0.0 && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscArrayzero(sys->matrix, ns * ns));
   for (PetscInt i = 0; i < ns; i++) {
     for (PetscInt j = 0; j < ns; j++) {
       for (PetscInt l = 0; l < num_local; l++) sys->matrix[i * ns + j] += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
+      for (PetscInt k = 0; k < sys->num && sys->num_parts; k++) sys->matrix[i * ns + j] += sys->beta[k] * sys->q[k * ns + i] * sys->q[k * ns + j];
     }
     sys->matrix[i * ns + i] += sys->shift;
   }
   terms->matrix = sys->matrix;
   /* on coarser levels constants cancel: what they would be is not known there, nor needed */
-  if (!sys->old && !num_local) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!sys->old && !num_local && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
   if (sys->old) PetscCall(PetscObjectStateGet((PetscObject)sys->old, &state));
   terms->kept = sys->kept_term;
-  if (sys->kept_term && state == sys->kept_state && sys->shift == sys->kept_shift) PetscFunctionReturn(PETSC_SUCCESS);
+  if (sys->kept_term && state == sys->kept_state && sys->shift == sys->kept_shift && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
   sys->kept_state = state;
   sys->kept_shift = sys->shift;
   if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
   if (sys->shift != 0.0 && sys->old) PetscCall(VecGetArrayRead(sys->old, &old));
+  if (by_cell) PetscCall(VecGetArrayRead(x, &now));
   for (PetscInt p = 0; p < cells; p++) {
     for (PetscInt s = 0; s < ns; s++) {
       PetscReal sum = old ? sys->shift * old[p * ns + s] : 0.0;
@@ -295,7 +419,9 @@ PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
       for (PetscInt l = 0; l < num_local; l++) sum += sys->beta_local * sys->kept[p * num_local + l] * sys->q_local[l * ns + s];
       sys->kept_term[p * ns + s] = sum;
     }
+    if (now && SoretOperatorCellVolume(sys->op, p) > 0.0) AddPartTerm(sys, p, now + p * ns, sys->num_parts ? sys->add + sys->op->grid->pocket[p] * ns : sys->constant, sys->kept_term + p * ns);
   }
+  if (now) PetscCall(VecRestoreArrayRead(x, &now));
   if (old) PetscCall(VecRestoreArrayRead(sys->old, &old));
   terms->kept = sys->kept_term;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -364,6 +490,19 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
   } else PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes)
+{
+  const SoretGrid *grid = sys->op->grid;
+  PetscBool        fas;
+
+  PetscFunctionBegin;
+  PetscCall(PetscObjectTypeCompare((PetscObject)snes, SNESFAS, &fas));
+  if (!fas) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SNESSetType(snes, SNESNEWTONLS));
+  if (say) PetscCall(SoretSay(grid->comm, "-snes_type fas: no coarser grid can be made of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells on these ranks; Newton's method is used\n", grid->n[0], grid->n[1], grid->n[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -479,12 +618,62 @@ static void CloseCells(SoretSystem *sys, PetscReal c[])
   }
 }
 
+/* Factors of the species by which those with these amounts (0 for species that must not change) get sums that differ by `off` from what they are: off
+   is [n], and becomes eta. */
+static void ClosingFactors(PetscInt ns, PetscInt n, const PetscReal w[], const PetscReal amount[], PetscReal G[], PetscReal off[], PetscReal factor[])
+{
+  for (PetscInt a = 0; a < n; a++) {
+    for (PetscInt b = 0; b < n; b++) {
+      G[a * n + b] = 0.0;
+      for (PetscInt s = 0; s < ns; s++) G[a * n + b] += w[a * ns + s] * w[b * ns + s] * amount[s];
+    }
+  }
+  SolveSmall(n, G, off);
+  for (PetscInt s = 0; s < ns; s++) {
+    factor[s] = 1.0;
+    for (PetscInt a = 0; a < n && amount[s] != 0.0; a++) factor[s] += off[a] * w[a * ns + s];
+  }
+}
+
+/* Each part of the fluid by itself; in time, what walls feed is left as it comes. */
+static PetscErrorCode CloseParts(SoretSystem *sys, Vec x)
+{
+  const SoretSums *sums = sys->sums;
+  const SoretGrid *grid = sys->op->grid;
+  const PetscInt   ns   = sums->num_species;
+  const PetscReal *volume = sys->num_parts ? sys->part_volume : grid->pocket_volume; /* the former on coarser grids, too */
+  PetscReal       *amount, *factor, *G, *w, off[SORET_MAX_SPECIES], *c;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc4(sums->num_parts * ns, &amount, sums->num_parts * ns, &factor, ns * ns, &G, ns * ns, &w));
+  PetscCall(SoretPocketsMeasure(sys->op, x, amount));
+  for (PetscInt part = 0; part < sums->num_parts; part++) {
+    PetscInt n = 0;
+
+    for (PetscInt k = 0; k < sums->part[part].num && volume[part] > 0.0; k++) {
+      if (!sys->augmented && sums->part[part].fed[k]) continue;
+      off[n] = volume[part] * (sums->part[part].mean[k] - SoretPocketMean(sums, volume, part, k, amount, NULL));
+      PetscCall(PetscArraycpy(w + n++ * ns, sums->part[part].w + k * ns, ns));
+    }
+    for (PetscInt s = 0; s < ns; s++) amount[part * ns + s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[part * ns + s];
+    ClosingFactors(ns, n, w, amount + part * ns, G, off, factor + part * ns);
+  }
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    for (PetscInt s = 0; s < ns && grid->pocket[p] >= 0; s++) c[p * ns + s] *= factor[grid->pocket[p] * ns + s];
+  }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscCall(PetscFree4(amount, factor, G, w));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const PetscBool closed[], Vec x)
 {
   const SoretSums *sums = sys->sums;
   const PetscInt   ns   = sums->num_species;
-  PetscInt         which[SORET_MAX_SPECIES], n = 0;
-  PetscReal       *c;
+  PetscReal       *c, *G, *w, now[SORET_MAX_SPECIES * 3], off[SORET_MAX_SPECIES], amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES];
+  PetscInt         n    = 0;
+  SoretSums        each = {.num_species = ns, .num = ns}; /* each species as a sum of its own: their means */
 
   PetscFunctionBegin;
   if (sys->num_local) {
@@ -492,38 +681,29 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
     CloseCells(sys, c);
     PetscCall(VecRestoreArray(x, &c));
   }
-  for (PetscInt k = 0; k < sums->num_global; k++) {
-    if (closed[k]) which[n++] = k;
+  if (sums->num_parts) {
+    PetscCall(CloseParts(sys, x));
+    PetscFunctionReturn(PETSC_SUCCESS);
   }
+  for (PetscInt k = 0; k < sums->num_global; k++) n += closed[k];
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
-  {
-    PetscReal *G, now[SORET_MAX_SPECIES * 3], r[SORET_MAX_SPECIES], amount[SORET_MAX_SPECIES];
-    SoretSums  each = {.num_species = ns, .num = ns};
-
-    PetscCall(PetscCalloc2(n * n, &G, ns * ns, &each.w)); /* each species as a sum of its own: their means */
-    for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
-    PetscCall(SoretSumsMeasure(&each, sys->op, x, amount, NULL));
-    for (PetscInt s = 0; s < ns; s++) amount[s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[s];
-    PetscCall(SoretSumsMeasure(sums, sys->op, x, now, NULL));
-    for (PetscInt a = 0; a < n; a++) {
-      r[a] = mean[which[a]] - now[which[a]];
-      for (PetscInt b = 0; b < n; b++) {
-        for (PetscInt s = 0; s < ns; s++) G[a * n + b] += sums->w[which[a] * ns + s] * sums->w[which[b] * ns + s] * amount[s];
-      }
-    }
-    SolveSmall(n, G, r);
-    PetscCall(VecGetArray(x, &c));
-    for (PetscInt s = 0; s < ns; s++) {
-      PetscReal factor = 1.0;
-
-      if (amount[s] == 0.0) continue; /* immobile species are kept cell by cell */
-      for (PetscInt a = 0; a < n; a++) factor += r[a] * sums->w[which[a] * ns + s];
-      if (factor == 1.0) continue;
-      for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) c[p * ns + s] *= factor;
-    }
-    PetscCall(VecRestoreArray(x, &c));
-    PetscCall(PetscFree2(G, each.w));
+  PetscCall(PetscCalloc3(n * n, &G, n * ns, &w, ns * ns, &each.w));
+  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
+  PetscCall(SoretSumsMeasure(&each, sys->op, x, amount, NULL));
+  for (PetscInt s = 0; s < ns; s++) amount[s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[s]; /* they are kept cell by cell */
+  PetscCall(SoretSumsMeasure(sums, sys->op, x, now, NULL));
+  for (PetscInt k = 0, a = 0; k < sums->num_global; k++) {
+    if (!closed[k]) continue;
+    off[a] = mean[k] - now[k];
+    PetscCall(PetscArraycpy(w + a++ * ns, sums->w + k * ns, ns));
   }
+  ClosingFactors(ns, n, w, amount, G, off, factor);
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt p = 0; p < sys->op->grid->num_cells && factor[s] != 1.0; p++) c[p * ns + s] *= factor[s];
+  }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscCall(PetscFree3(G, w, each.w));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -543,7 +723,7 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     PetscReal a;
 
     for (PetscInt s = 0; s < model->num_species; s++) uniform = uniform && SoretModelConductivityIsConstant(model, s, &a) ? PETSC_TRUE : PETSC_FALSE;
-    each    = 130.0 + 45.0 / ns + (uniform ? 0.0 : 30.0);
+    each    = 130.0 + 45.0 / ns + (uniform ? 0.0 : 30.0) + (grid->solid ? 88.0 : 0.0);
     *method = "multigrid, matrix-free";
   } else {
     each    = 560.0 + 58.0 * (ns + 2.0 * (PetscReal)grid->dim);

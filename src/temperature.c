@@ -37,10 +37,11 @@ static void FillWalls(SoretTemperature *temperature, PetscReal t)
   }
 }
 
-static PetscErrorCode Fill(SoretTemperature *temperature, PetscReal t)
+static PetscErrorCode Fill(void *values, PetscReal t)
 {
-  const SoretGrid *grid     = temperature->grid;
-  PetscReal        range[2] = {-PETSC_MAX_REAL, -PETSC_MAX_REAL}, all[2];
+  SoretTemperature *temperature = (SoretTemperature *)values;
+  const SoretGrid  *grid        = temperature->grid;
+  PetscReal         range[2] = {-PETSC_MAX_REAL, -PETSC_MAX_REAL}, all[2];
 
   PetscFunctionBegin;
   temperature->t = t;
@@ -106,7 +107,6 @@ PetscErrorCode SoretTemperatureDestroy(SoretTemperature *temperature)
 PetscErrorCode SoretTemperatureSetTime(SoretTemperature *temperature, PetscReal t, PetscBool *changed)
 {
   PetscFunctionBegin;
-  *changed = temperature->varies && t != temperature->t ? PETSC_TRUE : PETSC_FALSE;
-  if (*changed) PetscCall(Fill(temperature, t));
+  PetscCall(SoretFollowTime(temperature->varies, temperature->t, t, Fill, temperature, changed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -23,6 +23,20 @@ static PetscErrorCode FillWeights(SoretTransfer *t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode FillVolumes(SoretTransfer *t)
+{
+  const SoretGrid *grid = t->fine->grid;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(grid->num_cells, &t->volume));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt ijk[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+
+    t->volume[p] = SoretGridTakesPart(grid, p, ijk, t->coarse->grid, t->coarsened) ? SoretOperatorCellVolume(t->fine, p) : 0.0;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t)
 {
   PetscFunctionBegin;
@@ -35,6 +49,7 @@ PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const
   PetscCall(DMCreateGlobalVector(t->box, &t->u));
   PetscCall(DMCreateLocalVector(t->box, &t->ghosted));
   PetscCall(FillWeights(t));
+  if (t->fine->grid->num_pockets > 1) PetscCall(FillVolumes(t));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -46,6 +61,7 @@ PetscErrorCode SoretTransferDestroy(SoretTransfer *t)
     if (t->index[axis]) PetscCall(PetscFree2(t->index[axis], t->weight[axis]));
   }
   PetscCall(PetscFree3(t->line, t->row, t->work));
+  PetscCall(PetscFree(t->volume));
   PetscCall(VecDestroy(&t->u));
   PetscCall(VecDestroy(&t->ghosted));
   PetscCall(DMDestroy(&t->box));
@@ -75,6 +91,14 @@ INLINED void WeighRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict 
   }
 }
 
+/* Leaves nothing in the cells of a row that have no volume. */
+static void ZeroOutside(PetscInt nx, PetscInt ns, const PetscReal *volume, PetscReal *x)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns && volume[i] == 0.0; s++) x[i * ns + s] = 0.0;
+  }
+}
+
 typedef struct {
   const SoretTransfer *t;
   const PetscReal     *rhs;    /* of the fine level, or NULL */
@@ -92,7 +116,7 @@ static void AddState(const Restriction *r, const SoretRow *row)
 {
   const SoretTransfer *t  = r->t;
   const PetscInt       ns = t->fine->num_species, nx = t->fine->grid->count[0];
-  const PetscReal     *volume = SoretOperatorRowVolumes(t->fine, row->first / nx, t->work);
+  const PetscReal     *volume = t->volume ? t->volume + row->first : SoretOperatorRowVolumes(t->fine, row->first / nx, t->work);
 
   BY_SPECIES(WeighRow, ns, nx, volume, row->u[0][2], t->row);
   BY_SPECIES(AddRow, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
@@ -118,6 +142,7 @@ static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const 
   SORET_SUM(square)
   for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
   r->square += square;
+  if (t->volume) ZeroOutside(op->grid->count[0], ns, t->volume + row->first, defect);
   BY_SPECIES(AddRow, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -282,14 +307,6 @@ static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d,
   }
 }
 
-/* Leaves nothing in the solid cells of a row. */
-static void EmptySolid(PetscInt nx, PetscInt ns, const PetscReal *volume, PetscReal *x)
-{
-  for (PetscInt i = 0; i < nx; i++) {
-    for (PetscInt s = 0; s < ns && volume[i] == 0.0; s++) x[i * ns + s] = 0.0;
-  }
-}
-
 /* out = u along x from the coarse row `line`, over b. */
 INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscInt *restrict index, const PetscReal *restrict weight, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
 {
@@ -299,6 +316,14 @@ INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscInt *rest
     for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = weight[2 * i] * lo[s] + weight[2 * i + 1] * hi[s];
   }
   for (PetscInt q = 0; q < nx * ns; q++) out[q] /= b[q];
+}
+
+/* Cells that take no part in the coarse grid keep what they have. */
+static void ReplaceInside(PetscInt nx, PetscInt ns, const PetscReal *volume, const PetscReal *restrict from, PetscReal *restrict c)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns && volume[i] > 0.0; s++) c[i * ns + s] = from[i * ns + s];
+  }
 }
 
 PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine)
@@ -319,9 +344,10 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
     PetscReal *out = c + row * nx * ns;
 
     InterpolateLine(t, ghosted, size[0] * ns, size[1], row % grid->count[1], row / grid->count[1]);
-    BY_SPECIES(InterpolateRow, ns, nx, t->index[0], t->weight[0], t->line, t->fine->b + row * nx * ns, coarse_old ? t->row : out);
-    if (t->fine->volume) EmptySolid(nx, ns, t->fine->volume + row * nx, coarse_old ? t->row : out);
+    BY_SPECIES(InterpolateRow, ns, nx, t->index[0], t->weight[0], t->line, t->fine->b + row * nx * ns, coarse_old || t->volume ? t->row : out);
+    if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
+    else if (t->volume) ReplaceInside(nx, ns, t->volume + row * nx, t->row, out);
     SoretOperatorAddContent(t->fine, row, c, content);
   }
   PetscCall(VecRestoreArray(fine, &c));

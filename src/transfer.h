@@ -17,6 +17,7 @@ typedef struct {
   PetscReal     *weight[3];       /* [count][2] */
   PetscReal     *line;            /* a ghosted coarse row */
   PetscReal     *row, *work;      /* fine rows            */
+  PetscReal     *volume;          /* [fine cells] volumes, 0 where a cell takes no part in the coarse one: only with several parts of the fluid */
 } SoretTransfer;
 
 /* The systems are borrowed. Collective. */

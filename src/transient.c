@@ -529,6 +529,7 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(TSGetSNES(*ts, &snes));
   if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
   PetscCall(TSSetFromOptions(*ts));
+  if (!tr->stage) PetscCall(SoretKeepNewton(&tr->sys, PETSC_TRUE, snes));
   PetscCall(TSGetType(*ts, &type));
   if (strcmp(type, TSROSW)) PetscCall(TSAdaptSetCheckStage(adapt, CheckStage)); /* what Rosenbrock methods give are increments, of any sign */
   if (tr->stage) {

@@ -264,3 +264,24 @@ def maxwell_weights(v, T, mass=1.0):
     s0, s2, s4 = (np.sum(v**p * e, axis=0) for p in (0, 2, 4))
     q = T / mass
     return e * (s4 - q * s2 + (q * s0 - s2) * v**2) / (s0 * s4 - s2**2)
+
+
+# ---- connected parts ----
+
+def parts(fluid):
+    """Number of the connected part (through faces) that each cell is in, from 1, 0 in solid."""
+    from scipy import ndimage
+    return ndimage.label(fluid)[0]
+
+
+def part_means(label, volume, f):
+    """Mean of a field over each part."""
+    return np.bincount(label.ravel(), (volume * f).ravel())[1:] / np.bincount(label.ravel(), volume.ravel())[1:]
+
+
+def part_spread(label, f):
+    """Largest (max - min)/max of a positive field within a part."""
+    from scipy import ndimage
+    numbers = np.arange(1, label.max() + 1)
+    high, low = ndimage.maximum(f, label, numbers), ndimage.minimum(f, label, numbers)
+    return np.max((high - low) / high)

@@ -17,6 +17,14 @@ typedef enum {
   SORET_SUM_OPEN    /* not conserved             */
 } SoretSumKind;
 
+/* What one connected part of the fluid keeps. */
+typedef struct {
+  PetscInt   num;  /* the global sums first, then those that only walls of other parts let in or out   */
+  PetscReal *w;    /* [num][num_species]                                                               */
+  PetscReal *mean; /* [num] over the part                                                              */
+  PetscBool *fed;  /* [num] a wall of the part has a prescribed flux of a member                       */
+} SoretPocketSums;
+
 typedef struct {
   PetscInt     num_species;
   PetscInt     num;              /* all sums that are measured: global ones first, then local, then open    */
@@ -25,6 +33,8 @@ typedef struct {
   char       (*name)[SORET_SUM_NAME]; /* [num] "A + 2 A2"                                                   */
   PetscReal   *mean;             /* [num_global] mean over the box to be kept                               */
   PetscBool   *prescribed;       /* [num_global] mean given by `totals`                                     */
+  PetscInt     num_parts;        /* of the fluid, 0 where it hangs together: then the means above are all     */
+  SoretPocketSums   *part;             /* [num_parts] in the order of SoretGrid.pocket                             */
 } SoretSums;
 
 /* The section `totals` of one entry. */
@@ -46,6 +56,16 @@ PetscErrorCode SoretTotalsReference(FILE *out);
 /* Finds the sums; those of `totals` become members of the basis. A total that is not conserved is reported. Not collective. */
 PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
+
+/* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
+   prescribed mean is that of every part. Collective. */
+PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c);
+
+/* Amount of each species in each connected part of the fluid of a grid, amount[num_pockets][num_species]. Collective. */
+PetscErrorCode SoretPocketsMeasure(const SoretOperator *op, Vec c, PetscReal amount[]);
+
+/* Mean of sum k of a part with these amounts[num_pockets][num_species] and volumes[num_pockets], and of sum_i |w_i| c_i (scale, may be NULL). */
+PetscReal SoretPocketMean(const SoretSums *sums, const PetscReal volume[], PetscInt part, PetscInt k, const PetscReal amount[], PetscReal *scale);
 
 /* Mean over the fluid of each sum, mean[sums->num], and of sum_i |w_i| c_i (scale, may be NULL). Collective. */
 PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec c, PetscReal mean[], PetscReal scale[]);

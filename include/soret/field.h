@@ -50,3 +50,8 @@ const SoretNode *SoretFieldNode(SoretField field);
 
 /* The file that it is read from; NULL for a formula. */
 const char *SoretFieldPath(SoretField field);
+
+/* For values that are filled for a time: fills them again by `fill` if they vary and t is not the time that they are of; *changed tells whether it did.
+   Collective. */
+typedef PetscErrorCode (*SoretRefill)(void *values, PetscReal t);
+PetscErrorCode SoretFollowTime(PetscBool varies, PetscReal filled, PetscReal t, SoretRefill fill, void *values, PetscBool *changed);

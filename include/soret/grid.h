@@ -80,7 +80,8 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid);
 
 /* The next coarser grid: along the axes told, coarse cell I covers fine cells 2 I and 2 I + 1 (the last one a single cell if their number is
    odd) and lies on the rank of fine cell 2 I. Where some rank would begin with an odd cell this cannot be: then the cells are dealt out anew, or,
-   if `aligned`, *possible is false and nothing made. Collective. */
+   if `aligned`, *possible is false and nothing made. Aligned grids know the parts of the fluid: a coarse cell is of the part that most of it belongs to.
+   Collective. */
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible);
 
 /* Global indices of cell p of this rank. */
@@ -130,6 +131,15 @@ PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3]);
 static inline PetscBool SoretGridIsSolid(const SoretGrid *grid, PetscInt p)
 {
   return grid->closed && (grid->closed[p] & SORET_CLOSED_CELL) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Does fine cell p with these local indices take part in the coarse cell that it lies in? Not where that stands for another part of the fluid. Both grids
+   of this rank, made by SoretGridCoarsen(), aligned. */
+static inline PetscBool SoretGridTakesPart(const SoretGrid *fine, PetscInt p, const PetscInt ijk[3], const SoretGrid *coarse, const PetscBool coarsened[3])
+{
+  const PetscInt i = coarsened[0] ? ijk[0] / 2 : ijk[0], j = coarsened[1] ? ijk[1] / 2 : ijk[1], k = coarsened[2] ? ijk[2] / 2 : ijk[2];
+
+  return fine->num_pockets == 1 || fine->pocket[p] == coarse->pocket[(k * coarse->count[1] + j) * coarse->count[0] + i] ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Is a face of cell p of this rank closed by solid? A wall of the box is not, unless the cell is solid. */

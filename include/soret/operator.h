@@ -59,6 +59,9 @@ struct SoretOperator {
 
 /* Collective. The parts are borrowed and must outlive the operator. */
 PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, SoretTemperature *temperature, SoretBoundary *boundary, SoretOperator *op);
+/* One with conductances on all faces and without laws: the caller fills b, g and the coefficients of the boundary, and says by another op->t that
+   they have changed; SoretOperatorSetTime() is for its coarser levels only. Collective. */
+PetscErrorCode SoretOperatorCreateBare(SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary, SoretOperator *op);
 PetscErrorCode SoretOperatorDestroy(SoretOperator *op);
 
 /* A vector of concentrations, [num_cells][num_species] on each rank, 0. Ordered as in a DMDA of the grid, which is made only where PETSc assembles a
