@@ -231,11 +231,11 @@ typedef struct {
   char      text[512];
 } Trouble;
 
-static void Complain(Trouble *trouble, const char *kind, const char *name, PetscReal value, const SoretPoint *point)
+static void Complain(Trouble *trouble, const char *kind, const char *name, PetscReal value, const char *must, const SoretPoint *point)
 {
   if (trouble->bad) return;
   trouble->bad = PETSC_TRUE;
-  (void)snprintf(trouble->text, sizeof(trouble->text), "soret: %s '%s' is %g at (%g, %g, %g), T = %g, t = %g; it must be positive and finite everywhere\n", kind, name, (double)value, (double)point->x[0], (double)point->x[1], (double)point->x[2], (double)point->T, (double)point->t);
+  (void)snprintf(trouble->text, sizeof(trouble->text), "soret: %s '%s' is %g at (%g, %g, %g), T = %g, t = %g; it must be %s everywhere\n", kind, name, (double)value, (double)point->x[0], (double)point->x[1], (double)point->x[2], (double)point->T, (double)point->t, must);
 }
 
 /* Point with the y, z and t of a row; x and T follow cell by cell. */
@@ -291,7 +291,7 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt 
       const PetscReal  value = IsPositive(b_row[i]) ? a_row[i] * b_row[i] : b_row[i];
       const SoretPoint point = CellPoint(op, row, T, i);
 
-      if (!IsPositive(value) && (diffuses || !IsPositive(b_row[i]))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, value, &point);
+      if (!IsPositive(value) && (diffuses || !IsPositive(b_row[i]))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, value, "positive and finite", &point);
     }
   }
 }
@@ -315,7 +315,7 @@ static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt 
       for (PetscInt i = 0; i < nx && !good && !trouble->bad; i++) {
         const SoretPoint point = CellPoint(op, row, T, i);
 
-        if (!(k[i] >= 0.0) || !isfinite(k[i])) Complain(trouble, d ? "the backward constant of reaction" : "the forward constant of reaction", net->reaction[r].equation, k[i], &point);
+        if (!(k[i] >= 0.0) || !isfinite(k[i])) Complain(trouble, d ? "the backward constant of reaction" : "the forward constant of reaction", net->reaction[r].equation, k[i], "finite and not negative", &point);
       }
     }
   }

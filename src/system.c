@@ -519,18 +519,19 @@ PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec x, Vec y, PetscBool *chan
   PetscCall(VecGetArrayRead(x, &c));
   PetscCall(VecGetArray(y, &d));
   for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
-    PetscReal scale = 1.0;
+    PetscBool shortened = PETSC_FALSE;
 
     if (SoretGridIsSolid(sys->op->grid, p)) { /* what an iterative solver leaves there */
       PetscCall(PetscArrayzero(d + p * ns, ns));
       continue;
     }
+    /* species by species: a cell that is shortened as a whole by one species that tends to 0 stands still for ever */
     for (PetscInt q = p * ns; q < (p + 1) * ns; q++) {
-      if (c[q] > 0.0 && !(c[q] - scale * d[q] > 0.0)) scale = 0.9 * c[q] / d[q];
+      if (!(c[q] > 0.0) || c[q] - d[q] > 0.0) continue;
+      d[q]      = 0.9 * c[q];
+      shortened = PETSC_TRUE;
     }
-    if (scale == 1.0) continue;
-    count++;
-    for (PetscInt q = p * ns; q < (p + 1) * ns; q++) d[q] *= scale;
+    if (shortened) count++;
   }
   PetscCall(VecRestoreArray(y, &d));
   PetscCall(VecRestoreArrayRead(x, &c));

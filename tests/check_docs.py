@@ -75,16 +75,16 @@ def check_rows(page, text):
     """The names in the last column of the tables of docs/verification.md are cases or programs of the tests."""
     if page.name != "verification.md":
         return
-    kinds = {"NAME": ("tests/cases/%s.yaml", "def test_%s("), "FILE": ("tests/order/%s.yaml", None)}
-    slurm = (ROOT / "tests" / "slurm" / "run_slurm.py").read_text(encoding="utf-8")
+    kinds = {"NAME": (("tests/cases/%s.yaml", "tests/cases/paper_%s.yaml"), "def test_%s("), "FILE": (("tests/order/%s.yaml",), None)}
+    programs = "".join((ROOT / "tests" / path).read_text(encoding="utf-8") for path in ("slurm/run_slurm.py", "fault/run_restart.py"))
     for head, body in re.findall(r"^\|(.*)\|\n\|[-| ]+\|\n((?:\|.*\n)+)", text, re.M):
         titles = [title.strip() for title in head.split("|")]
         for title in set(titles) & set(kinds):
-            file, function = kinds[title]
+            files, function = kinds[title]
             for row in body.splitlines():
                 cell = re.sub(r"\\\|", "", row).split("|")[titles.index(title) + 1]
                 for name in re.findall(r"`(\w+)`", cell):
-                    if not (ROOT / (file % name)).is_file() and not (function and function % name in slurm):
+                    if not any((ROOT / (file % name)).is_file() for file in files) and not (function and function % name in programs):
                         yield f"a row of a table names '{name}', which is no test"
 
 
