@@ -11,8 +11,8 @@
 #include "kernel.h"
 
 enum {
-  SORET_FEW = 4, /* species at most */
-  SORET_FOUR = 4 /* cells           */
+  SORET_FEW  = 4, /* species at most */
+  SORET_FOUR = 4  /* cells           */
 };
 
 /* Rate = kf x0 x1 - kb y0 y1, its factors concentrations or 1. */
@@ -128,7 +128,7 @@ INLINED SoretFour SoretFourSolve(const PetscInt ns, SoretFour J[], SoretFour f[]
     for (PetscInt c = 0; c < ns; c++) own[c] = J[c * ns + c];
     SORET_PRAGMA(GCC unroll 4)
     for (PetscInt c = 0; c < ns; c++) {
-      const SoretFour pivot = 1.0 / J[c * ns + c], ratio = J[c * ns + c] / own[c];
+      const SoretFour     pivot = 1.0 / J[c * ns + c], ratio = J[c * ns + c] / own[c];
       const SoretFourMask less = ~(ratio >= worst);
 
       worst = (SoretFour)(((SoretFourMask)ratio & less) | ((SoretFourMask)worst & ~less));

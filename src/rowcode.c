@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-  MAX_NODES = 200, /* operations of one formula */
+  MAX_NODES     = 200, /* operations of one formula */
   MAX_ARGUMENTS = 8,
-  CHUNK = 128      /* points done together */
+  CHUNK         = 128 /* points done together */
 };
 
 typedef enum {
@@ -39,11 +39,11 @@ typedef enum {
 
 typedef struct {
   Operation            operation;
-  PetscReal            value;    /* CONSTANT */
-  int                  variable; /* VARIABLE */
-  const SoretFunction *function; /* CALL     */
+  PetscReal            value;                        /* CONSTANT */
+  int                  variable;                     /* VARIABLE */
+  const SoretFunction *function;                     /* CALL     */
   int                  num, argument[MAX_ARGUMENTS]; /* nodes before this one */
-  unsigned             uses;     /* variables, as SoretVar */
+  unsigned             uses;                         /* variables, as SoretVar */
 } Node;
 
 struct SoretRowCode_s {
@@ -68,23 +68,23 @@ static const struct {
   Operation   operation;
   int         precedence;
 } operators[] = {
-  {"<=", LESS_EQUAL,    3},
-  {">=", GREATER_EQUAL, 3},
-  {"==", EQUAL,         3},
-  {"!=", UNEQUAL,       3},
-  {"&&", AND,           2},
-  {"||", OR,            1},
-  {"<",  LESS,          3},
-  {">",  GREATER,       3},
-  {"+",  ADD,           4},
-  {"-",  SUBTRACT,      4},
-  {"*",  MULTIPLY,      5},
-  {"/",  DIVIDE,        5},
-  {"^",  POWER,         7},
+    {"<=", LESS_EQUAL, 3},
+    {">=", GREATER_EQUAL, 3},
+    {"==", EQUAL, 3},
+    {"!=", UNEQUAL, 3},
+    {"&&", AND, 2},
+    {"||", OR, 1},
+    {"<", LESS, 3},
+    {">", GREATER, 3},
+    {"+", ADD, 4},
+    {"-", SUBTRACT, 4},
+    {"*", MULTIPLY, 5},
+    {"/", DIVIDE, 5},
+    {"^", POWER, 7},
 };
 enum {
   SIGN_PRECEDENCE = 6, /* -x^2 is -(x^2) */
-  NUM_OPERATORS = sizeof(operators) / sizeof(operators[0])
+  NUM_OPERATORS   = sizeof(operators) / sizeof(operators[0])
 };
 
 static int Choice(Compiler *c);
@@ -120,8 +120,10 @@ static int Call(Compiler *c, const SoretFunction *function)
   do {
     const int argument = Choice(c);
 
-    if (node.num == MAX_ARGUMENTS) c->full = PETSC_TRUE;
-    else node.argument[node.num++] = argument;
+    if (node.num == MAX_ARGUMENTS)
+      c->full = PETSC_TRUE;
+    else
+      node.argument[node.num++] = argument;
   } while (Take(c, ',') && !c->full);
   (void)Take(c, ')');
   return AddNode(c, node);
@@ -271,7 +273,7 @@ static void CallFunction(const SoretFunction *function, PetscInt n, int num, con
   }
 }
 
-#define EACH(value) \
+#define EACH(value)                                  \
   for (PetscInt i = 0; i < n; i++) out[i] = (value); \
   break
 
@@ -281,49 +283,73 @@ static void Operate(const Node *node, PetscInt n, const PetscReal *const argumen
   const PetscReal *restrict a = argument[0], *restrict b = argument[1], *restrict c = argument[2];
 
   switch (node->operation) {
-  case CONSTANT: EACH(node->value);
-  case VARIABLE: break; /* set by the caller */
-  case NEGATE: EACH(-a[i]);
-  case SQUARE: EACH(a[i] * a[i]);
-  case CUBE: EACH(a[i] * a[i] * a[i]);
-  case ADD: EACH(a[i] + b[i]);
-  case SUBTRACT: EACH(a[i] - b[i]);
-  case MULTIPLY: EACH(a[i] * b[i]);
-  case DIVIDE: EACH(a[i] / b[i]);
-  case POWER: EACH(PetscPowReal(a[i], b[i]));
-  case LESS: EACH(a[i] < b[i] ? 1.0 : 0.0);
-  case LESS_EQUAL: EACH(a[i] <= b[i] ? 1.0 : 0.0);
-  case GREATER: EACH(a[i] > b[i] ? 1.0 : 0.0);
-  case GREATER_EQUAL: EACH(a[i] >= b[i] ? 1.0 : 0.0);
-  case EQUAL: EACH(a[i] == b[i] ? 1.0 : 0.0);
-  case UNEQUAL: EACH(a[i] != b[i] ? 1.0 : 0.0);
-  case AND: EACH(a[i] != 0.0 && b[i] != 0.0 ? 1.0 : 0.0);
-  case OR: EACH(a[i] != 0.0 || b[i] != 0.0 ? 1.0 : 0.0);
-  case CHOOSE: EACH(a[i] != 0.0 ? b[i] : c[i]);
-  case CALL: CallFunction(node->function, n, node->num, argument, out); break;
+  case CONSTANT:
+    EACH(node->value);
+  case VARIABLE:
+    break; /* set by the caller */
+  case NEGATE:
+    EACH(-a[i]);
+  case SQUARE:
+    EACH(a[i] * a[i]);
+  case CUBE:
+    EACH(a[i] * a[i] * a[i]);
+  case ADD:
+    EACH(a[i] + b[i]);
+  case SUBTRACT:
+    EACH(a[i] - b[i]);
+  case MULTIPLY:
+    EACH(a[i] * b[i]);
+  case DIVIDE:
+    EACH(a[i] / b[i]);
+  case POWER:
+    EACH(PetscPowReal(a[i], b[i]));
+  case LESS:
+    EACH(a[i] < b[i] ? 1.0 : 0.0);
+  case LESS_EQUAL:
+    EACH(a[i] <= b[i] ? 1.0 : 0.0);
+  case GREATER:
+    EACH(a[i] > b[i] ? 1.0 : 0.0);
+  case GREATER_EQUAL:
+    EACH(a[i] >= b[i] ? 1.0 : 0.0);
+  case EQUAL:
+    EACH(a[i] == b[i] ? 1.0 : 0.0);
+  case UNEQUAL:
+    EACH(a[i] != b[i] ? 1.0 : 0.0);
+  case AND:
+    EACH(a[i] != 0.0 && b[i] != 0.0 ? 1.0 : 0.0);
+  case OR:
+    EACH(a[i] != 0.0 || b[i] != 0.0 ? 1.0 : 0.0);
+  case CHOOSE:
+    EACH(a[i] != 0.0 ? b[i] : c[i]);
+  case CALL:
+    CallFunction(node->function, n, node->num, argument, out);
+    break;
   }
 }
 
 void SoretRowCodeEvaluate(SoretRowCode code, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal out[])
 {
-  const unsigned  along = (x ? SORET_VAR_X : 0u) | (T ? SORET_VAR_TEMPERATURE : 0u);
+  const unsigned  along                      = (x ? SORET_VAR_X : 0u) | (T ? SORET_VAR_TEMPERATURE : 0u);
   const PetscReal fixed[SORET_NUM_VARIABLES] = {point->x[0], point->x[1], point->x[2], point->t, point->T};
 
   for (PetscInt first = 0; first < n; first += CHUNK) {
     const PetscInt length = PetscMin(CHUNK, n - first);
 
     for (int i = 0; i < code->num; i++) {
-      const Node      *node  = &code->node[i];
-      const PetscInt   count = node->uses & along ? length : 1;
+      const Node      *node                    = &code->node[i];
+      const PetscInt   count                   = node->uses & along ? length : 1;
       const PetscReal *argument[MAX_ARGUMENTS] = {NULL};
-      PetscReal       *value = code->work + i * CHUNK;
+      PetscReal       *value                   = code->work + i * CHUNK;
 
       if (first && !(node->uses & along)) continue; /* known from the chunk before */
       if (node->operation == VARIABLE) {
-        const PetscReal *row = node->variable == 0 ? x : node->variable == 4 ? T : NULL;
+        const PetscReal *row = node->variable == 0 ? x : node->variable == 4 ? T
+                                                                             : NULL;
 
-        if (row) memcpy(value, row + first, (size_t)count * sizeof(PetscReal));
-        else value[0] = fixed[node->variable];
+        if (row)
+          memcpy(value, row + first, (size_t)count * sizeof(PetscReal));
+        else
+          value[0] = fixed[node->variable];
         continue;
       }
       for (int e = 0; e < node->num; e++) argument[e] = Spread(code, node->argument[e], along, count);
