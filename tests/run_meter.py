@@ -9,12 +9,13 @@ check    what `soret check` says of detailed balance, cycles and the S_T of fast
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from soretrun import run
+from soretrun import prepared, run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,8 +24,9 @@ def coarse(path):
     """Overrides that make an example of input/ small, with all that the meter writes in every frame."""
     case = yaml.safe_load(path.read_text())
     most = {1: 100, 2: 24, 3: 12}[len(case["domain"]["size"])]
-    cells = [min(int(n), most) for n in case["domain"]["cells"]]
-    fixed = "edges" in case["domain"] or "file" in str(case["domain"].get("solid", ""))
+    voxels = "file" in str(case["domain"].get("solid", ""))
+    cells = [int(n) // 4 if voxels else min(int(n), most) for n in case["domain"]["cells"]]
+    fixed = "edges" in case["domain"]
     overrides = ["output.fields=[entropy_production,meter]"] if fixed else [f"domain.cells={cells}".replace(" ", ""), "output.fields=[entropy_production,meter]"]
     return overrides + (["sweep.frames=all"] if "sweep" in case else [])
 
@@ -38,7 +40,8 @@ def against_gradient(result):
 
 def shipped():
     for path in sorted((ROOT / "input").rglob("*.yaml")):
-        result = run(path, coarse(path))
+        with tempfile.TemporaryDirectory() as directory:
+            result = run(prepared(path, directory), coarse(path))
         least = min(np.nanmin(np.r_[np.inf, f.ravel()]) for frame in result.frames for f in (frame.c["entropy_production"], frame.meter["entropy/reactions"], frame.meter["entropy/diffusion"]))
         closure, off = (np.nanmax(np.abs(np.r_[result.sweep[k] if result.sweep else result.summary[k], 0.0])) for k in ("entropy_closure", "entropy_imbalance"))
         good = least >= 0 and closure < 1e-10 and off < 1e-6

@@ -5,7 +5,9 @@
     result.c["A"], result.T, result.x, result.volume, result.summary["converged"], result.series["total/0"]
 """
 import os
+import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -83,6 +85,15 @@ def execute(case, overrides=(), ranks=1, options=(), directory=".", timeout=600)
     launch = [os.environ.get("MPIEXEC", "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
     command = [*launch, os.path.abspath(os.environ.get("SORET", "soret")), str(Path(case).resolve()), *overrides, *options]
     return subprocess.run(command, cwd=directory, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, timeout=timeout)
+
+
+def prepared(path, directory):
+    """The path of an example that can be run: one with a script beside it, which makes what it reads, is copied into the directory, on half the voxels."""
+    script = path.with_suffix(".py")
+    if not script.is_file():
+        return path
+    subprocess.run([sys.executable, str(script), os.path.join(directory, f"{path.stem}.h5"), "--voxels", "80", "40", "40"], check=True)
+    return Path(shutil.copy(path, directory))
 
 
 def run(case, overrides=(), ranks=1, options=(), status=0, timeout=600):

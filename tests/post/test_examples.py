@@ -4,7 +4,6 @@
 usage: test_examples.py [NAME...]        the program is $SORET"""
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,9 @@ import soretpost
 from soretpost.style import COLOURS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+from soretrun import prepared  # noqa: E402
+
 CELLS = {1: 48, 2: 20, 3: 10}  # at most, along each axis
 FIELDS = "output.fields=[concentration,flux,rate,soret,entropy_production]"
 
@@ -50,10 +52,7 @@ class Examples(unittest.TestCase):
 
     def run_case(self, path, directory):
         text = path.read_text(encoding="utf-8")
-        script = path.with_suffix(".py")
-        if script.is_file():  # makes what the case reads, here on half the voxels
-            subprocess.run([sys.executable, str(script), os.path.join(directory, f"{path.stem}.h5"), "--voxels", "80", "40", "40"], check=True)
-            path = Path(shutil.copy(path, directory))
+        path = prepared(path, directory)
         done = subprocess.run([os.path.abspath(os.environ["SORET"]), str(path), *overrides(text)], cwd=directory, capture_output=True, text=True, timeout=250)
         if done.returncode == 2 and "No such file" in done.stderr and "file:" in text:
             self.skipTest(f"{path.name} needs a file that is not in the tree")
