@@ -20,6 +20,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from soretrun import alone
+
 CASES = Path(__file__).parent / "bad_input"
 SORET = os.environ.get("SORET", "soret")
 LIMITED = ["sh", "-c", 'ulimit -t 10 && exec "$@"', "sh"]  # seconds of the processor, not of the clock, which says little on a busy machine
@@ -63,7 +65,8 @@ def try_command(path, command, directory):
     args = [word for line in header(path, "args") for word in shlex.split(line)]
     work = Path(tempfile.mkdtemp(dir=directory))
     try:
-        done = subprocess.run([*LIMITED, SORET, *command, str(path), *args], cwd=work, capture_output=True, timeout=240)
+        with tempfile.TemporaryDirectory() as place:
+            done = subprocess.run([*LIMITED, SORET, *command, str(path), *args], cwd=work, env=alone(place), capture_output=True, timeout=240)
     except subprocess.TimeoutExpired:
         return ["not refused within four minutes"]
     found = done.stderr.decode(errors="replace").replace(f"{path.parent}/", "").splitlines()
