@@ -11,8 +11,7 @@
 #include "kernel.h"
 
 enum {
-  SORET_FEW  = 4, /* species at most */
-  SORET_FOUR = 4  /* cells           */
+  SORET_FOUR = 4 /* cells */
 };
 
 /* Rate = kf x0 x1 - kb y0 y1, its factors concentrations or 1. */

@@ -10,25 +10,23 @@
 #include <math.h>
 #include <petscsys.h>
 
-/* Calls for the number of species as a constant where it is small: the compiler unrolls the loops over species. */
+enum {
+  SORET_FEW = 4 /* species for which loops over species are unrolled */
+};
+
+/* Calls with the number of species, at most SORET_FEW, as a constant: the compiler unrolls the loops over species. */
+#define BY_FEW(function, ns, ...) \
+  do { \
+    if ((ns) == 1) function(1, __VA_ARGS__); \
+    else if ((ns) == 2) function(2, __VA_ARGS__); \
+    else if ((ns) == 3) function(3, __VA_ARGS__); \
+    else function(4, __VA_ARGS__); \
+  } while (0)
+/* The same for any number. */
 #define BY_SPECIES(function, ns, ...) \
   do { \
-    switch (ns) { \
-    case 1: \
-      function(1, __VA_ARGS__); \
-      break; \
-    case 2: \
-      function(2, __VA_ARGS__); \
-      break; \
-    case 3: \
-      function(3, __VA_ARGS__); \
-      break; \
-    case 4: \
-      function(4, __VA_ARGS__); \
-      break; \
-    default: \
-      function(ns, __VA_ARGS__); \
-    } \
+    if ((ns) <= SORET_FEW) BY_FEW(function, ns, __VA_ARGS__); \
+    else function(ns, __VA_ARGS__); \
   } while (0)
 #define INLINED static inline __attribute__((always_inline))
 

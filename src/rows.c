@@ -7,15 +7,6 @@
 
 #include "block.h"
 
-/* Calls with the number of species as a constant. */
-#define BY_FEW(function, ns, ...) \
-  do { \
-    if ((ns) == 1) function(1, __VA_ARGS__); \
-    else if ((ns) == 2) function(2, __VA_ARGS__); \
-    else if ((ns) == 3) function(3, __VA_ARGS__); \
-    else function(4, __VA_ARGS__); \
-  } while (0)
-
 /* ---- rolling slabs ---- */
 
 /* Puts the outermost layers of u = b c into the send buffers. */
@@ -84,35 +75,6 @@ static void FillRow(const SoretOperator *op, const PetscReal *c, PetscInt number
   memcpy(u - w, op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
   SoretKernelScaleRow(m, op->b + number * m, c + number * m, u);
   memcpy(u + m, op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
-}
-
-/* Asks for memory that is needed soon, so that it comes while something is computed: the prefetchers of the machine stop at each page. */
-static inline void Prefetch(const PetscReal *x, PetscInt length)
-{
-  for (PetscInt q = 0; q < length; q += 8) __builtin_prefetch(x + q, 0, 3);
-}
-
-/* Asks for c and b of row m of slab o. */
-static void PrefetchState(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt m)
-{
-  const PetscInt length = op->grid->count[0] * op->num_species;
-  PetscInt       j, k;
-
-  if (o >= op->num_slabs) return;
-  LocateRow(op, m, o, &j, &k);
-  Prefetch(c + RowNumber(op, j, k) * length, length);
-  Prefetch(op->b + RowNumber(op, j, k) * length, length);
-}
-
-/* Asks for the rate constants of row m of slab o. */
-static void PrefetchConstants(const SoretOperator *op, PetscInt o, PetscInt m)
-{
-  const PetscInt length = op->grid->count[0] * op->num_slots;
-  PetscInt       j, k;
-
-  if (o >= op->num_slabs || m >= op->num_rows) return;
-  LocateRow(op, m, o, &j, &k);
-  Prefetch(op->k + RowNumber(op, j, k) * length, length);
 }
 
 /* Fills rows m0 to m1 - 1 of slab o, and those around them; o may lie in the layers of a neighbour. */
@@ -190,8 +152,6 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
         SoretRow row;
 
         PointRow(op, c, m, o, slab, &row);
-        PrefetchState(op, c, o + w + 1, m);
-        PrefetchConstants(op, o, m + 1);
         PetscCall(visit(op, &row, context));
       }
     }
@@ -983,12 +943,6 @@ static void SweepSlabs(SoretOperator *op, const Sweep *sweep, PetscInt first, Pe
     for (PetscInt m = 0; m < op->num_rows; m++) {
       SoretRow row;
 
-      if (m + 1 < op->num_rows) {
-      PrefetchState(op, sweep->c, o, m + 1);
-      PrefetchConstants(op, o, m + 1);
-      if (black >= 0) PrefetchConstants(op, black, m + 1);
-      if (black >= 0) PrefetchState(op, sweep->c, black, m + 1);
-      }
       if (o < op->num_slabs) {
         PointRow(op, sweep->c, m, o, slab[0], &row);
         if (!RowIsShared(op, row.j, row.k)) CorrectRow(op, sweep, &row, first, last, 0);
