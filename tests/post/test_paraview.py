@@ -78,22 +78,25 @@ def check_picture(reader, directory):
 
 
 def start_display():
-    """A display of our own; Xvfb tells its number once it is ready, which xvfb-run only guesses."""
+    """A display of our own; Xvfb tells its number once it is ready, which xvfb-run only guesses. Without -noreset it starts over when its last
+    client leaves and refuses those that come meanwhile: ParaView asks for the display, leaves, and comes back at once."""
     read, write = os.pipe()
-    server = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "800x600x24"], pass_fds=[write], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(["Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0", "800x600x24"], pass_fds=[write], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as pipe:
         os.environ["DISPLAY"] = ":" + pipe.readline().strip()
     return server
 
 
-def main(soret, dimensions=(1, 2, 3)):
+def main():
+    """Runs the checks in a process of their own, so that the display ends even where ParaView aborts."""
     if not shutil.which("Xvfb"):
         print("Xvfb is not installed")
         return 77
     server = start_display()
     try:
-        return check_all(soret, dimensions)
+        return subprocess.run([sys.executable, __file__, "--shown", *sys.argv[1:]]).returncode
     finally:
         server.terminate()
         server.wait()
@@ -120,4 +123,6 @@ def check_all(soret, dimensions):
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.abspath(sys.argv[1]), [int(d) for d in sys.argv[2:]] or (1, 2, 3)))
+    if sys.argv[1] == "--shown":
+        sys.exit(check_all(os.path.abspath(sys.argv[2]), [int(d) for d in sys.argv[3:]] or (1, 2, 3)))
+    sys.exit(main())
