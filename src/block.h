@@ -1,36 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   Reactions of a few species with at most two factors on each side, as nearly all are, for four cells at once in vector registers: pure
-   functions, without allocation, MPI or PETSc objects. Any other network goes the general way (network.h).
+   Transport, and reactions of a few species with at most two factors on each side, as nearly all are, for four cells at once in vector registers:
+   pure functions, without allocation, MPI or PETSc objects. Any other network goes the general way (kernel.h, network.h).
 
    Vectors of four are an extension that GCC and Clang share; on machines with shorter registers they become two or four operations. */
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
-#include "kernel.h"
+#include "blocks.h"
 
 enum {
   SORET_FOUR = 4 /* cells */
 };
 
-/* Rate = kf x0 x1 - kb y0 y1, its factors concentrations or 1. */
-struct SoretPair {
-  PetscInt  factor[4];        /* species of x0, x1, y0, y1; the number of species: the number 1 */
-  PetscReal nu[SORET_FEW];    /* stoichiometry                                                  */
-  PetscReal is[SORET_FEW][4]; /* 1 where a factor is a species, else 0                          */
-};
-
 typedef PetscReal  SoretFour __attribute__((vector_size(SORET_FOUR * sizeof(PetscReal))));
 typedef PetscInt64 SoretFourMask __attribute__((vector_size(SORET_FOUR * sizeof(PetscInt64))));
 
-/* Entries 0, 4, 2, 6 (first) or 1, 5, 3, 7 (second) of the eight of a and b. */
+/* Four of the eight entries of a and b. */
 #if defined(__clang__)
-  #define SORET_FOUR_FIRST(a, b)  __builtin_shufflevector(a, b, 0, 4, 2, 6)
-  #define SORET_FOUR_SECOND(a, b) __builtin_shufflevector(a, b, 1, 5, 3, 7)
+  #define SORET_FOUR_PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-  #define SORET_FOUR_FIRST(a, b)  __builtin_shuffle(a, b, (SoretFourMask){0, 4, 2, 6})
-  #define SORET_FOUR_SECOND(a, b) __builtin_shuffle(a, b, (SoretFourMask){1, 5, 3, 7})
+  #define SORET_FOUR_PICK(a, b, ...) __builtin_shuffle(a, b, (SoretFourMask){__VA_ARGS__})
 #endif
 
 INLINED SoretFour SoretFourOf(PetscReal value)
@@ -45,34 +37,98 @@ INLINED SoretFour SoretFourLoad(PetscInt n, const PetscInt step, const PetscReal
   return (SoretFour){x[0], x[n > 1 ? step : 0], x[n > 2 ? 2 * step : (n - 1) * step], x[(n - 1) * step]};
 }
 
-/* The same for ns values that lie together in each cell: v[s] = x[s], x[s + step], ... */
+/* Four entries that lie together. */
+INLINED SoretFour SoretFourAt(const PetscReal *x)
+{
+  SoretFour v;
+
+  memcpy(&v, x, sizeof(v));
+  return v;
+}
+
+INLINED void SoretFourPut(SoretFour v, PetscReal *x)
+{
+  memcpy(x, &v, sizeof(v));
+}
+
+/* ns values of each of four cells `step` apart, in whatever order is cheapest to load: what is done entry by entry needs no other, and Sort brings
+   it to vectors of one species each. x - first value of the first cell; only the first n cells exist. */
+INLINED void SoretFourLoadMixed(const PetscInt ns, PetscInt n, const PetscInt step, const PetscReal *x, SoretFour mixed[])
+{
+  if (ns == 2 && n == SORET_FOUR && step == 1) {
+    mixed[0] = SoretFourAt(x);
+    mixed[1] = SoretFourAt(x + 4);
+  } else if (ns == 2 && n == SORET_FOUR) {
+    const PetscReal *x1 = x + 2 * step, *x2 = x + 4 * step, *x3 = x + 6 * step;
+
+    mixed[0] = (SoretFour){x[0], x[1], x2[0], x2[1]};
+    mixed[1] = (SoretFour){x1[0], x1[1], x3[0], x3[1]};
+  } else if (ns == 4 && n == SORET_FOUR) {
+    for (PetscInt l = 0; l < SORET_FOUR; l++) mixed[l] = SoretFourAt(x + l * step * ns);
+  } else {
+    for (PetscInt s = 0; s < ns; s++) mixed[s] = SoretFourLoad(n, step * ns, x + s);
+  }
+}
+
+INLINED void SoretFourSort(const PetscInt ns, PetscInt n, const SoretFour mixed[], SoretFour v[])
+{
+  if (ns == 2 && n == SORET_FOUR) {
+    const SoretFour a = mixed[0], b = mixed[1];
+
+    v[0] = SORET_FOUR_PICK(a, b, 0, 4, 2, 6);
+    v[1] = SORET_FOUR_PICK(a, b, 1, 5, 3, 7);
+  } else if (ns == 4 && n == SORET_FOUR) {
+    const SoretFour a = SORET_FOUR_PICK(mixed[0], mixed[1], 0, 4, 2, 6), b = SORET_FOUR_PICK(mixed[0], mixed[1], 1, 5, 3, 7);
+    const SoretFour c = SORET_FOUR_PICK(mixed[2], mixed[3], 0, 4, 2, 6), d = SORET_FOUR_PICK(mixed[2], mixed[3], 1, 5, 3, 7);
+
+    v[0] = SORET_FOUR_PICK(a, c, 0, 1, 4, 5);
+    v[1] = SORET_FOUR_PICK(b, d, 0, 1, 4, 5);
+    v[2] = SORET_FOUR_PICK(a, c, 2, 3, 6, 7);
+    v[3] = SORET_FOUR_PICK(b, d, 2, 3, 6, 7);
+  } else {
+    for (PetscInt s = 0; s < ns; s++) v[s] = mixed[s];
+  }
+}
+
+/* One value of each of the four cells, in the order of the cells in sorted vectors of ns species: 0, 2, 1, 3 for two species side by side. */
+INLINED SoretFour SoretFourLoadLanes(const PetscInt ns, PetscInt n, const PetscInt step, const PetscReal *x)
+{
+  if (ns == 2 && n == SORET_FOUR && step == 1) {
+    const SoretFour v = SoretFourAt(x);
+
+    return SORET_FOUR_PICK(v, v, 0, 2, 1, 3);
+  }
+  return SoretFourLoad(n, step, x);
+}
+
 INLINED void SoretFourLoadCells(const PetscInt ns, PetscInt n, const PetscInt step, const PetscReal *x, SoretFour v[])
 {
-  if (ns == 2 && n == SORET_FOUR) { /* two shuffles */
-    const PetscReal *x1 = x + step, *x2 = x + 2 * step, *x3 = x + 3 * step;
-    const SoretFour  even = {x[0], x[1], x2[0], x2[1]}, odd = {x1[0], x1[1], x3[0], x3[1]};
+  SoretFour mixed[SORET_FEW];
 
-    v[0] = SORET_FOUR_FIRST(even, odd);
-    v[1] = SORET_FOUR_SECOND(even, odd);
-  } else {
-    for (PetscInt s = 0; s < ns; s++) v[s] = SoretFourLoad(n, step, x + s);
-  }
+  SoretFourLoadMixed(ns, n, step, x, mixed);
+  SoretFourSort(ns, n, mixed, v);
 }
 
 INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt step, const SoretFour v[], PetscReal *x)
 {
-  if (ns == 2 && n == SORET_FOUR) {
-    const SoretFour even = SORET_FOUR_FIRST(v[0], v[1]), odd = SORET_FOUR_SECOND(v[0], v[1]);
+  SoretFour mixed[SORET_FEW];
 
+  if (n == SORET_FOUR && (ns == 2 || ns == 4)) SoretFourSort(ns, n, v, mixed); /* its own inverse */
+  if (ns == 2 && n == SORET_FOUR && step == 1) {
+    SoretFourPut(mixed[0], x);
+    SoretFourPut(mixed[1], x + 4);
+  } else if (ns == 2 && n == SORET_FOUR) {
     for (int e = 0; e < 2; e++) {
-      x[e]            = even[e];
-      x[step + e]     = odd[e];
-      x[2 * step + e] = even[2 + e];
-      x[3 * step + e] = odd[2 + e];
+      x[e]            = mixed[0][e];
+      x[2 * step + e] = mixed[1][e];
+      x[4 * step + e] = mixed[0][2 + e];
+      x[6 * step + e] = mixed[1][2 + e];
     }
+  } else if (ns == 4 && n == SORET_FOUR) {
+    for (PetscInt l = 0; l < SORET_FOUR; l++) SoretFourPut(mixed[l], x + l * step * ns);
   } else {
     for (PetscInt l = 0; l < n; l++) {
-      for (PetscInt s = 0; s < ns; s++) x[l * step + s] = v[s][l];
+      for (PetscInt s = 0; s < ns; s++) x[l * step * ns + s] = v[s][l];
     }
   }
 }

@@ -157,7 +157,7 @@ PetscErrorCode SoretEllipticCreate(const SoretGrid *grid, const PetscBool open[6
   PetscCall(SoretOperatorCreateVector(&e->op, &e->c));
   PetscCall(VecDuplicate(e->c, &e->rhs));
   PetscCall(VecSet(e->c, 1.0));
-  PetscCall(SoretSystemCreate(&e->op, &e->sums, e->c, PETSC_FALSE, &e->sys));
+  PetscCall(SoretSystemCreate(&e->op, &e->sums, NULL, e->c, PETSC_FALSE, &e->sys));
   PetscCall(SoretFASCreate(&e->sys, e->c, &e->fas));
   PetscCall(VecGetLocalSize(e->c, &n));
   PetscCall(MatCreateShell(grid->comm, n, n, PETSC_DETERMINE, PETSC_DETERMINE, e, &e->A));

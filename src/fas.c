@@ -21,6 +21,7 @@ struct SoretFAS_s {
   Level          level[SORET_MAX_LEVELS]; /* 0 is the finest; its operator, system and vectors are the caller's */
   SoretSystem   *sys[SORET_MAX_LEVELS];
   SNES           snes, coarsest;
+  Vec            none;                    /* without entries, for a SNES that would else make a residual of its own */
   PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
   SoretCycleTest test;
   void          *context;
@@ -204,7 +205,8 @@ static PetscErrorCode CreateSNES(SoretFAS fas)
   PetscFunctionBegin;
   PetscCall(ReadOptions(fas));
   PetscCall(SNESCreate(fas->sys[0]->op->grid->comm, &fas->snes));
-  PetscCall(SNESSetFunction(fas->snes, NULL, FormResidual, fas->sys[0]));
+  PetscCall(VecCreateMPIWithArray(fas->sys[0]->op->grid->comm, fas->sys[0]->op->num_species, fas->sys[0]->op->grid->num_cells * fas->sys[0]->op->num_species, PETSC_DETERMINE, NULL, &fas->none));
+  PetscCall(SNESSetFunction(fas->snes, fas->none, FormResidual, fas->sys[0]));
   PetscCall(SNESSetFromOptions(fas->snes)); /* -snes_monitor, -snes_max_it; the type is set after it, -snes_type fas means this one */
   PetscCall(SNESSetType(fas->snes, SNESSHELL));
   PetscCall(SNESShellSetContext(fas->snes, fas));
@@ -227,8 +229,8 @@ static PetscErrorCode CreateLevel(SoretFAS fas, PetscInt l, Vec fine_0)
   PetscCall(SoretOperatorCreateVector(&level->op, &level->c));
   PetscCall(VecDuplicate(level->c, &level->old));
   PetscCall(VecDuplicate(level->c, &level->rhs));
-  PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, fine_0, level->c));
-  PetscCall(SoretSystemCreate(&level->op, finer->sums, level->c, finer->augmented, &level->sys));
+  if (finer->num_local) PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, fine_0, level->c)); /* for the sums that each cell keeps */
+  PetscCall(SoretSystemCreate(&level->op, finer->sums, finer, level->c, finer->augmented, &level->sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -267,6 +269,7 @@ PetscErrorCode SoretFASDestroy(SoretFAS *fas)
   PetscFunctionBegin;
   if (!*fas) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SNESDestroy(&(*fas)->snes));
+  PetscCall(VecDestroy(&(*fas)->none));
   PetscCall(SoretAndersonDestroy(&(*fas)->anderson));
   PetscCall(SNESDestroy(&(*fas)->coarsest));
   for (PetscInt l = (*fas)->hierarchy.num - 1; l >= 0; l--) PetscCall(DestroyLevel(&(*fas)->level[l]));

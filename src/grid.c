@@ -669,6 +669,57 @@ PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Copies layer `at` of a box of cells normal to an axis to a buffer, or back. */
+static PetscErrorCode CopyLayer(const PetscInt size[3], PetscInt dof, int axis, PetscInt at, PetscBool back, PetscReal box[], PetscReal buffer[])
+{
+  const PetscInt begin[3] = {axis == 0 ? at : 0, axis == 1 ? at : 0, axis == 2 ? at : 0}, n[3] = {axis == 0 ? 1 : size[0], axis == 1 ? 1 : size[1], axis == 2 ? 1 : size[2]}, row = n[0] * dof;
+
+  PetscFunctionBegin;
+  for (PetscInt k = begin[2]; k < begin[2] + n[2]; k++) {
+    for (PetscInt j = begin[1]; j < begin[1] + n[1]; j++, buffer += row) {
+      PetscReal *inside = box + ((k * size[1] + j) * size[0] + begin[0]) * dof;
+
+      PetscCall(back ? PetscArraycpy(inside, buffer, row) : PetscArraycpy(buffer, inside, row));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretHaloFillBox(const SoretHalo *halo, PetscReal box[])
+{
+  const SoretGrid *grid = halo->grid;
+  PetscInt         size[3], most = 0;
+  PetscReal       *buffer;
+
+  PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_HALO);
+  for (int axis = 0; axis < 3; axis++) size[axis] = grid->count[axis] + (axis < grid->dim ? 2 : 0);
+  for (int axis = 0; axis < grid->dim; axis++) most = PetscMax(most, size[0] * size[1] * size[2] / size[axis] * halo->dof);
+  PetscCall(PetscMalloc1(4 * most, &buffer));
+  for (int axis = 0; axis < grid->dim; axis++) {
+    const PetscInt length = size[0] * size[1] * size[2] / size[axis] * halo->dof;
+    PetscReal     *recv[2] = {buffer, buffer + length}, *send[2] = {buffer + 2 * length, buffer + 3 * length};
+    MPI_Request    request[4];
+    PetscMPIInt    n;
+    int            num_requests = 0;
+
+    PetscCall(PetscMPIIntCast(length, &n));
+    for (int side = 0; side < 2; side++) { /* tags as in SoretHaloBegin() */
+      if (halo->neighbor[axis][side] == MPI_PROC_NULL) continue;
+      PetscCall(CopyLayer(size, halo->dof, axis, side ? size[axis] - 2 : 1, PETSC_FALSE, box, send[side]));
+      PetscCallMPI(MPI_Irecv(recv[side], n, MPIU_REAL, halo->neighbor[axis][side], 2 * axis + side, grid->comm, &request[num_requests++]));
+      PetscCallMPI(MPI_Isend(send[side], n, MPIU_REAL, halo->neighbor[axis][side], 2 * axis + (1 - side), grid->comm, &request[num_requests++]));
+    }
+    PetscCallMPI(MPI_Waitall(num_requests, request, MPI_STATUSES_IGNORE));
+    for (int side = 0; side < 2; side++) {
+      if (halo->neighbor[axis][side] != MPI_PROC_NULL) PetscCall(CopyLayer(size, halo->dof, axis, side ? size[axis] - 1 : 0, PETSC_TRUE, box, recv[side]));
+    }
+  }
+  PetscCall(PetscFree(buffer));
+  SoretRecordEnd(SORET_PHASE_HALO);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face)
 {
   const SoretGrid *grid    = halo->grid;

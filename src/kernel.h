@@ -34,10 +34,11 @@ enum {
 #define SORET_PRAGMA(text)  _Pragma(#text)
 #define SORET_SUM(...)     SORET_PRAGMA(omp simd reduction(+ : __VA_ARGS__))
 
-/* The face flux, the only one: from lo to hi, with u = b c and conductance g (area times a over distance). */
+/* The face flux, the only one: from lo to hi, with u = b c and conductance g (area times a over distance); numbers or vectors of them (block.h). */
+#define SORET_FACE_FLUX(g, u_lo, u_hi) ((g) * ((u_lo) - (u_hi)))
 static inline PetscReal SoretFaceFlux(PetscReal g, PetscReal u_lo, PetscReal u_hi)
 {
-  return g * (u_lo - u_hi);
+  return SORET_FACE_FLUX(g, u_lo, u_hi);
 }
 
 /* Conductance per area of two half cells in series, of lengths d and conductivities a. */
@@ -60,6 +61,19 @@ static inline void SoretFitted(PetscReal g, PetscReal w, PetscReal *fitted)
 static inline void SoretKernelScaleRow(PetscInt m, const PetscReal *restrict b, const PetscReal *restrict c, PetscReal *restrict u)
 {
   for (PetscInt q = 0; q < m; q++) u[q] = b[q] * c[q];
+}
+
+/* Adds the values of a fine row to those of the coarse cells that they are part of: two each, or one. */
+INLINED void SoretKernelAddPairs(const PetscInt ns, PetscInt nx, PetscBool pairs, const PetscReal *restrict fine, PetscReal *restrict coarse)
+{
+  if (!pairs) {
+    for (PetscInt q = 0; q < nx * ns; q++) coarse[q] += fine[q];
+    return;
+  }
+  for (PetscInt i = 0; i < nx / 2; i++) {
+    for (PetscInt s = 0; s < ns; s++) coarse[i * ns + s] += fine[2 * i * ns + s] + fine[(2 * i + 1) * ns + s];
+  }
+  for (PetscInt s = 0; s < ns && nx % 2; s++) coarse[nx / 2 * ns + s] += fine[(nx - 1) * ns + s];
 }
 
 /* Net outflow through the faces of the cells of a row where conductances are products of one factor per axis (constant a).
@@ -148,6 +162,19 @@ static inline void SoretKernelUniformGrossRow(PetscInt m, PetscInt ns, PetscReal
     net[q]   = out_x - in_x + (out_y - in_y) + (out_z - in_z);
     gross[q] = fabs(in_x) + fabs(out_x) + fabs(in_y) + fabs(out_y) + fabs(in_z) + fabs(out_z);
     scale[q] = x0 * fabs(u[q - ns] + u[q]) + x1 * fabs(u[q] + u[q + ns]) + y0 * fabs(uy0[q] + u[q]) + y1 * fabs(u[q] + uy1[q]) + z0 * fabs(uz0[q] + u[q]) + z1 * fabs(u[q] + uz1[q]);
+  }
+}
+
+/* Shortens x where c - x would make a positive concentration negative, so that a tenth is left. */
+static inline void SoretKernelShorten(PetscInt ns, PetscInt n, PetscInt pitch, const PetscReal *restrict c, PetscReal *restrict x)
+{
+  for (PetscInt l = 0; l < n; l++) {
+    PetscReal scale = 1.0;
+
+    for (PetscInt s = 0; s < ns; s++) {
+      if (c[s * pitch + l] > 0.0 && !(c[s * pitch + l] - scale * x[s * pitch + l] > 0.0)) scale = 0.9 * c[s * pitch + l] / x[s * pitch + l];
+    }
+    for (PetscInt s = 0; s < ns && scale != 1.0; s++) x[s * pitch + l] *= scale;
   }
 }
 

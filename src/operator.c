@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "operator_private.h"
 
-#include "block.h"
+#include "blocks.h"
 
 #include <math.h>
 
@@ -145,6 +145,16 @@ static PetscErrorCode CreatePairs(SoretOperator *op)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* How transport and reactions of a row are joined, once it is known which faces have velocities. */
+static void ChooseBlocks(SoretOperator *op)
+{
+  const PetscBool moves = op->width > 1 || op->w[0] || op->w[1] || op->w[2] ? PETSC_TRUE : PETSC_FALSE;
+
+  if (!op->pair) op->blocks = SORET_BLOCKS_NONE;
+  else if (moves || op->num_species == 3) op->blocks = SORET_BLOCKS_STORED; /* the species of four cells do not fill whole vectors */
+  else op->blocks = op->uniform ? SORET_BLOCKS_UNIFORM : SORET_BLOCKS_FACES;
+}
+
 /* What a fine and a coarse operator have in common. */
 static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary, SoretOperator *op)
 {
@@ -176,6 +186,7 @@ PetscErrorCode SoretOperatorCreate(SoretModel *model, const SoretGrid *grid, Sor
   op->uniform     = IsUniform(op);
   if (op->uniform) PetscCall(AllocateUniform(op));
   else PetscCall(AllocateFaces(op));
+  ChooseBlocks(op);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -197,6 +208,7 @@ PetscErrorCode SoretOperatorCreateBare(SoretModel *model, const SoretGrid *grid,
   PetscCall(AllocateFaces(op));
   for (int axis = 0; axis < grid->dim; axis++) PetscCall(PetscArrayzero(op->g[axis], NumFaces(grid, axis) * op->num_species));
   for (PetscInt s = 0; s < op->num_species; s++) op->mean_D[s] = 0.0;
+  ChooseBlocks(op);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -507,29 +519,57 @@ static PetscBool TakesPart(const SoretOperator *op, const PetscInt cell[3])
   return SoretGridTakesPart(grid, p, cell, op->grid, op->coarsened);
 }
 
-/* Volumes, volume/b and rate constants of one coarse cell from its fine ones. */
-static void AggregateCell(SoretOperator *op, const PetscInt ijk[3])
+/* out = volume over b. */
+INLINED void DivideRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict volume, const PetscReal *restrict b, PetscReal *restrict out)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = volume[i] / b[i * ns + s];
+  }
+}
+
+/* Volumes of a row of fine cells, without those that take no part. */
+static const PetscReal *VolumesThatTakePart(const SoretOperator *op, PetscInt fine_row, PetscReal work[])
 {
   const SoretOperator *fine = op->finer;
-  const PetscInt       ns = op->num_species, nx = op->grid->count[0], fx = fine->grid->count[0], row = ijk[2] * op->grid->count[1] + ijk[1], p = row * nx + ijk[0];
-  PetscInt             first[3], n[3];
-  PetscReal            volume = 0.0, *b = op->b + p * ns, *k = op->k + row * op->num_slots * nx + ijk[0];
+  const PetscInt       ny = fine->grid->count[1], nx = fine->grid->count[0];
+  const PetscReal     *volume = SoretOperatorRowVolumes(fine, fine_row, work);
 
-  for (int axis = 0; axis < 3; axis++) n[axis] = FineRange(op, axis, ijk[axis], &first[axis]);
-  for (PetscInt s = 0; s < ns; s++) b[s] = 0.0;
-  for (PetscInt r = 0; r < op->num_slots; r++) k[r * nx] = 0.0;
-  for (PetscInt c = 0; c < n[0] * n[1] * n[2]; c++) {
-    const PetscInt   cell[3] = {first[0] + c % n[0], first[1] + c / n[0] % n[1], first[2] + c / n[0] / n[1]}, i = cell[0], fine_row = cell[2] * fine->grid->count[1] + cell[1];
-    const PetscReal  V = TakesPart(op, cell) ? SoretOperatorCellVolume(fine, fine_row * fx + i) : 0.0;
-    const PetscReal *fine_b = fine->b + (fine_row * fx + i) * ns, *fine_k = fine->k + fine_row * op->num_slots * fx + i;
+  if (fine->grid->num_pockets == 1) return volume;
+  for (PetscInt i = 0; i < nx; i++) {
+    const PetscInt cell[3] = {i, fine_row % ny, fine_row / ny};
 
-    volume += V;
-    for (PetscInt s = 0; s < ns; s++) b[s] += V / fine_b[s];
-    for (PetscInt r = 0; r < op->num_slots; r++) k[r * nx] += V * fine_k[r * fx];
+    work[i] = TakesPart(op, cell) ? volume[i] : 0.0;
   }
-  for (PetscInt s = 0; s < ns; s++) b[s] = volume > 0.0 ? volume / b[s] : 1.0;
-  for (PetscInt r = 0; r < op->num_slots && volume > 0.0; r++) k[r * nx] /= volume;
-  if (op->volume) op->volume[p] = volume;
+  return work;
+}
+
+/* Volumes, volume/b and rate constants of a row of coarse cells from the fine ones. work - [ns + 1][fine cells of a row] and a coarse row */
+static void AggregateRow(SoretOperator *op, PetscInt row, PetscReal work[])
+{
+  const SoretOperator *fine = op->finer;
+  const PetscInt       ns = op->num_species, ny = op->grid->count[1], nx = op->grid->count[0], fx = fine->grid->count[0];
+  PetscReal           *products = work + fx, *volume = op->volume ? op->volume + row * nx : products + ns * fx, *b = op->b + row * nx * ns, *k = op->k + row * nx * op->num_slots;
+  PetscInt             j, k0, nj = FineRange(op, 1, row % ny, &j), nk = FineRange(op, 2, row / ny, &k0);
+
+  memset(volume, 0, (size_t)nx * sizeof(PetscReal));
+  memset(b, 0, (size_t)(nx * ns) * sizeof(PetscReal));
+  memset(k, 0, (size_t)(nx * op->num_slots) * sizeof(PetscReal));
+  for (PetscInt c = 0; c < nj * nk; c++) {
+    const PetscInt   fine_row = (k0 + c / nj) * fine->grid->count[1] + j + c % nj;
+    const PetscReal *V = VolumesThatTakePart(op, fine_row, work), *fine_k = fine->k + fine_row * fx * op->num_slots;
+
+    SoretKernelAddPairs(1, fx, op->coarsened[0], V, volume);
+    BY_SPECIES(DivideRow, ns, fx, V, fine->b + fine_row * fx * ns, products);
+    BY_SPECIES(SoretKernelAddPairs, ns, fx, op->coarsened[0], products, b);
+    for (PetscInt r = 0; r < op->num_slots; r++) {
+      SoretKernelScaleRow(fx, V, fine_k + r * fx, products);
+      SoretKernelAddPairs(1, fx, op->coarsened[0], products, k + r * nx);
+    }
+  }
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns; s++) b[i * ns + s] = volume[i] > 0.0 ? volume[i] / b[i * ns + s] : 1.0;
+    for (PetscInt r = 0; r < op->num_slots && volume[i] > 0.0; r++) k[r * nx + i] /= volume[i];
+  }
 }
 
 /* Conductance through the face between two fine cells of one coarse cell, side by side along an axis; cell is one of them. 0 where one of them takes
@@ -684,13 +724,12 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
 static PetscErrorCode Aggregate(SoretOperator *op)
 {
   const SoretGrid *grid = op->grid;
+  PetscReal       *work;
 
   PetscFunctionBegin;
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
-
-    AggregateCell(op, ijk);
-  }
+  PetscCall(PetscMalloc1((op->num_species + 1) * op->finer->grid->count[0] + grid->count[0], &work));
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) AggregateRow(op, row, work);
+  PetscCall(PetscFree(work));
   for (int axis = 0; axis < grid->dim && !op->uniform; axis++) PetscCall(AggregateFaces(op, axis));
   FitConductances(op);
   for (int face = 0; face < 2 * grid->dim; face++) {
@@ -712,6 +751,7 @@ PetscErrorCode SoretOperatorCreateCoarse(const SoretOperator *fine, const SoretG
   PetscCall(PetscArraycpy(op->a_constant, fine->a_constant, op->num_species));
   if (op->uniform) PetscCall(AllocateUniform(op));
   else PetscCall(AllocateFaces(op));
+  ChooseBlocks(op);
   if (fine->volume) PetscCall(PetscMalloc1(grid->num_cells, &op->volume));
   PetscCall(SoretOperatorSetTime(op, fine->t));
   PetscFunctionReturn(PETSC_SUCCESS);

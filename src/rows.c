@@ -2,10 +2,12 @@
 
    The passes over all cells: residual and smoother. u = b c is held in a few slabs that roll through the box; within a row the species of a
    cell lie together for transport, and side by side in lanes of cells for reactions, so that both vectorise for any network. What is
-   inlined for small numbers of species is one source with a constant argument (BY_SPECIES). */
+   inlined for small numbers of species is one source with a constant argument (BY_SPECIES). Nearly all networks go another way: transport and
+   reactions together, for four cells at once (blocks.c). */
 #include "operator_private.h"
 
-#include "block.h"
+#include "blocks.h"
+#include "soret/dense.h"
 
 /* ---- rolling slabs ---- */
 
@@ -175,8 +177,9 @@ static void RowConductances(const SoretOperator *op, const SoretRow *row, PetscR
   }
 }
 
-/* Adds alpha c - beta of the walls to f, and writes alpha, where wanted. Does the row touch a wall where anything passes? */
-static PetscBool AddWalls(const SoretOperator *op, const SoretRow *row, PetscReal f[], PetscReal slope[])
+/* Adds alpha c - beta of the walls to f, or writes it there where f holds nothing else, and writes alpha, where wanted. Does the row touch a wall
+   where anything passes? If not, nothing is written. */
+static PetscBool AddWalls(const SoretOperator *op, const SoretRow *row, PetscBool alone, PetscReal f[], PetscReal slope[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns   = op->num_species;
@@ -190,6 +193,7 @@ static PetscBool AddWalls(const SoretOperator *op, const SoretRow *row, PetscRea
       const PetscInt ijk[3] = {i, row->j, row->k}, q = SoretOperatorWall(op, face, ijk);
 
       if (q < 0) break;
+      if (!any && alone) memset(f, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
       if (!any && slope) memset(slope, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
       any = PETSC_TRUE;
       for (PetscInt s = 0; s < ns; s++) {
@@ -228,19 +232,6 @@ static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal
       if (diagonal) SoretKernelAddFaceDiagonal(m, op->g[axis] + lo, op->g[axis] + hi, w_lo, w_hi, diagonal);
     }
   }
-}
-
-/* The derivative by the own u where conductances are products, over a: the same for every species. */
-static void UniformDiagonal(const SoretOperator *op, const SoretRow *row, PetscReal *restrict span)
-{
-  const SoretGrid          *grid = op->grid;
-  const PetscReal           area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
-  const PetscReal *restrict width = grid->width[0] + grid->start[0];
-  PetscReal                 g[4], across;
-
-  RowConductances(op, row, g);
-  across = g[0] + g[1] + g[2] + g[3];
-  for (PetscInt i = 0; i < grid->count[0]; i++) span[i] = area * op->gx_sum[i] + width[i] * across;
 }
 
 const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
@@ -329,90 +320,66 @@ static void ResidualLanes(PetscInt ns, SoretOperator *op, const SoretRow *row, c
   }
 }
 
-/* What blocks of four cells in a row have in common. */
-typedef struct {
-  const PetscReal *k[2 * SORET_MAX_REACTIONS];     /* rate constants of the row, or the one for all cells */
-  PetscBool        varies[2 * SORET_MAX_REACTIONS];
-  PetscReal        constant[SORET_FEW];            /* terms */
-  const PetscReal *matrix, *kept;
-} Blocks;
-
-static void BeginBlocks(const SoretOperator *op, PetscInt first, const SoretCellTerms *terms, Blocks *blocks)
+/* What blocks of four cells need of a row. */
+static void BeginBlocks(const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, SoretBlockRow *blocks)
 {
-  SoretOperatorConstantLanes(op, first, blocks->k);
-  for (PetscInt r = 0; r < 2 * op->model->network.num_reactions; r++) blocks->varies[r] = op->slot[r] >= 0 ? PETSC_TRUE : PETSC_FALSE;
-  for (PetscInt s = 0; s < op->num_species; s++) blocks->constant[s] = terms && terms->constant ? terms->constant[s] : 0.0;
-  blocks->matrix = terms ? terms->matrix : NULL;
-  blocks->kept   = terms && terms->kept ? terms->kept + first * op->num_species : NULL;
-}
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns = op->num_species, nx = grid->count[0];
 
-/* Constants of direction r of n cells from cell i on, `step` apart. */
-INLINED SoretFour BlockConstant(const Blocks *blocks, PetscInt r, PetscInt i, PetscInt n, const PetscInt step)
-{
-  return blocks->varies[r] ? SoretFourLoad(n, step, blocks->k[r] + i) : SoretFourOf(blocks->k[r][0]);
-}
+  blocks->num_reactions = op->model->network.num_reactions;
+  blocks->pair          = op->pair;
+  blocks->slot          = op->slot;
+  blocks->k_constant    = op->k_constant;
+  blocks->k             = op->k + row->first * op->num_slots;
+  blocks->nx            = nx;
+  blocks->a             = op->a_constant;
+  blocks->constant      = terms ? terms->constant : NULL;
+  blocks->matrix        = terms ? terms->matrix : NULL;
+  blocks->kept          = terms && terms->kept ? terms->kept + row->first * ns : NULL;
+  blocks->dim           = (int)grid->dim;
+  blocks->u             = row->u[0][2];
+  for (int axis = 0; axis < 3; axis++) {
+    blocks->u_lo[axis] = row->u[axis][1];
+    blocks->u_hi[axis] = row->u[axis][3];
+    if (op->blocks == SORET_BLOCKS_FACES && axis < grid->dim) {
+      const PetscInt ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
 
-/* sum = terms less sources of n cells from cell i on, `step` apart, and its derivative J by c if wanted. x - c of the first cell; c - [ns + 1], written. */
-INLINED void ReactBlock(const PetscInt ns, PetscInt n, const PetscInt step, const SoretOperator *op, const Blocks *blocks, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
-{
-  SoretFourLoadCells(ns, n, step * ns, x, c);
-  c[ns] = SoretFourOf(1.0);
-  for (PetscInt s = 0; s < ns; s++) sum[s] = SoretFourOf(blocks->constant[s]);
-  for (PetscInt e = 0; e < ns * ns && J; e++) J[e] = SoretFourOf(0.0);
-  if (blocks->matrix) {
-    for (PetscInt e = 0; e < ns * ns; e++) {
-      sum[e / ns] += blocks->matrix[e] * c[e % ns];
-      if (J) J[e] += blocks->matrix[e];
+      blocks->g_lo[axis] = op->g[axis] + SoretFaceIndex(grid, axis, ijk) * ns;
+      blocks->g_hi[axis] = op->g[axis] + SoretFaceIndex(grid, axis, up) * ns;
     }
   }
-  if (blocks->kept) {
-    SoretFour kept[SORET_FEW];
-
-    SoretFourLoadCells(ns, n, step * ns, blocks->kept + i * ns, kept);
-    for (PetscInt s = 0; s < ns; s++) sum[s] -= kept[s];
-  }
-  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) SoretFourReact(ns, &op->pair[r], BlockConstant(blocks, 2 * r, i, n, step), BlockConstant(blocks, 2 * r + 1, i, n, step), c, sum, J);
-}
-
-/* Adds reactions and terms of n cells from cell i on to their residual. */
-INLINED void ResidualBlock(const PetscInt ns, PetscInt n, const SoretOperator *op, const SoretRow *row, const Blocks *blocks, PetscInt i, const PetscReal *restrict volume, PetscReal *restrict f)
-{
-  const SoretFour V = SoretFourLoad(n, 1, volume + i);
-  SoretFour       c[SORET_FEW + 1], sum[SORET_FEW], F[SORET_FEW];
-
-  ReactBlock(ns, n, 1, op, blocks, i, row->c + i * ns, c, sum, NULL);
-  SoretFourLoadCells(ns, n, ns, f + i * ns, F);
-  for (PetscInt s = 0; s < ns; s++) F[s] += V * sum[s];
-  SoretFourStoreCells(ns, n, ns, F, f + i * ns);
-}
-
-INLINED void ResidualBlocks(const PetscInt ns, const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, const PetscReal *volume, PetscReal *f)
-{
-  const PetscInt nx = op->grid->count[0], rest = nx % SORET_FOUR;
-  Blocks         blocks;
-
-  BeginBlocks(op, row->first, terms, &blocks);
-  for (PetscInt i = 0; i < nx - rest; i += SORET_FOUR) ResidualBlock(ns, SORET_FOUR, op, row, &blocks, i, volume, f);
-  if (rest) ResidualBlock(ns, rest, op, row, &blocks, nx - rest, volume, f);
+  if (op->blocks != SORET_BLOCKS_UNIFORM) return;
+  blocks->gx     = op->gx;
+  blocks->dx     = op->dx;
+  blocks->gx_sum = op->gx_sum;
+  blocks->width  = grid->width[0] + grid->start[0];
+  blocks->area   = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+  RowConductances(op, row, blocks->g);
 }
 
 static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  const Residual  *residual = (const Residual *)context;
-  const PetscInt   ns = op->num_species, nx = op->grid->count[0];
-  PetscReal       *f = residual->f ? residual->f + row->first * ns : op->row + nx;
-  const PetscReal *volume;
+  const Residual *residual = (const Residual *)context;
+  const PetscInt  ns = op->num_species, nx = op->grid->count[0];
+  const PetscBool stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE; /* transport is computed before reactions */
+  PetscReal      *f = residual->f ? residual->f + row->first * ns : op->row + nx, *walls = stored ? f : op->row + nx + nx * ns;
+  PetscBool       open;
 
   PetscFunctionBegin;
-  TransportRow(op, row, f, NULL);
-  (void)AddWalls(op, row, f, NULL);
+  if (stored) TransportRow(op, row, f, NULL);
+  open = AddWalls(op, row, stored ? PETSC_FALSE : PETSC_TRUE, walls, NULL);
   if (op->width > 1) SoretAddBallisticRow(op, row, f);
-  if (op->model->network.num_reactions || residual->terms) {
-    volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
-    if (op->pair) BY_FEW(ResidualBlocks, ns, op, row, residual->terms, volume, f);
-    else {
-      for (PetscInt i = 0; i < nx; i += op->num_lanes) ResidualLanes(ns, op, row, residual->terms, i, PetscMin(op->num_lanes, nx - i), volume + i, f + i * ns);
-    }
+  if (op->blocks) {
+    SoretBlockRow blocks;
+
+    BeginBlocks(op, row, residual->terms, &blocks);
+    blocks.f      = stored || open ? walls : NULL;
+    blocks.volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    SoretBlocksResidual(ns, op->blocks, &blocks, row->c, f);
+  } else if (op->model->network.num_reactions || residual->terms) {
+    const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+
+    for (PetscInt i = 0; i < nx; i += op->num_lanes) ResidualLanes(ns, op, row, residual->terms, i, PetscMin(op->num_lanes, nx - i), volume + i, f + i * ns);
   }
   if (residual->visit) PetscCall(residual->visit(op, row, f, residual->context));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -500,50 +467,17 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
   AddGrossWalls(op, row, net, gross, scale);
 }
 
-/* SoretOperatorGrossReactions() for n cells of few species (block.h). */
-INLINED void GrossBlock(const PetscInt ns, PetscInt n, const SoretOperator *op, const SoretRow *row, const Blocks *blocks, PetscInt i, const PetscReal *volume, PetscReal *net, PetscReal *gross)
-{
-  const SoretFour V = SoretFourLoad(n, 1, volume + i);
-  SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
-
-  SoretFourLoadCells(ns, n, ns, row->c + i * ns, c);
-  c[ns] = SoretFourOf(1.0);
-  for (PetscInt s = 0; s < ns; s++) source[s] = absolute[s] = SoretFourOf(0.0);
-  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
-    const struct SoretPair *pair = &op->pair[r];
-    const SoretFour         forward = BlockConstant(blocks, 2 * r, i, n, 1) * c[pair->factor[0]] * c[pair->factor[1]], backward = BlockConstant(blocks, 2 * r + 1, i, n, 1) * c[pair->factor[2]] * c[pair->factor[3]];
-    const SoretFour         both = SoretFourAbs(forward) + SoretFourAbs(backward);
-
-    for (PetscInt s = 0; s < ns; s++) {
-      source[s] += pair->nu[s] * (forward - backward);
-      absolute[s] += PetscAbsReal(pair->nu[s]) * both;
-    }
-  }
-  for (PetscInt s = 0; s < ns; s++) {
-    source[s] *= V;
-    absolute[s] *= V;
-  }
-  SoretFourStoreCells(ns, n, ns, source, net + i * ns);
-  SoretFourStoreCells(ns, n, ns, absolute, gross + i * ns);
-}
-
-INLINED void GrossBlocks(const PetscInt ns, const SoretOperator *op, const SoretRow *row, const PetscReal *volume, PetscReal *net, PetscReal *gross)
-{
-  const PetscInt nx = op->grid->count[0], rest = nx % SORET_FOUR;
-  Blocks         blocks;
-
-  BeginBlocks(op, row->first, NULL, &blocks);
-  for (PetscInt i = 0; i < nx - rest; i += SORET_FOUR) GrossBlock(ns, SORET_FOUR, op, row, &blocks, i, volume, net, gross);
-  if (rest) GrossBlock(ns, rest, op, row, &blocks, nx - rest, volume, net, gross);
-}
-
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[])
 {
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
   const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row), *k[2 * SORET_MAX_REACTIONS];
 
-  if (op->pair) {
-    BY_FEW(GrossBlocks, ns, op, row, volume, net, gross);
+  if (op->blocks) {
+    SoretBlockRow blocks;
+
+    BeginBlocks(op, row, NULL, &blocks);
+    blocks.volume = volume;
+    SoretBlocksGross(ns, &blocks, row->c, net, gross);
     return;
   }
   for (PetscInt i = 0; i < nx; i += op->num_lanes) {
@@ -573,58 +507,22 @@ typedef struct {
   PetscReal            *content; /* [num_species] */
 } Sweep;
 
-/* What is known of a row before its reactions: transport, its derivatives by u and by c, volumes. */
+/* What is known of a row before its lanes. */
 typedef struct {
-  const PetscReal *f;
-  const PetscReal *diagonal; /* by u, entry by entry, or NULL: */
-  const PetscReal *span;     /* a times this, cell by cell     */
-  const PetscReal *walls;    /* by c, or NULL                  */
+  const PetscReal *f;        /* transport and walls              */
+  const PetscReal *diagonal; /* their derivative by the own u    */
+  const PetscReal *walls;    /* that of the walls by c, or NULL  */
   const PetscReal *volume;
 } RowParts;
 
-/* Solves the n x n system A x = r by Gauss elimination with row pivoting; A and r are overwritten, r becomes x. */
-static void SolvePivoted(PetscInt n, PetscReal A[], PetscReal r[])
-{
-  for (PetscInt c = 0; c < n; c++) {
-    PetscInt pivot = c;
-
-    for (PetscInt i = c + 1; i < n; i++) {
-      if (PetscAbsReal(A[i * n + c]) > PetscAbsReal(A[pivot * n + c])) pivot = i;
-    }
-    for (PetscInt j = 0; j < n && pivot != c; j++) {
-      const PetscReal swap = A[c * n + j];
-
-      A[c * n + j]     = A[pivot * n + j];
-      A[pivot * n + j] = swap;
-    }
-    if (pivot != c) {
-      const PetscReal swap = r[c];
-
-      r[c]     = r[pivot];
-      r[pivot] = swap;
-    }
-    for (PetscInt i = c + 1; i < n; i++) {
-      const PetscReal factor = A[i * n + c] / A[c * n + c];
-
-      if (factor == 0.0) continue;
-      for (PetscInt j = c + 1; j < n; j++) A[i * n + j] -= factor * A[c * n + j];
-      r[i] -= factor * r[c];
-    }
-  }
-  for (PetscInt c = n - 1; c >= 0; c--) {
-    for (PetscInt j = c + 1; j < n; j++) r[c] -= A[c * n + j] * r[j];
-    r[c] /= A[c * n + c];
-  }
-}
-
-/* The same for one lane, from scratch: where elimination without pivoting lost too much. */
+/* Solves J x = f in one lane from scratch: where elimination without pivoting lost too much. */
 static void SolveLane(PetscInt ns, PetscInt pitch, const PetscReal *J, const PetscReal *f, PetscReal *x)
 {
   PetscReal A[SORET_MAX_SPECIES * SORET_MAX_SPECIES], r[SORET_MAX_SPECIES];
 
   for (PetscInt e = 0; e < ns * ns; e++) A[e] = J[e * pitch];
   for (PetscInt s = 0; s < ns; s++) r[s] = f[s * pitch];
-  SolvePivoted(ns, A, r);
+  (void)SoretSolveDense(ns, A, r);
   for (PetscInt s = 0; s < ns; s++) x[s * pitch] = r[s];
 }
 
@@ -668,20 +566,7 @@ INLINED void SolveLanes(const PetscInt ns, PetscInt n, const PetscInt pitch, con
   }
 }
 
-/* Shortens x where c - x would make a positive concentration negative, so that a tenth is left. */
-static void Shorten(PetscInt ns, PetscInt n, PetscInt pitch, const PetscReal *restrict c, PetscReal *restrict x)
-{
-  for (PetscInt l = 0; l < n; l++) {
-    PetscReal scale = 1.0;
-
-    for (PetscInt s = 0; s < ns; s++) {
-      if (c[s * pitch + l] > 0.0 && !(c[s * pitch + l] - scale * x[s * pitch + l] > 0.0)) scale = 0.9 * c[s * pitch + l] / x[s * pitch + l];
-    }
-    for (PetscInt s = 0; s < ns && scale != 1.0; s++) x[s * pitch + l] *= scale;
-  }
-}
-
-/* Would Shorten do anything, or is anything not a number? */
+/* Would SoretKernelShorten() do anything, or is anything not a number? */
 INLINED PetscBool IsTooLong(const PetscInt ns, PetscInt n, const PetscInt pitch, const PetscReal *restrict c, const PetscReal *restrict x)
 {
   int bad = 0;
@@ -741,7 +626,7 @@ static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, con
     }
   }
   SolveLanes(ns, n, n, J, f, k_lanes + R * n, x, work);
-  if (IsTooLong(ns, n, n, c, x)) Shorten(ns, n, n, c, x);
+  if (IsTooLong(ns, n, n, c, x)) SoretKernelShorten(ns, n, n, c, x);
   for (PetscInt q = 0; q < ns * n; q++) c[q] -= x[q];
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal total = 0.0;
@@ -756,103 +641,34 @@ static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, con
   }
 }
 
-/* What elimination without pivoting lost in one of four cells, and what would make a concentration negative. */
-static void MendCell(PetscInt ns, PetscInt l, PetscBool again, const SoretFour J[], const SoretFour f[], const SoretFour c[], SoretFour x[])
-{
-  PetscReal A[SORET_FEW * SORET_FEW], old[SORET_FEW], r[SORET_FEW];
-
-  for (PetscInt s = 0; s < ns; s++) {
-    for (PetscInt j = 0; j < ns; j++) A[s * ns + j] = J[s * ns + j][l];
-    r[s]   = again ? f[s][l] : x[s][l];
-    old[s] = c[s][l];
-  }
-  if (again) SolvePivoted(ns, A, r);
-  Shorten(ns, 1, 1, old, r);
-  for (PetscInt s = 0; s < ns; s++) x[s][l] = r[s];
-}
-
-/* CorrectLanes for up to four cells of few species (block.h). Adds their amounts to total. */
-INLINED void CorrectBlock(const PetscInt ns, PetscInt n, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, const Blocks *blocks, PetscInt i, SoretFour total[])
-{
-  const PetscInt   p = (row->first + i) * ns, step = 2 * ns;
-  PetscReal       *out = sweep->c + p, *u = (PetscReal *)row->u[0][2] + i * ns;
-  const SoretFour  V = SoretFourLoad(n, 2, parts->volume + i);
-  SoretFour        b[SORET_FEW] = {SoretFourOf(0.0)}, c[SORET_FEW + 1], f[SORET_FEW], F[SORET_FEW], x[SORET_FEW], J[SORET_FEW * SORET_FEW], LU[SORET_FEW * SORET_FEW], worst;
-  SoretFourMask    bad;
-
-  ReactBlock(ns, n, 2, op, blocks, i, out, c, f, J);
-  SoretFourLoadCells(ns, n, step, op->b + p, b);
-  SoretFourLoadCells(ns, n, step, parts->f + i * ns, F);
-  for (PetscInt s = 0; s < ns; s++) f[s] = F[s] + V * f[s];
-  if (sweep->rhs) {
-    SoretFourLoadCells(ns, n, step, sweep->rhs + p, F);
-    for (PetscInt s = 0; s < ns; s++) f[s] -= F[s];
-  }
-  for (PetscInt e = 0; e < ns * ns; e++) J[e] *= V;
-  if (parts->diagonal) {
-    SoretFourLoadCells(ns, n, step, parts->diagonal + i * ns, F);
-    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += b[s] * F[s];
-    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += (SoretFour)((SoretFourMask)SoretFourOf(1.0) & (J[s * ns + s] == 0.0)); /* nothing happens here: a closed cell */
-  } else {
-    const SoretFour span = SoretFourLoad(n, 2, parts->span + i);
-
-    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += op->a_constant[s] * span * b[s];
-  }
-  if (parts->walls) {
-    SoretFourLoadCells(ns, n, step, parts->walls + i * ns, F);
-    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += F[s];
-  }
-  for (PetscInt e = 0; e < ns * ns; e++) LU[e] = J[e];
-  for (PetscInt s = 0; s < ns; s++) F[s] = f[s];
-  worst = SoretFourSolve(ns, LU, F, x);
-  bad   = ~(worst > 1.0e-6);
-  for (PetscInt s = 0; s < ns; s++) bad |= (c[s] > 0.0) & ~(c[s] - x[s] > 0.0);
-  if (SoretFourAny(bad)) {
-    for (PetscInt l = 0; l < n; l++) MendCell(ns, l, !(worst[l] > 1.0e-6) ? PETSC_TRUE : PETSC_FALSE, J, f, c, x);
-  }
-  for (PetscInt s = 0; s < ns; s++) {
-    c[s] -= x[s];
-    b[s] *= c[s];
-    x[s] = V * c[s];
-    if (n == SORET_FOUR) total[s] += x[s];
-    else {
-      for (PetscInt l = 0; l < n; l++) total[s][l] += x[s][l];
-    }
-  }
-  SoretFourStoreCells(ns, n, step, c, out);
-  SoretFourStoreCells(ns, n, step, b, u);
-}
-
-INLINED void CorrectBlocks(const PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, PetscInt begin, PetscInt end)
-{
-  SoretFour total[SORET_FEW];
-  PetscInt  i;
-  Blocks    blocks;
-
-  BeginBlocks(op, row->first, sweep->terms, &blocks);
-  for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
-  for (i = begin; i + 6 < end; i += 8) CorrectBlock(ns, SORET_FOUR, op, sweep, row, parts, &blocks, i, total);
-  if (i < end) CorrectBlock(ns, (end - i + 1) / 2, op, sweep, row, parts, &blocks, i, total);
-  for (PetscInt s = 0; s < ns; s++) sweep->content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
-}
-
 /* Corrects the cells of one colour among cells begin to end - 1 of a row, and their u. */
 static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *row, PetscInt begin, PetscInt end, PetscInt colour)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
   const PetscInt   parity = (grid->start[0] + begin + grid->start[1] + row->j + grid->start[2] + row->k + colour) & 1;
+  const PetscBool  stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
-  RowParts         parts = {.f = f, .diagonal = diagonal, .span = diagonal, .walls = walls, .volume = SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m)};
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
+  PetscBool        open;
 
-  if (op->uniform && op->pair) {
-    parts.diagonal = NULL;
-    UniformDiagonal(op, row, diagonal);
-  }
-  TransportRow(op, row, f, parts.diagonal ? diagonal : NULL);
-  if (!AddWalls(op, row, f, walls)) parts.walls = NULL;
-  if (op->pair) BY_FEW(CorrectBlocks, ns, op, sweep, row, &parts, begin + parity, end);
-  else {
+  if (stored) TransportRow(op, row, f, diagonal);
+  open = AddWalls(op, row, stored ? PETSC_FALSE : PETSC_TRUE, f, walls);
+  if (op->blocks) {
+    const PetscInt p = row->first * ns;
+    SoretBlockRow  blocks;
+
+    BeginBlocks(op, row, sweep->terms, &blocks);
+    blocks.f        = stored || open ? f : NULL;
+    blocks.diagonal = diagonal;
+    blocks.walls    = open ? walls : NULL;
+    blocks.volume   = volume;
+    blocks.b        = op->b + p;
+    blocks.rhs      = sweep->rhs ? sweep->rhs + p : NULL;
+    SoretBlocksCorrect(ns, op->blocks, &blocks, begin + parity, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
+  } else {
+    const RowParts parts = {.f = f, .diagonal = diagonal, .walls = open ? walls : NULL, .volume = volume};
+
     for (PetscInt i = begin + parity; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
   }
 }

@@ -47,8 +47,9 @@ typedef struct {
   PetscReal        content[SORET_MAX_SPECIES];
 } SoretSystem;
 
-/* c_0: state that gives the local sums. augmented: with the terms of conserved sums (steady). Makes no matrices. */
-PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c_0, PetscBool augmented, SoretSystem *sys);
+/* finer: the system of the next finer grid, or NULL. c_0: state that gives the local sums. augmented: with the terms of conserved sums (steady). Makes no
+   matrices. */
+PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const SoretSystem *finer, Vec c_0, PetscBool augmented, SoretSystem *sys);
 PetscErrorCode SoretSystemDestroy(SoretSystem *sys);
 
 /* What the left side above has beside F at c: constant over the box for the global sums, cell by cell for the rest. */

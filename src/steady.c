@@ -522,7 +522,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
 {
   const SoretOperator *op = sys->op;
   const PetscInt ns = op->num_species, cells = op->grid->num_cells;
-  PetscReal      largest = 0.0, part = 0.0, *c;
+  PetscReal      largest, least[SORET_MAX_SPECIES], *c;
   PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE};
 
   PetscFunctionBegin;
@@ -530,14 +530,16 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
     changes[s] = !SoretModelIsImmobile(op->model, s);
     for (PetscInt r = 0; r < op->model->network.num_reactions; r++) changes[s] = changes[s] || op->model->network.stoichiometry[r * ns + s] ? PETSC_TRUE : PETSC_FALSE;
   }
-  PetscCall(VecGetArray(x, &c));
-  for (PetscInt q = 0; q < cells * ns; q++) part = PetscMax(part, c[q]);
-  PetscCallMPI(MPI_Allreduce(&part, &largest, 1, MPIU_REAL, MPI_MAX, op->grid->comm));
+  PetscCall(VecMax(x, NULL, &largest));
   if (largest <= 0.0) largest = 1.0;
-  for (PetscInt q = 0; q < cells * ns; q++) {
-    if (!changes[q % ns] || SoretGridIsSolid(op->grid, q / ns)) continue;
-    c[q] = PetscMax(c[q], 1.0e-3 * largest);
-    if (sys->shaped && !SoretModelIsImmobile(op->model, q % ns)) c[q] /= op->b[q] * sys->mean_inverse_b[q % ns];
+  for (PetscInt s = 0; s < ns; s++) least[s] = changes[s] ? 1.0e-3 * largest : -PETSC_MAX_REAL;
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt p = 0; p < cells; p++) {
+    if (op->grid->closed && SoretGridIsSolid(op->grid, p)) continue;
+    for (PetscInt s = 0; s < ns; s++) c[p * ns + s] = PetscMax(c[p * ns + s], least[s]);
+  }
+  for (PetscInt q = 0; q < cells * ns && sys->shaped; q++) {
+    if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns) && !SoretModelIsImmobile(op->model, q % ns)) c[q] /= op->b[q] * sys->mean_inverse_b[q % ns];
   }
   PetscCall(VecRestoreArray(x, &c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -723,8 +725,8 @@ static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Nonlinear multigrid with a full multigrid start. On failure c is what it was. */
-static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec c, PetscBool *solved, SoretOutcome *outcome)
+/* Nonlinear multigrid with a full multigrid start. On failure c is what it was: c_0, lifted unless the start is warm. */
+static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c_0, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   const PetscInt      most = steady->sys->op->grid->closed ? 120 : 40; /* winding pores take their time, and still less than a matrix */
   SNESConvergedReason reason;
@@ -732,7 +734,6 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   SoretFAS            fas;
   PetscBool           goes_on;
   SNES                snes;
-  Vec                 guess;
 
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
@@ -742,8 +743,6 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
     steady->uncoarsened = PETSC_TRUE;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(VecDuplicate(c, &guess));
-  PetscCall(VecCopy(c, guess));
   snes = SoretFASGetSNES(fas);
   PetscCall(SoretFASSetTest(fas, TestCycle, steady));
   steady->fas = fas;
@@ -768,27 +767,29 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c_0, Vec 
   if (!*solved && !steady->stopped && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
   else if (!*solved && !steady->stopped) {
     PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
-    PetscCall(VecCopy(guess, c));
+    PetscCall(VecCopy(c_0, c));
+    if (!warm) PetscCall(LiftGuess(steady->sys, c));
   }
   steady->fas = NULL;
   PetscCall(SoretFASDestroy(&fas));
-  PetscCall(VecDestroy(&guess));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Is the box empty, and does nothing come in? Then that is the steady state, and there is no scale that a solver could measure by. */
 static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
 {
-  PetscReal amount, residual;
+  PetscReal size;
   Vec       f;
 
   PetscFunctionBegin;
+  PetscCall(VecNorm(c, NORM_INFINITY, &size));
+  *empty = size == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  if (!*empty) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &f));
-  PetscCall(VecNorm(c, NORM_INFINITY, &amount));
   PetscCall(SoretSystemResidual(sys, c, f)); /* with the totals asked for */
-  PetscCall(VecNorm(f, NORM_INFINITY, &residual));
+  PetscCall(VecNorm(f, NORM_INFINITY, &size));
   PetscCall(VecDestroy(&f));
-  *empty = amount == 0.0 && residual == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  *empty = size == 0.0 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -802,7 +803,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   PetscCall(SoretOperatorSetTime(op, 0.0));
-  PetscCall(SoretSystemCreate(op, sums, c, PETSC_TRUE, &sys));
+  PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_TRUE, &sys));
   PetscCall(VecDuplicate(c, &c_0));
   PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));
@@ -810,7 +811,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   if (!solved && !spec->warm) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretFASChoose(op, &use_fas));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
-  if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, c_0, c, &solved, outcome));
+  if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, spec->warm, c_0, c, &solved, outcome));
   if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <petsc/private/petscimpl.h> /* PetscObjectStateGet(), which has a manual page but no public prototype */
 
+#include "soret/dense.h"
 #include "soret/direct.h"
 #include "soret/multigrid.h"
 #include "soret/record.h"
@@ -184,24 +185,45 @@ static PetscErrorCode MeasureVolumes(SoretSystem *sys)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Does b of some species vary much over the box? That of the finest grid decides for all; the means are those of each. */
-static PetscErrorCode MeasureScales(SoretSystem *sys)
+/* Does b of some species vary much over the box? */
+static PetscErrorCode IsShaped(const SoretOperator *op, PetscBool *shaped)
 {
-  const SoretOperator *op = sys->op, *finest = op;
-  const PetscInt       ns = op->num_species;
-  PetscReal            range[2 * SORET_MAX_SPECIES], sum[SORET_MAX_SPECIES + 1] = {0.0};
+  const PetscInt ns = op->num_species, nx = op->grid->count[0], m = nx * ns;
+  PetscReal     *least, *most, range[2 * SORET_MAX_SPECIES] = {0.0}; /* largest 1/b and b: their product is the ratio */
 
   PetscFunctionBegin;
-  while (finest->finer) finest = finest->finer;
-  for (PetscInt i = 0; i < 2 * ns; i++) range[i] = 0.0; /* largest 1/b and b: their product is the ratio */
-  for (PetscInt q = 0; q < finest->grid->num_cells * ns; q++) {
-    if (SoretOperatorCellVolume(finest, q / ns) == 0.0) continue;
-    range[q % ns]      = PetscMax(range[q % ns], 1.0 / finest->b[q]);
-    range[ns + q % ns] = PetscMax(range[ns + q % ns], finest->b[q]);
+  PetscCall(PetscMalloc2(m, &least, m, &most));
+  for (PetscInt q = 0; q < m; q++) {
+    least[q] = PETSC_MAX_REAL;
+    most[q]  = 0.0;
   }
+  for (PetscInt row = 0; row < op->grid->count[1] * op->grid->count[2]; row++) {
+    const PetscReal *b = op->b + row * m;
+
+    for (PetscInt q = 0; q < m; q++) {
+      if (op->volume && op->volume[row * nx + q / ns] == 0.0) continue;
+      least[q] = PetscMin(least[q], b[q]);
+      most[q]  = PetscMax(most[q], b[q]);
+    }
+  }
+  for (PetscInt q = 0; q < m; q++) {
+    range[q % ns]      = PetscMax(range[q % ns], 1.0 / least[q]);
+    range[ns + q % ns] = PetscMax(range[ns + q % ns], most[q]);
+  }
+  PetscCall(PetscFree2(least, most));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, range, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_MAX, op->grid->comm));
-  for (PetscInt s = 0; s < ns; s++) sys->shaped = sys->shaped || range[s] * range[ns + s] > 100.0 ? PETSC_TRUE : PETSC_FALSE;
-  if (!sys->shaped) PetscFunctionReturn(PETSC_SUCCESS);
+  *shaped = PETSC_FALSE;
+  for (PetscInt s = 0; s < ns; s++) *shaped = *shaped || range[s] * range[ns + s] > 100.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode MeasureScales(SoretSystem *sys)
+{
+  const SoretOperator *op = sys->op;
+  const PetscInt       ns = op->num_species;
+  PetscReal            sum[SORET_MAX_SPECIES + 1] = {0.0};
+
+  PetscFunctionBegin;
   PetscCall(PetscMalloc1(ns, &sys->mean_inverse_b));
   for (PetscInt p = 0; p < op->grid->num_cells; p++) {
     const PetscReal volume = SoretOperatorCellVolume(op, p);
@@ -246,7 +268,7 @@ static PetscErrorCode CreateParts(SoretSystem *sys)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c_0, PetscBool augmented, SoretSystem *sys)
+PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const SoretSystem *finer, Vec c_0, PetscBool augmented, SoretSystem *sys)
 {
   const PetscInt ns = op->num_species;
 
@@ -262,7 +284,9 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, Vec c
   else Orthonormalise(ns, sys->num, sums->w, sums->mean, sys->q, sys->target);
   Orthonormalise(ns, sys->num_local, sums->w + sums->num_global * ns, NULL, sys->q_local, NULL);
   for (PetscInt k = 0; k < sys->num; k++) sys->beta[k] = TransportRate(op, sys->q + k * ns);
-  if (sys->num) PetscCall(MeasureScales(sys));
+  if (finer) sys->shaped = finer->shaped;
+  else if (sys->num) PetscCall(IsShaped(op, &sys->shaped));
+  if (sys->shaped) PetscCall(MeasureScales(sys));
   if (sys->num_local) PetscCall(KeepLocalSums(sys, c_0));
   /* any positive number: the term is solved exactly in each cell; of the size of the other rates it keeps residuals comparable */
   sys->beta_local = 0.0;
@@ -555,44 +579,6 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Solves the n x n system G x = r in place by Gauss elimination with pivoting; n is the number of sums. r becomes x. A singular
-   direction (a sum of species that are all absent) is left alone. */
-static void SolveSmall(PetscInt n, PetscReal G[], PetscReal r[])
-{
-  PetscInt order[SORET_MAX_SPECIES];
-
-  for (PetscInt i = 0; i < n; i++) order[i] = i;
-  for (PetscInt c = 0; c < n; c++) {
-    PetscInt pivot = c;
-
-    for (PetscInt i = c; i < n; i++) {
-      if (PetscAbsReal(G[order[i] * n + c]) > PetscAbsReal(G[order[pivot] * n + c])) pivot = i;
-    }
-    {
-      const PetscInt swap = order[c];
-
-      order[c]     = order[pivot];
-      order[pivot] = swap;
-    }
-    for (PetscInt i = c + 1; i < n; i++) {
-      const PetscReal diagonal = G[order[c] * n + c], factor = diagonal != 0.0 ? G[order[i] * n + c] / diagonal : 0.0;
-
-      for (PetscInt j = c; j < n; j++) G[order[i] * n + j] -= factor * G[order[c] * n + j];
-      r[order[i]] -= factor * r[order[c]];
-    }
-  }
-  {
-    PetscReal x[SORET_MAX_SPECIES];
-
-    for (PetscInt c = n - 1; c >= 0; c--) {
-      x[c] = r[order[c]];
-      for (PetscInt j = c + 1; j < n; j++) x[c] -= G[order[c] * n + j] * x[j];
-      x[c] = G[order[c] * n + c] != 0.0 ? x[c] / G[order[c] * n + c] : 0.0;
-    }
-    for (PetscInt c = 0; c < n; c++) r[c] = x[c];
-  }
-}
-
 /* Local sums of every cell. */
 static void CloseCells(SoretSystem *sys, PetscReal c[])
 {
@@ -609,7 +595,7 @@ static void CloseCells(SoretSystem *sys, PetscReal c[])
         for (PetscInt s = 0; s < ns; s++) G[k * n + l] += sys->q_local[k * ns + s] * sys->q_local[l * ns + s] * c[s];
       }
     }
-    SolveSmall(n, G, r);
+    (void)SoretSolveDense(n, G, r); /* a sum of species that are all absent is left alone */
     for (PetscInt s = 0; s < ns; s++) {
       PetscReal factor = 1.0;
 
@@ -629,7 +615,7 @@ static void ClosingFactors(PetscInt ns, PetscInt n, const PetscReal w[], const P
       for (PetscInt s = 0; s < ns; s++) G[a * n + b] += w[a * ns + s] * w[b * ns + s] * amount[s];
     }
   }
-  SolveSmall(n, G, off);
+  (void)SoretSolveDense(n, G, off);
   for (PetscInt s = 0; s < ns; s++) {
     factor[s] = 1.0;
     for (PetscInt a = 0; a < n && amount[s] != 0.0; a++) factor[s] += off[a] * w[a * ns + s];

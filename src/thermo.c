@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/thermo.h"
 
+#include "soret/dense.h"
+
 #include <math.h>
 
 /* ---- independent reactions and cycles ---- */
@@ -230,8 +232,8 @@ void SoretThermoPotentialsAt(const SoretThermo *thermo, const SoretPoint *point,
 
 /* ---- small systems ---- */
 
-/* Solves a x = x (right side in x) by elimination with row pivoting, after scaling the rows; a is destroyed. PETSC_FALSE if singular. */
-static PetscBool SolveSmall(PetscInt n, PetscReal *a, PetscReal x[])
+/* Solves a x = x (right side in x) after scaling the rows; a is destroyed. PETSC_FALSE if singular. */
+static PetscBool SolveScaled(PetscInt n, PetscReal *a, PetscReal x[])
 {
   for (PetscInt i = 0; i < n; i++) {
     PetscReal largest = 0.0;
@@ -241,38 +243,7 @@ static PetscBool SolveSmall(PetscInt n, PetscReal *a, PetscReal x[])
     for (PetscInt j = 0; j < n; j++) a[i * n + j] /= largest;
     x[i] /= largest;
   }
-  for (PetscInt k = 0; k < n; k++) {
-    PetscInt pivot = k;
-
-    for (PetscInt i = k + 1; i < n; i++) {
-      if (PetscAbsReal(a[i * n + k]) > PetscAbsReal(a[pivot * n + k])) pivot = i;
-    }
-    if (a[pivot * n + k] == 0.0) return PETSC_FALSE;
-    for (PetscInt j = 0; j < n && pivot != k; j++) {
-      const PetscReal kept = a[k * n + j];
-
-      a[k * n + j]     = a[pivot * n + j];
-      a[pivot * n + j] = kept;
-    }
-    if (pivot != k) {
-      const PetscReal kept = x[k];
-
-      x[k]     = x[pivot];
-      x[pivot] = kept;
-    }
-    for (PetscInt i = k + 1; i < n; i++) {
-      const PetscReal factor = a[i * n + k] / a[k * n + k];
-
-      if (factor == 0.0) continue;
-      for (PetscInt j = k; j < n; j++) a[i * n + j] -= factor * a[k * n + j];
-      x[i] -= factor * x[k];
-    }
-  }
-  for (PetscInt i = n - 1; i >= 0; i--) {
-    for (PetscInt j = i + 1; j < n; j++) x[i] -= a[i * n + j] * x[j];
-    x[i] /= a[i * n + i];
-  }
-  return PETSC_TRUE;
+  return SoretSolveDense(n, a, x);
 }
 
 /* ---- local equilibrium ----
@@ -333,7 +304,7 @@ static PetscBool NewtonStep(const Balance *b, const PetscReal c[], PetscReal mat
     if (scale > 0.0) *error = PetscMax(*error, PetscAbsReal(step[m]) / scale);
   }
   Moments(thermo, c, matrix);
-  if (!SolveSmall(thermo->num_sums, matrix, step)) return PETSC_FALSE;
+  if (!SolveScaled(thermo->num_sums, matrix, step)) return PETSC_FALSE;
   for (PetscInt i = 0; i < ns; i++) {
     PetscReal ln = 0.0;
 
@@ -364,7 +335,7 @@ static PetscBool FirstLambda(const Balance *b, const PetscReal guess[], PetscRea
     for (PetscInt i = 0; i < ns; i++) lambda[m] += thermo->w[m * ns + i] * weight[i] * ln[i];
   }
   Moments(thermo, weight, matrix);
-  return SolveSmall(thermo->num_sums, matrix, lambda);
+  return SolveScaled(thermo->num_sums, matrix, lambda);
 }
 
 /* Amounts of sums without negative weights must be positive. */
@@ -470,7 +441,7 @@ static PetscBool Stationary(const SoretThermo *thermo, const SoretPoint *point, 
     for (PetscInt i = 0; i < ns; i++) matrix[row[m] * ns + i] = thermo->w[m * ns + i];
     c[row[m]] = total[m];
   }
-  return SolveSmall(ns, matrix, c);
+  return SolveScaled(ns, matrix, c);
 }
 
 PetscBool SoretThermoRest(const SoretThermo *thermo, const SoretPoint *point, const PetscReal total[], PetscReal c[])
@@ -527,7 +498,7 @@ static PetscBool BalancedSlope(const SoretThermo *thermo, const SoretPoint *poin
       for (PetscInt i = 0; i < ns; i++) matrix[m * n + q] += weight[i] * c[i] * thermo->w[q * ns + i];
     }
   }
-  if (!SolveSmall(n, matrix, lambda)) return PETSC_FALSE;
+  if (!SolveScaled(n, matrix, lambda)) return PETSC_FALSE;
   for (PetscInt i = 0; i < ns; i++) {
     slope[i] = -dmu[i];
     for (PetscInt m = 0; m < n; m++) slope[i] += thermo->w[m * ns + i] * lambda[m];
@@ -562,7 +533,7 @@ static PetscBool LinearSlope(const SoretThermo *thermo, const SoretPoint *point,
       slope[row[m]] -= weight[i] * beta[i] * c[i];
     }
   }
-  return SolveSmall(ns, matrix, slope);
+  return SolveScaled(ns, matrix, slope);
 }
 
 PetscBool SoretThermoSoret(const SoretThermo *thermo, const SoretPoint *point, const PetscReal total[], PetscReal c[], PetscReal soret[])

@@ -5,21 +5,43 @@
 
 /* ---- creation ---- */
 
+/* Along x the even cells lie between the coarse cell before theirs and theirs, the odd ones between theirs and the next; entries of a row are
+   then neighbours, and no index is needed. */
+static PetscErrorCode FillWeightsAlongX(SoretTransfer *t)
+{
+  const SoretGrid *fine = t->fine->grid;
+  const PetscInt   ns   = t->fine->num_species;
+
+  PetscFunctionBegin;
+  if (!t->coarsened[0]) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc2(fine->count[0] * ns, &t->lo, fine->count[0] * ns, &t->hi));
+  for (PetscInt i = 0; i < fine->count[0]; i++) {
+    PetscInt  index[2];
+    PetscReal weight[2];
+
+    SoretAxisWeights(fine, t->coarse->grid, 0, fine->start[0] + i, index, weight);
+    for (PetscInt s = 0; s < ns; s++) {
+      t->lo[i * ns + s] = weight[i % 2 ? 0 : 1];
+      t->hi[i * ns + s] = weight[i % 2 ? 1 : 0];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode FillWeights(SoretTransfer *t)
 {
   const SoretGrid *fine = t->fine->grid, *coarse = t->coarse->grid;
-  PetscInt         start[3], count[3];
 
   PetscFunctionBegin;
-  PetscCall(DMDAGetGhostCorners(t->box, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));
-  for (int axis = 0; axis < 3; axis++) {
+  for (int axis = 1; axis < 3; axis++) {
     PetscCall(PetscMalloc2(2 * fine->count[axis], &t->index[axis], 2 * fine->count[axis], &t->weight[axis]));
     for (PetscInt i = 0; i < fine->count[axis]; i++) {
       SoretAxisWeights(fine, coarse, axis, fine->start[axis] + i, &t->index[axis][2 * i], &t->weight[axis][2 * i]);
-      for (int e = 0; e < 2; e++) t->index[axis][2 * i + e] -= start[axis];
+      for (int e = 0; e < 2; e++) t->index[axis][2 * i + e] -= t->start[axis];
     }
   }
-  PetscCall(PetscMalloc3(count[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
+  PetscCall(FillWeightsAlongX(t));
+  PetscCall(PetscMalloc3(t->size[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -44,10 +66,14 @@ PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const
   t->coarse_sys = coarse;
   t->fine       = fine->op;
   t->coarse     = coarse->op;
-  for (int axis = 0; axis < 3; axis++) t->coarsened[axis] = coarsened[axis];
-  PetscCall(SoretGridCreateDM(t->coarse->grid, t->coarse->num_species, DMDA_STENCIL_BOX, 1, &t->box));
-  PetscCall(DMCreateGlobalVector(t->box, &t->u));
-  PetscCall(DMCreateLocalVector(t->box, &t->ghosted));
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt layer = axis < t->coarse->grid->dim ? 1 : 0;
+
+    t->coarsened[axis] = coarsened[axis];
+    t->start[axis]     = t->coarse->grid->start[axis] - layer;
+    t->size[axis]      = t->coarse->grid->count[axis] + 2 * layer;
+  }
+  PetscCall(PetscCalloc1(t->size[0] * t->size[1] * t->size[2] * t->coarse->num_species, &t->box));
   PetscCall(FillWeights(t));
   if (t->fine->grid->num_pockets > 1) PetscCall(FillVolumes(t));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -57,31 +83,17 @@ PetscErrorCode SoretTransferDestroy(SoretTransfer *t)
 {
   PetscFunctionBegin;
   if (!t->box) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int axis = 0; axis < 3; axis++) {
+  PetscCall(PetscFree2(t->lo, t->hi));
+  for (int axis = 1; axis < 3; axis++) {
     if (t->index[axis]) PetscCall(PetscFree2(t->index[axis], t->weight[axis]));
   }
   PetscCall(PetscFree3(t->line, t->row, t->work));
   PetscCall(PetscFree(t->volume));
-  PetscCall(VecDestroy(&t->u));
-  PetscCall(VecDestroy(&t->ghosted));
-  PetscCall(DMDestroy(&t->box));
+  PetscCall(PetscFree(t->box));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- to the coarser level ---- */
-
-/* Adds the values of a fine row to those of the coarse cells that they are part of. */
-INLINED void AddRow(const PetscInt ns, PetscInt nx, PetscBool pairs, const PetscReal *restrict fine, PetscReal *restrict coarse)
-{
-  if (!pairs) {
-    for (PetscInt q = 0; q < nx * ns; q++) coarse[q] += fine[q];
-    return;
-  }
-  for (PetscInt i = 0; i < nx / 2; i++) {
-    for (PetscInt s = 0; s < ns; s++) coarse[i * ns + s] += fine[2 * i * ns + s] + fine[(2 * i + 1) * ns + s];
-  }
-  for (PetscInt s = 0; s < ns && nx % 2; s++) coarse[nx / 2 * ns + s] += fine[(nx - 1) * ns + s];
-}
 
 /* out = volume times u for a row. */
 INLINED void WeighRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict volume, const PetscReal *restrict u, PetscReal *restrict out)
@@ -119,7 +131,7 @@ static void AddState(const Restriction *r, const SoretRow *row)
   const PetscReal     *volume = t->volume ? t->volume + row->first : SoretOperatorRowVolumes(t->fine, row->first / nx, t->work);
 
   BY_SPECIES(WeighRow, ns, nx, volume, row->u[0][2], t->row);
-  BY_SPECIES(AddRow, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
+  BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
 }
 
 static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
@@ -143,7 +155,7 @@ static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const 
   for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
   r->square += square;
   if (t->volume) ZeroOutside(op->grid->count[0], ns, t->volume + row->first, defect);
-  BY_SPECIES(AddRow, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
+  BY_SPECIES(SoretKernelAddPairs, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -211,11 +223,13 @@ PetscErrorCode SoretTransferDefect(const SoretTransfer *t, Vec fine_rhs, Vec fin
 
 /* Fills the layer of ghosts beyond one wall: the cell inside, for corrections times what the condition there makes of it (a held
    value has no correction at the wall). */
-static void MirrorWall(const SoretTransfer *t, int face, PetscBool correction, const PetscInt start[3], const PetscInt size[3], PetscReal *u)
+static void MirrorWall(const SoretTransfer *t, int face, PetscBool correction)
 {
   const SoretGrid     *grid     = t->coarse->grid;
   const SoretBoundary *boundary = t->coarse->boundary;
   const int            axis     = face / 2;
+  const PetscInt      *start = t->start, *size = t->size;
+  PetscReal           *u = t->box;
   const PetscInt       ns = t->coarse->num_species, inside = face % 2 ? grid->start[axis] + grid->count[axis] - 1 : grid->start[axis], beyond = inside + (face % 2 ? 1 : -1);
   PetscInt             ijk[3], begin[3], end[3];
 
@@ -244,42 +258,42 @@ static void MirrorWall(const SoretTransfer *t, int face, PetscBool correction, c
 /* u = b c of the coarse level, or b (c - old), with its neighbours and the ghosts beyond walls. */
 static PetscErrorCode GatherCoarse(const SoretTransfer *t, Vec coarse_c, Vec coarse_old)
 {
-  PetscInt         start[3], size[3];
-  const PetscInt   n = t->coarse->grid->num_cells * t->coarse->num_species;
-  const PetscReal *c, *old;
-  PetscReal       *u;
+  const SoretGrid *grid = t->coarse->grid;
+  const PetscInt   ns = t->coarse->num_species, m = grid->count[0] * ns;
+  const PetscReal *c, *old = NULL;
 
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(coarse_c, &c));
-  PetscCall(VecGetArrayWrite(t->u, &u));
-  if (coarse_old) {
-    PetscCall(VecGetArrayRead(coarse_old, &old));
-    for (PetscInt q = 0; q < n; q++) u[q] = t->coarse->b[q] * (c[q] - old[q]);
-    PetscCall(VecRestoreArrayRead(coarse_old, &old));
-  } else SoretKernelScaleRow(n, t->coarse->b, c, u);
-  PetscCall(VecRestoreArrayWrite(t->u, &u));
-  PetscCall(VecRestoreArrayRead(coarse_c, &c));
-  PetscCall(DMGlobalToLocalBegin(t->box, t->u, INSERT_VALUES, t->ghosted));
-  PetscCall(DMGlobalToLocalEnd(t->box, t->u, INSERT_VALUES, t->ghosted));
-  PetscCall(DMDAGetGhostCorners(t->box, &start[0], &start[1], &start[2], &size[0], &size[1], &size[2]));
-  PetscCall(VecGetArray(t->ghosted, &u));
-  for (int face = 0; face < 6; face++) { /* axis after axis: edges and corners come out as products */
-    if (SoretGridHasWall(t->coarse->grid, face / 2, face % 2)) MirrorWall(t, face, coarse_old ? PETSC_TRUE : PETSC_FALSE, start, size, u);
+  if (coarse_old) PetscCall(VecGetArrayRead(coarse_old, &old));
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    const PetscInt   at[3] = {grid->start[0] - t->start[0], grid->start[1] - t->start[1] + row % grid->count[1], grid->start[2] - t->start[2] + row / grid->count[1]};
+    const PetscReal *b = t->coarse->b + row * m;
+    PetscReal       *u = t->box + ((at[2] * t->size[1] + at[1]) * t->size[0] + at[0]) * ns;
+
+    if (old) {
+      for (PetscInt q = 0; q < m; q++) u[q] = b[q] * (c[row * m + q] - old[row * m + q]);
+    } else SoretKernelScaleRow(m, b, c + row * m, u);
   }
-  PetscCall(VecRestoreArray(t->ghosted, &u));
+  if (coarse_old) PetscCall(VecRestoreArrayRead(coarse_old, &old));
+  PetscCall(VecRestoreArrayRead(coarse_c, &c));
+  PetscCall(SoretHaloFillBox(&t->coarse->halo, t->box));
+  for (int face = 0; face < 2 * grid->dim; face++) { /* axis after axis: edges and corners come out as products */
+    if (SoretGridHasWall(grid, face / 2, face % 2)) MirrorWall(t, face, coarse_old ? PETSC_TRUE : PETSC_FALSE);
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Interpolated coarse row for the fine row (j, k) of this rank. */
-static void InterpolateLine(const SoretTransfer *t, const PetscReal *ghosted, PetscInt length, PetscInt rows, PetscInt j, PetscInt k)
+static void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k)
 {
+  const PetscInt   length = t->size[0] * t->fine->num_species;
   const PetscReal *w1 = t->weight[1] + 2 * j, *w2 = t->weight[2] + 2 * k;
   const PetscInt  *J = t->index[1] + 2 * j, *K = t->index[2] + 2 * k;
 
   for (PetscInt q = 0; q < length; q++) t->line[q] = 0.0;
   for (int corner = 0; corner < 4; corner++) {
     const PetscReal  weight = w1[corner & 1] * w2[corner >> 1];
-    const PetscReal *row    = ghosted + (K[corner >> 1] * rows + J[corner & 1]) * length;
+    const PetscReal *row    = t->box + (K[corner >> 1] * t->size[1] + J[corner & 1]) * length;
 
     if (weight == 0.0) continue;
     for (PetscInt q = 0; q < length; q++) t->line[q] += weight * row[q];
@@ -307,15 +321,24 @@ static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d,
   }
 }
 
-/* out = u along x from the coarse row `line`, over b. */
-INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscInt *restrict index, const PetscReal *restrict weight, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
+/* out = u along x from the coarse row `line`, which has a cell more on both sides, over b. lo and hi - weights, or NULL: not coarser along x */
+INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict lo, const PetscReal *restrict hi, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
 {
-  for (PetscInt i = 0; i < nx; i++) {
-    const PetscReal *lo = line + index[2 * i] * ns, *hi = line + index[2 * i + 1] * ns;
-
-    for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = weight[2 * i] * lo[s] + weight[2 * i + 1] * hi[s];
+  if (!lo) {
+    for (PetscInt q = 0; q < nx * ns; q++) out[q] = line[ns + q] / b[q];
+    return;
   }
-  for (PetscInt q = 0; q < nx * ns; q++) out[q] /= b[q];
+  for (PetscInt m = 0; m < nx / 2; m++) {
+    const PetscReal *restrict below = line + m * ns, *restrict above = below + ns;
+
+    SORET_PRAGMA(GCC unroll 8)
+    for (PetscInt e = 0; e < 2 * ns; e++) {
+      const PetscInt q = 2 * m * ns + e;
+
+      out[q] = (lo[q] * below[e] + hi[q] * above[e]) / b[q];
+    }
+  }
+  for (PetscInt s = 0, q = (nx - 1) * ns; s < ns && nx % 2; s++, q++) out[q] = (lo[q] * line[nx / 2 * ns + s] + hi[q] * line[(nx / 2 + 1) * ns + s]) / b[q];
 }
 
 /* Cells that take no part in the coarse grid keep what they have. */
@@ -331,27 +354,22 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
   const SoretGrid *grid = t->fine->grid;
   const PetscInt   ns = t->fine->num_species, nx = grid->count[0];
   PetscReal        content[SORET_MAX_SPECIES] = {0.0};
-  PetscInt         size[3];
-  const PetscReal *ghosted;
   PetscReal       *c;
 
   PetscFunctionBegin;
   PetscCall(GatherCoarse(t, coarse, coarse_old));
-  PetscCall(DMDAGetGhostCorners(t->box, NULL, NULL, NULL, &size[0], &size[1], &size[2]));
-  PetscCall(VecGetArrayRead(t->ghosted, &ghosted));
   PetscCall(VecGetArray(fine, &c));
   for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
     PetscReal *out = c + row * nx * ns;
 
-    InterpolateLine(t, ghosted, size[0] * ns, size[1], row % grid->count[1], row / grid->count[1]);
-    BY_SPECIES(InterpolateRow, ns, nx, t->index[0], t->weight[0], t->line, t->fine->b + row * nx * ns, coarse_old || t->volume ? t->row : out);
+    InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
+    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, t->fine->b + row * nx * ns, coarse_old || t->volume ? t->row : out);
     if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
     else if (t->volume) ReplaceInside(nx, ns, t->volume + row * nx, t->row, out);
     SoretOperatorAddContent(t->fine, row, c, content);
   }
   PetscCall(VecRestoreArray(fine, &c));
-  PetscCall(VecRestoreArrayRead(t->ghosted, &ghosted));
   PetscCall(SoretSystemKnow(t->fine_sys, fine, content));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -11,10 +11,11 @@ typedef struct {
   SoretSystem   *fine_sys, *coarse_sys;
   SoretOperator *fine, *coarse;   /* theirs */
   PetscBool      coarsened[3];
-  DM             box;             /* the coarse grid with a layer of neighbours, edges and corners included   */
-  Vec            u, ghosted;
-  PetscInt      *index[3];        /* [count][2] of the fine cells: entries of the ghosted array along the axis */
+  PetscReal     *box;             /* u of the coarse grid with a layer of neighbours, edges and corners included */
+  PetscInt       start[3], size[3]; /* its first cell in the whole grid, and its extent                       */
+  PetscInt      *index[3];        /* [count][2] of the fine cells: entries of the ghosted array along y and z */
   PetscReal     *weight[3];       /* [count][2] */
+  PetscReal     *lo, *hi;         /* [count][species] weights along x, of the coarse cells below and above     */
   PetscReal     *line;            /* a ghosted coarse row */
   PetscReal     *row, *work;      /* fine rows            */
   PetscReal     *volume;          /* [fine cells] volumes, 0 where a cell takes no part in the coarse one: only with several parts of the fluid */

@@ -652,7 +652,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   op->limited = PETSC_TRUE;
   PetscCall(SoretOperatorSetTime(op, 0.0));
-  PetscCall(SoretSystemCreate(op, sums, c, PETSC_FALSE, &tr.sys));
+  PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_FALSE, &tr.sys));
   tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
   PetscCall(VecDuplicate(c, &tr.stage_weight));
   PetscCall(CreateStageSolver(&tr, c));

@@ -178,6 +178,10 @@ PetscErrorCode SoretHaloEnd(SoretHalo *halo);
 /* Both, for an array over the cells of this rank: its outermost layers go out, the neighbours' come in. */
 PetscErrorCode SoretHaloExchange(SoretHalo *halo, const PetscReal value[]);
 
+/* For an array over the cells of this rank with a layer more on both sides of each axis of the grid: these layers come in, edges and corners included,
+   axis after axis. Layers beyond walls keep what they have, or are filled with nothing of use. For halos of width 1. Collective among neighbours. */
+PetscErrorCode SoretHaloFillBox(const SoretHalo *halo, PetscReal box[]);
+
 /* Values of the cell beyond a face (2 axis + side) of cell p; at a wall: of p itself. For halos of width 1. */
 const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], PetscInt p, int face);
 

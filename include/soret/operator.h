@@ -51,7 +51,8 @@ struct SoretOperator {
   PetscReal *window;              /* five rows of u                                                        */
   PetscInt   num_lanes;           /* cells treated side by side                                            */
   PetscReal *lanes;               /* their work arrays                                                     */
-  struct SoretPair *pair;         /* [num_reactions] for blocks of four cells (block.h), or NULL: not of that kind */
+  struct SoretPair *pair;         /* [num_reactions] for blocks of four cells (blocks.h), or NULL: not of that kind */
+  int               blocks;       /* SoretBlocks: how rows come to them                                    */
   /* a coarser level is made of the finer one */
   const SoretOperator *finer;
   PetscBool            coarsened[3];

@@ -181,7 +181,7 @@ static PetscErrorCode CheckAll(const char *yaml)
   for (int augmented = 0; augmented < 2; augmented++) {
     SoretSystem sys;
 
-    PetscCall(SoretSystemCreate(&problem.op, &the_case.sums, c, (PetscBool)augmented, &sys));
+    PetscCall(SoretSystemCreate(&problem.op, &the_case.sums, NULL, c, (PetscBool)augmented, &sys));
     PetscCall(SoretSystemCreateMatrices(&sys));
     PetscCall(SoretSystemJacobian(&sys, c));
     PetscCall(CheckDirections(SystemResidual, &sys, sys.A, c));
