@@ -221,6 +221,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
   PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
   PetscCall(SoretOutputSummaryInt(run->output, "rejected_steps", outcome->rejected));
+  PetscCall(SoretOutputSummaryInt(run->output, "backward_euler_steps", outcome->euler));
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
   PetscCall(SoretOutputCost(run->output, SoretOutputDrift(run->output)));

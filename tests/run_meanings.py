@@ -305,6 +305,23 @@ def test_first_step_that_is_far_too_long(soret):
         np.testing.assert_allclose(f["series/total/0"][()], 1, rtol=1e-12)
 
 
+def test_backward_euler_is_the_last_resort(soret):
+    # a pulse that spreads into nothing: beyond its reach a method of fourth order makes negative concentrations however short the step
+    text = BOX1.replace("16", "200") + "temperature: 1 + 0.2*x\nspecies: [{name: A, diffusivity: T, initial: 'x < 0.05 ? 1 : 0'}]\nsolve: {mode: transient, end: 1e-3, tolerance: 1e-3, first_step: 1e-4}\n" + END
+    assert "backward Euler" not in solve(soret, text).stdout
+    usual = frame(soret, "A")
+    with soret.open() as f:
+        assert f["summary"].attrs["backward_euler_steps"] == 0
+    for ranks in (1, 2):
+        done = solve(soret, text, "solve.absolute=1e-20", ranks=ranks)
+        contains(done.stdout, "steps were taken by backward Euler")
+        with soret.open() as f:
+            assert 0 < f["summary"].attrs["backward_euler_steps"] <= f["summary"].attrs["steps"]
+            assert np.min(f["series/min/A"][()]) >= -1e-20
+            np.testing.assert_allclose(f["series/total/0"][()], 0.05, rtol=1e-12)
+        np.testing.assert_allclose(frame(soret, "A"), usual, atol=2e-3)
+
+
 def test_negative_steady_state_is_refused(soret):
     # the only solution of the equations has a negative concentration
     done = solve(soret, HARD, status=3)

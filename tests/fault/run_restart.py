@@ -151,6 +151,15 @@ def test_exact_backward_euler(tmp):
     check_exact(tmp, OPEN, "-ts_type", "beuler", "solve.tolerance=1e-2")
 
 
+def test_exact_last_resort(tmp):
+    """The first step is one of backward Euler, since the method does not stay positive."""
+    case = OPEN.replace("cells: [40]", "cells: [200]").replace("1 + 0.3*x + 0.1*sin(t)", "1 + 0.2*x").replace("initial: 1", "initial: 'x < 0.05 ? 1 : 0'")
+    case = re.sub("boundaries:.*\n", "", case).replace("end: 0.1", "end: 1e-3, tolerance: 1e-3, absolute: 1e-20, first_step: 1e-4").replace("every: 0.03", "every: 2e-4")
+    check_exact(tmp, case)
+    with h5py.File(tmp / "whole" / "run.h5") as f:
+        assert f["summary"].attrs["backward_euler_steps"] == 1
+
+
 def test_exact_closed_sums(tmp):
     """Sums that are closed in each step do not keep methods with a memory of one step from adapting it."""
     for method in ("beuler", "cn"):
