@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from run_cli import MPIEXEC, SORET, attribute, contains, run_tests
+from starting import environment
 
 BOX1 = "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [16]}\n"
 END = "output: {file: result.h5, xdmf: false, overwrite: true}\n"
@@ -341,7 +342,7 @@ def terminal(soret, text, ranks=1):
     soret.write("case.yaml", text)
     master, slave = pty.openpty()
     launch = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
-    run = subprocess.Popen([*launch, SORET, "case.yaml"], cwd=soret.directory, stdout=slave, stderr=slave, stdin=slave)
+    run = subprocess.Popen([*launch, SORET, "case.yaml"], cwd=soret.directory, env=environment(ranks), stdout=slave, stderr=slave, stdin=slave)
     os.close(slave)
     raw = b""
     try:

@@ -18,6 +18,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from starting import environment  # noqa: E402
+
 SORET = shutil.which(os.environ.get("SORET", "soret"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 COUNT = int(os.environ.get("FAULT_COUNT", "0"))
@@ -76,13 +79,13 @@ class Folder:
         return [*([MPIEXEC, "-n", str(ranks)] if ranks > 1 else []), SORET, *args]
 
     def run(self, *args, ranks=1, status=0, env=None, timeout=120):
-        done = subprocess.run(self.command(*args, ranks=ranks), cwd=self.path, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})})
+        done = subprocess.run(self.command(*args, ranks=ranks), cwd=self.path, capture_output=True, text=True, timeout=timeout, env=environment(ranks, **(env or {})))
         if status is not None:
             assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done
 
     def start(self, *args, ranks=1, env=None):
-        return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env={**os.environ, **(env or {})})
+        return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=environment(ranks, **(env or {})))
 
     def generations(self):
         return sorted(self.path.glob("run.ckpt-*.manifest"))
