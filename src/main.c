@@ -120,7 +120,7 @@ static PetscBool WordsFit(const Arguments *a, FILE *out)
     (void)fprintf(out, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
     return PETSC_FALSE;
   }
-  if (a->num_words == want) return PETSC_TRUE;
+  if (a->num_words == want || (a->num_words > want && !strcmp(a->command, "check"))) return PETSC_TRUE;
   if (a->num_words > want && !strcmp(a->command, "run") && (nearest = SoretNearest(a->words[0], NUM_COMMANDS, commands))) {
     (void)fprintf(out, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
     return PETSC_FALSE;
@@ -221,6 +221,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
   PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
   PetscCall(SoretOutputSummaryInt(run->output, "rejected_steps", outcome->rejected));
+  PetscCall(SoretOutputSummaryInt(run->output, "backward_euler_steps", outcome->euler));
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
   PetscCall(SoretOutputCost(run->output, SoretOutputDrift(run->output)));
@@ -522,9 +523,9 @@ static PetscErrorCode Verify(const Arguments *a)
   PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
 }
 
-static PetscErrorCode CheckCase(const Arguments *a)
+static PetscErrorCode CheckCase(const Arguments *a, const char *path)
 {
-  const SoretCaseSource source = {.path = a->words[0], .num_overrides = a->num_overrides, .overrides = a->overrides};
+  const SoretCaseSource source = {.path = path, .num_overrides = a->num_overrides, .overrides = a->overrides};
   SoretCase             c;
 
   PetscFunctionBegin;
@@ -534,6 +535,23 @@ static PetscErrorCode CheckCase(const Arguments *a)
   PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* One case after the other, all of them; of several each is named first, on both streams, since its mistakes are on one and all else on the other. */
+static PetscErrorCode Check(const Arguments *a)
+{
+  PetscErrorCode worst = PETSC_SUCCESS;
+
+  PetscFunctionBegin;
+  for (int k = 0; k < a->num_words; k++) {
+    PetscErrorCode status;
+
+    for (int stream = 0; stream < 2 && a->num_words > 1; stream++) PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stream ? stderr : stdout, "# %s\n", a->words[k]));
+    status = CheckCase(a, a->words[k]);
+    if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
+    if (status) worst = status;
+  }
+  PetscFunctionReturn(worst);
 }
 
 static PetscErrorCode Compare(const Arguments *a)
@@ -556,7 +574,7 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
     if (rank == 0) PetscCall(SoretCaseReference(stdout));
   } else if (!strcmp(a->command, "info")) PetscCall(SoretH5Info(PETSC_COMM_WORLD, a->words[0], stdout));
   else if (!strcmp(a->command, "compare")) PetscCall(Compare(a));
-  else if (!strcmp(a->command, "check")) PetscCall(CheckCase(a));
+  else if (!strcmp(a->command, "check")) PetscCall(Check(a));
   else if (!strcmp(a->command, "verify")) PetscCall(Verify(a));
   else if (!strcmp(a->command, "resume")) PetscCall(Resume(a, command));
   else PetscCall(Start(a, command));

@@ -11,7 +11,7 @@ typedef struct {
   SoretStage            stage;       /* solves the stages, NULL: Newton's method with an assembled matrix */
   SoretStepMonitor      monitor;
   void                 *context;
-  PetscReal            *absolute;    /* [num_species] */
+  PetscReal            *absolute, *usual; /* [num_species] error that is always allowed: as the case has it, and its default */
   PetscReal             mean[3 * SORET_MAX_SPECIES]; /* of the sums at the start */
   PetscBool             closed[SORET_MAX_SPECIES];   /* global sums without prescribed fluxes */
   Vec                   stage_weight; /* 1/(absolute + tolerance |c|), for the stages       */
@@ -20,6 +20,12 @@ typedef struct {
   PetscReal             jacobian_step; /* step that the Jacobian was made for */
   PetscReal             last_step, longest; /* the two steps before an output time shortened them */
   PetscBool             steady, stalled;
+  /* backward Euler, the last resort */
+  TS                    euler;       /* NULL until it is needed                             */
+  PetscInt              negative;    /* rejections in a row for negative concentrations     */
+  PetscReal             refused;     /* step of the first of them                           */
+  PetscInt              euler_steps;
+  PetscBool             forgot;      /* the last step was such a one: the method starts anew */
   /* checkpoints */
   SoretCheckpoint       checkpoint;
   TS                    ts;
@@ -143,7 +149,13 @@ static PetscErrorCode SetStageWeights(Transient *tr, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A stage with a concentration below -absolute is refused: the step is repeated with a shorter one. Nothing is clipped. */
+enum {
+  MOST_NEGATIVE = 8, /* rejections of a step, each to a quarter, before backward Euler is taken */
+  MOST_ATTEMPTS = 30 /* of a step                                                               */
+};
+
+/* A stage with a concentration below -absolute is refused: the step is repeated with a shorter one. Nothing is clipped. Where that goes on the
+   step is given up, for StepByEuler(). */
 static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, PetscBool *accept)
 {
   Transient       *tr;
@@ -160,6 +172,9 @@ static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, Petsc
   PetscCall(VecRestoreArrayRead(c, &x));
   PetscCallMPI(MPI_Allreduce(&good, &all, 1, MPI_INT, MPI_MIN, tr->sys.op->grid->comm));
   *accept = all ? PETSC_TRUE : PETSC_FALSE;
+  if (all || ts == tr->euler) PetscFunctionReturn(PETSC_SUCCESS);
+  if (tr->negative == 0) PetscCall(TSGetTimeStep(ts, &tr->refused));
+  if (++tr->negative >= MOST_NEGATIVE) PetscCall(TSSetConvergedReason(ts, TS_DIVERGED_STEP_REJECTED));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -176,6 +191,7 @@ static PetscErrorCode PreStep(TS ts)
   PetscCall(SetStageWeights(tr, c));
   if (tr->previous) PetscCall(VecCopy(c, tr->previous));
   tr->jacobian_step = 0.0; /* the state has changed: a fresh Jacobian */
+  tr->negative      = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -205,23 +221,10 @@ static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Conservation: the sums are exact in the discrete equations, what is missing is the error of the iterations of the stages. It is closed
-   here along the direction that reactions do not resist. */
-static PetscErrorCode PostStep(TS ts)
+/* What follows a step, from `before` to t: is it the end, is it time for a checkpoint? */
+static PetscErrorCode FinishStep(Transient *tr, TS ts, PetscReal before, PetscReal t, Vec c)
 {
-  Transient        *tr;
-  PetscReal         t, before;
-  TSConvergedReason reason;
-  Vec               c;
-
   PetscFunctionBegin;
-  PetscCall(TSGetConvergedReason(ts, &reason));
-  if (reason < 0) PetscFunctionReturn(PETSC_SUCCESS); /* there was no step */
-  PetscCall(TSGetApplicationContext(ts, &tr));
-  PetscCall(TSGetSolution(ts, &c));
-  PetscCall(TSGetTime(ts, &t));
-  PetscCall(TSGetPrevTime(ts, &before));
-  if (!tr->in_stage) PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
   tr->longest   = PetscMax(tr->last_step, t - before);
   tr->last_step = t - before;
   tr->steps++;
@@ -243,6 +246,28 @@ static PetscErrorCode PostStep(TS ts)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Conservation: the sums are exact in the discrete equations, what is missing is the error of the iterations of the stages. It is closed
+   here along the direction that reactions do not resist. */
+static PetscErrorCode PostStep(TS ts)
+{
+  Transient        *tr;
+  PetscReal         t, before;
+  TSConvergedReason reason;
+  Vec               c;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetConvergedReason(ts, &reason));
+  if (reason < 0) PetscFunctionReturn(PETSC_SUCCESS); /* there was no step */
+  PetscCall(TSGetApplicationContext(ts, &tr));
+  PetscCall(TSGetSolution(ts, &c));
+  PetscCall(TSGetTime(ts, &t));
+  PetscCall(TSGetPrevTime(ts, &before));
+  tr->forgot = PETSC_FALSE;
+  if (!tr->in_stage) PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
+  PetscCall(FinishStep(tr, ts, before, t, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- checkpoints ---- */
 
 /* What TS and this module remember from step to step besides concentrations. */
@@ -258,6 +283,9 @@ enum {
   POSITION_PREVIOUS_TIME,
   POSITION_CYCLES,
   POSITION_CONTRACTION,
+  POSITION_SCALED,
+  POSITION_EULER,
+  POSITION_FORGOT,
   POSITION_SIZE
 };
 
@@ -293,6 +321,9 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   position[POSITION_LINEAR]    = (PetscReal)linear;
   position[POSITION_LAST_STEP] = tr->last_step;
   position[POSITION_LONGEST]   = tr->longest;
+  position[POSITION_SCALED]    = (PetscReal)tr->sys.scaled;
+  position[POSITION_EULER]     = (PetscReal)tr->euler_steps;
+  position[POSITION_FORGOT]    = (PetscReal)tr->forgot;
   SoretStageGetMemory(tr->stage, &position[POSITION_CYCLES], &position[POSITION_CONTRACTION]);
   PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
   PetscCall(SoretStatePut(archive, "concentration", tr->sys.op, c));
@@ -341,15 +372,19 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
   tr->linear    = (PetscInt)position[POSITION_LINEAR];
   tr->last_step = position[POSITION_LAST_STEP];
   tr->longest   = position[POSITION_LONGEST];
+  tr->forgot    = position[POSITION_FORGOT] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+
+  tr->sys.scaled  = (PetscInt)position[POSITION_SCALED];
+  tr->euler_steps = (PetscInt)position[POSITION_EULER];
   SoretStageSetMemory(tr->stage, position[POSITION_CYCLES], position[POSITION_CONTRACTION]);
-  if (tr->previous && tr->steps > 0) {
+  if (tr->previous && tr->steps > 0 && !tr->forgot) {
     PetscCall(SoretStateGet(archive, "previous", tr->sys.op, tr->previous));
     PetscCall(Prime(tr, position, c));
   }
   PetscCall(TSSetTime(tr->ts, position[POSITION_TIME]));
   PetscCall(TSSetTimeStep(tr->ts, position[POSITION_STEP]));
   PetscCall(TSSetStepNumber(tr->ts, tr->steps));
-  if (!tr->exact || tr->restarts) PetscCall(TSRestartStep(tr->ts));
+  if (!tr->exact || tr->restarts || tr->forgot) PetscCall(TSRestartStep(tr->ts));
   PetscCall(SoretOperatorSetTime(tr->sys.op, position[POSITION_TIME]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -416,7 +451,8 @@ static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
       if (sums->w[k * ns + s] != 0.0) amount = PetscMax(amount, scale[k] / PetscAbsReal(sums->w[k * ns + s]));
     }
     if (amount == 0.0) amount = largest > 0.0 ? largest : 1.0;
-    tr->absolute[s] = tr->spec->absolute.given ? tr->spec->absolute.value : 1.0e-2 * tr->spec->tolerance.value * amount;
+    tr->usual[s]    = 1.0e-2 * tr->spec->tolerance.value * amount;
+    tr->absolute[s] = tr->spec->absolute.given ? tr->spec->absolute.value : tr->usual[s];
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -496,6 +532,22 @@ static PetscErrorCode CreateStageSolver(Transient *tr, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A TS that knows the equations. */
+static PetscErrorCode CreateEquations(Transient *tr, TS *ts)
+{
+  PetscFunctionBegin;
+  PetscCall(TSCreate(tr->sys.op->grid->comm, ts));
+  PetscCall(TSSetApplicationContext(*ts, tr));
+  PetscCall(TSSetProblemType(*ts, TS_NONLINEAR));
+  PetscCall(TSSetIFunction(*ts, NULL, FormIFunction, tr));
+  if (tr->stage) PetscCall(TSSetIJacobian(*ts, SoretStageMatrix(tr->stage), SoretStageMatrix(tr->stage), FormIJacobian, tr));
+  else PetscCall(TSSetIJacobian(*ts, tr->sys.A, tr->sys.P, FormIJacobian, tr));
+  PetscCall(TSSetPreStage(*ts, PreStage));
+  PetscCall(TSSetMaxSNESFailures(*ts, -1));
+  PetscCall(TSSetErrorIfStepFails(*ts, PETSC_FALSE)); /* a collapse of the step is told by Diagnose() */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[], TS *ts)
 {
   TSAdapt adapt;
@@ -504,26 +556,18 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   TSType  type;
 
   PetscFunctionBegin;
-  PetscCall(TSCreate(tr->sys.op->grid->comm, ts));
-  PetscCall(TSSetApplicationContext(*ts, tr));
-  PetscCall(TSSetProblemType(*ts, TS_NONLINEAR));
-  PetscCall(TSSetIFunction(*ts, NULL, FormIFunction, tr));
-  if (tr->stage) PetscCall(TSSetIJacobian(*ts, SoretStageMatrix(tr->stage), SoretStageMatrix(tr->stage), FormIJacobian, tr));
-  else PetscCall(TSSetIJacobian(*ts, tr->sys.A, tr->sys.P, FormIJacobian, tr));
+  PetscCall(CreateEquations(tr, ts));
   /* ESDIRK4(3)6L[2]SA of Kennedy and Carpenter (2003): stiffly accurate, one-step */
   PetscCall(TSSetType(*ts, TSARKIMEX));
   PetscCall(TSARKIMEXSetType(*ts, TSARKIMEX4));
   PetscCall(TSARKIMEXSetFullyImplicit(*ts, PETSC_TRUE));
   PetscCall(TSSetExactFinalTime(*ts, TS_EXACTFINALTIME_MATCHSTEP));
   PetscCall(TSSetMaxSteps(*ts, tr->spec->max_steps));
-  PetscCall(TSSetMaxStepRejections(*ts, 30));
-  PetscCall(TSSetMaxSNESFailures(*ts, -1));
-  PetscCall(TSSetErrorIfStepFails(*ts, PETSC_FALSE)); /* a collapse of the step is told by Diagnose() */
+  PetscCall(TSSetMaxStepRejections(*ts, MOST_ATTEMPTS));
   PetscCall(SetVectorTolerance(tr, *ts, c));
   PetscCall(TSGetAdapt(*ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
   PetscCall(TSSetPreStep(*ts, PreStep));
-  PetscCall(TSSetPreStage(*ts, PreStage));
   PetscCall(TSSetPostStage(*ts, PostStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
   PetscCall(TSGetSNES(*ts, &snes));
@@ -537,6 +581,133 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
     PetscCall(SoretStageDescribe(tr->stage, sizeof(solver), solver));
   }
   PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, solver));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- the last resort ---- */
+
+/* No method of an order above one keeps concentrations positive with any step. Where one fails again and again, backward Euler goes on: it is
+   positive with any step. */
+static PetscErrorCode CreateEuler(Transient *tr)
+{
+  SNESLineSearch search;
+  TSAdapt        adapt;
+  SNES           snes;
+  char           solver[96];
+
+  PetscFunctionBegin;
+  PetscCall(CreateEquations(tr, &tr->euler));
+  PetscCall(TSSetType(tr->euler, TSBEULER));
+  PetscCall(TSSetMaxStepRejections(tr->euler, 0));
+  PetscCall(TSSetMaxTime(tr->euler, tr->spec->end.value));
+  PetscCall(TSSetExactFinalTime(tr->euler, TS_EXACTFINALTIME_STEPOVER));
+  PetscCall(TSGetAdapt(tr->euler, &adapt));
+  PetscCall(TSAdaptSetType(adapt, TSADAPTNONE));
+  PetscCall(TSAdaptSetCheckStage(adapt, CheckStage));
+  PetscCall(TSGetSNES(tr->euler, &snes));
+  if (tr->stage) PetscCall(SoretStageSetSNES(tr->stage, snes));
+  else {
+    PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
+    PetscCall(SNESSetFromOptions(snes));
+    PetscCall(SoretKeepNewton(&tr->sys, PETSC_FALSE, snes));
+    PetscCall(SNESGetLineSearch(snes, &search));
+    PetscCall(SoretSystemSetPositive(&tr->sys, search));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* One step of backward Euler from t, x the state before and after. good - it was solved, and nothing is negative */
+static PetscErrorCode EulerStep(Transient *tr, PetscReal t, PetscReal step, Vec x, PetscBool *good, PetscErrorCode *status)
+{
+  TSConvergedReason reason;
+
+  PetscFunctionBegin;
+  PetscCall(TSSetSolution(tr->euler, x));
+  PetscCall(TSSetTime(tr->euler, t));
+  PetscCall(TSSetTimeStep(tr->euler, step));
+  PetscCall(TSSetConvergedReason(tr->euler, TS_CONVERGED_ITERATING));
+  PetscCall(TSRestartStep(tr->euler));
+  tr->jacobian_step = 0.0;
+  *status           = TSStep(tr->euler);
+  if (*status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(*status);
+  PetscCall(TSGetConvergedReason(tr->euler, &reason));
+  *good = !*status && reason >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The step once, and in two halves, y; error - of the latter, in the norm of TS with an `absolute` of at least the default: an error of 1e-20 at the foot of a
+   front is what no method of first order can promise. */
+static PetscErrorCode TryEuler(Transient *tr, PetscReal t, PetscReal step, Vec c, Vec once, Vec y, PetscBool *good, PetscReal *error, PetscErrorCode *status)
+{
+  const PetscReal *a, *b;
+  PetscReal        sum = 0.0, all;
+  PetscInt         n, size, ns = tr->sys.op->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(VecCopy(c, once));
+  PetscCall(EulerStep(tr, t, step, once, good, status));
+  if (!*good) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecCopy(c, y));
+  PetscCall(EulerStep(tr, t, 0.5 * step, y, good, status));
+  if (*good) PetscCall(EulerStep(tr, t + 0.5 * step, 0.5 * step, y, good, status));
+  if (!*good) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecGetLocalSize(y, &n));
+  PetscCall(VecGetSize(y, &size));
+  PetscCall(VecGetArrayRead(once, &a));
+  PetscCall(VecGetArrayRead(y, &b));
+  for (PetscInt q = 0; q < n; q++) {
+    const PetscReal e = (a[q] - b[q]) / (PetscMax(tr->absolute[q % ns], tr->usual[q % ns]) + tr->spec->tolerance.value * PetscMax(PetscAbsReal(a[q]), PetscAbsReal(b[q])));
+
+    sum += e * e;
+  }
+  PetscCall(VecRestoreArrayRead(y, &b));
+  PetscCall(VecRestoreArrayRead(once, &a));
+  PetscCallMPI(MPI_Allreduce(&sum, &all, 1, MPIU_REAL, MPI_SUM, tr->sys.op->grid->comm));
+  *error = sqrt(all / (PetscReal)size);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* One step of backward Euler for the run, with the local error that is asked for: ts, which is where it ends, tells the step to try and gets the
+   next one. TS_DIVERGED_STEP_REJECTED: it cannot be done. */
+static PetscErrorCode StepByEuler(Transient *tr, TS ts, PetscReal target, Vec c, PetscErrorCode *status)
+{
+  PetscReal t, step, error = 0.0;
+  PetscInt  number;
+  PetscBool good = PETSC_FALSE;
+  Vec       once, y;
+
+  PetscFunctionBegin;
+  PetscCall(PreStep(ts));
+  PetscCall(TSGetTime(ts, &t));
+  PetscCall(TSGetTimeStep(ts, &step));
+  PetscCall(VecDuplicate(c, &once));
+  PetscCall(VecDuplicate(c, &y));
+  for (PetscInt attempt = 0; attempt < MOST_ATTEMPTS && !good; attempt++) {
+    if (t + 1.001 * step >= target) step = target - t;
+    PetscCall(TryEuler(tr, t, step, c, once, y, &good, &error, status));
+    if (*status) break;
+    if (good && error <= 1.0) break;
+    step *= good ? PetscMax(0.1, 0.9 / sqrt(error)) : 0.25;
+    good = PETSC_FALSE;
+    tr->rejected++;
+  }
+  if (good) {
+    const PetscReal now = step == target - t ? target : t + step;
+
+    PetscCall(VecCopy(y, c));
+    PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
+    PetscCall(TSGetStepNumber(ts, &number));
+    PetscCall(TSSetStepNumber(ts, number + 1));
+    PetscCall(TSSetTime(ts, now));
+    PetscCall(TSSetTimeStep(ts, step * (error > 0.0 ? PetscMin(5.0, 0.9 / sqrt(error)) : 5.0)));
+    PetscCall(TSRestartStep(ts));
+    PetscCall(TSSetConvergedReason(ts, number + 1 >= tr->spec->max_steps ? TS_CONVERGED_ITS : TS_CONVERGED_ITERATING));
+    tr->euler_steps++;
+    tr->forgot = PETSC_TRUE;
+    PetscCall(FinishStep(tr, ts, t, now, c));
+  } else PetscCall(TSSetConvergedReason(ts, TS_DIVERGED_STEP_REJECTED));
+  PetscCall(VecDestroy(&once));
+  PetscCall(VecDestroy(&y));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -618,21 +789,40 @@ static PetscErrorCode StopAtBadInput(Transient *tr, TS ts, SoretOutcome *outcome
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Was the step given up because it would not stay positive? Then backward Euler takes the one that was refused first. */
+static PetscErrorCode TurnToEuler(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *turn, PetscErrorCode *status)
+{
+  TSConvergedReason reason;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetConvergedReason(ts, &reason));
+  *turn = !*status && reason == TS_DIVERGED_STEP_REJECTED && tr->negative >= MOST_NEGATIVE ? PETSC_TRUE : PETSC_FALSE;
+  if (!*turn) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!tr->euler) PetscCall(CreateEuler(tr));
+  PetscCall(TSSetTimeStep(ts, tr->refused));
+  PetscCall(StepByEuler(tr, ts, target, c, status));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Integrates up to one output time. */
 static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
 {
   TSConvergedReason reason;
   PetscErrorCode    status;
   PetscReal         t;
+  PetscBool         turned;
 
   PetscFunctionBegin;
   tr->target = target;
   PetscCall(TSSetMaxTime(ts, target));
   PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
-  status = TSSolve(ts, c);
-  if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
-  PetscCall(TSGetConvergedReason(ts, &reason));
-  PetscCall(TSGetTime(ts, &t));
+  do {
+    status = TSSolve(ts, c);
+    if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
+    PetscCall(TurnToEuler(tr, ts, target, c, &turned, &status));
+    PetscCall(TSGetConvergedReason(ts, &reason));
+    PetscCall(TSGetTime(ts, &t));
+  } while (turned && !status && !reason && t < target);
   *arrived = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
   if (*arrived || tr->stopped) PetscFunctionReturn(PETSC_SUCCESS);
   if (status) PetscCall(StopAtBadInput(tr, ts, outcome));
@@ -656,7 +846,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
   PetscCall(VecDuplicate(c, &tr.stage_weight));
   PetscCall(CreateStageSolver(&tr, c));
-  PetscCall(PetscMalloc1(op->num_species, &tr.absolute));
+  PetscCall(PetscMalloc2(op->num_species, &tr.absolute, op->num_species, &tr.usual));
   PetscCall(SetAbsolute(&tr, c));
   PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, NULL));
   PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
@@ -696,17 +886,21 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(CountSoFar(&tr, &outcome->rejected, &outcome->newton_iterations, &outcome->linear_iterations));
   outcome->steps     = tr.steps;
+  outcome->euler     = tr.euler_steps;
+  outcome->scaled    = tr.sys.scaled;
   outcome->cycles    = SoretStageCycles(tr.stage);
   outcome->stopped   = tr.stopped;
   outcome->converged = !tr.stopped && arrived && (tr.steady || !spec->until_steady.given) ? PETSC_TRUE : PETSC_FALSE;
   if (tr.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after step %" PetscInt_FMT " at t = %g", SoretCheckpointStopped(checkpoint), tr.steps, (double)now);
   else if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
   else if (arrived) (void)snprintf(outcome->reason, sizeof(outcome->reason), "not steady to %.2g by t = %g; choose a later `end`", (double)spec->until_steady.value, (double)now);
+  if (outcome->euler && outcome->converged) PetscCall(SoretSay(op->grid->comm, "note: %" PetscInt_FMT " of %" PetscInt_FMT " steps were taken by backward Euler, of first order, because those of the method would not stay positive however short; with a larger `absolute` they may\n", outcome->euler, tr.steps));
   PetscCall(TSDestroy(&ts));
+  PetscCall(TSDestroy(&tr.euler));
   PetscCall(SoretStageDestroy(&tr.stage));
   PetscCall(VecDestroy(&tr.stage_weight));
   PetscCall(VecDestroy(&tr.previous));
-  PetscCall(PetscFree(tr.absolute));
+  PetscCall(PetscFree2(tr.absolute, tr.usual));
   PetscCall(SoretSystemDestroy(&tr.sys));
   op->limited = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);

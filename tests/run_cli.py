@@ -14,6 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from starting import environment
+
 SORET = shutil.which(os.environ.get("SORET", "soret"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 ROOT = Path(__file__).parent.parent
@@ -42,7 +44,7 @@ class Soret:
 
     def __call__(self, *args, status=0, ranks=1):
         launch = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
-        done = subprocess.run([*launch, SORET, *args], cwd=self.directory, capture_output=True, text=True, timeout=240)
+        done = subprocess.run([*launch, SORET, *args], cwd=self.directory, env=environment(ranks), capture_output=True, text=True, timeout=240)
         assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done
 
@@ -100,6 +102,15 @@ def test_wrong_arguments(soret):
     }.items():
         assert soret(*args, status=2).stderr == message
     assert soret.files() == ["case.yaml"]
+
+
+def test_check_of_several(soret):
+    soret.write("bad.yaml", CASE.replace("diffusivity: 2", "diffusivity: -2"))
+    done = soret("check", "case.yaml", "bad.yaml", "case.yaml", "domain.cells=[8]", status=2)
+    parts = re.split(r"^# (\S+)\n", done.stdout, flags=re.M)
+    assert parts[1::2] == ["case.yaml", "bad.yaml", "case.yaml"] and parts[2] == parts[6] == soret("check", "case.yaml", "domain.cells=[8]").stdout and not parts[4]
+    assert re.findall(r"^# (\S+)$|^([\w.]+:\d+):", done.stderr, re.M) == [("case.yaml", ""), ("bad.yaml", ""), ("", "bad.yaml:8"), ("case.yaml", "")], done.stderr
+    assert soret("check", "case.yaml", "case.yaml").stdout.count("# case.yaml\n") == 2
 
 
 def test_reference(soret):

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from soretrun import prepared, run
+from starting import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -104,7 +105,7 @@ def check():
         # a second way that does not fit: named with its sign
         (cases / "complexation.yaml", ["reactions=[{equation: A + B <=> AB, forward: 1, backward: 1}, {equation: AB <=> A + B, forward: 2, backward: 1}]"], ["broken, the cycle (A + B <=> AB) + (AB <=> A + B) is driven: its equilibrium constants multiply to exp(0.693147)"]),
     ]:
-        done = subprocess.run([soret, "check", str(path), *overrides], capture_output=True, text=True, timeout=120)
+        done = subprocess.run([soret, "check", str(path), *overrides], env=environment(), capture_output=True, text=True, timeout=120)
         missing = [t for t in texts if t not in done.stdout]
         yield path.name, "says so" if not missing else f"does not say {missing}:\n{done.stdout}{done.stderr}", done.returncode == 0 and not missing
 

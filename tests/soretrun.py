@@ -15,13 +15,7 @@ import h5py
 import numpy as np
 import yaml
 
-ENVIRONMENT = dict(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1",
-                   OMPI_MCA_btl_vader_single_copy_mechanism="none", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-
-
-def alone(directory):
-    """The environment of one process without a launcher: Open MPI starts it in a third of the time without a daemon, and then it needs a place of its own."""
-    return {**os.environ, **ENVIRONMENT, "OMPI_MCA_ess_singleton_isolated": "1", "TMPDIR": tempfile.mkdtemp(prefix="mpi", dir=directory)}
+from starting import environment
 
 
 class Failed(Exception):
@@ -89,8 +83,7 @@ def execute(case, overrides=(), ranks=1, options=(), directory=".", timeout=600)
         case = directory / "case.yaml"
     launch = [os.environ.get("MPIEXEC", "mpiexec"), "-n", str(ranks)] if ranks > 1 else []
     command = [*launch, os.path.abspath(os.environ.get("SORET", "soret")), str(Path(case).resolve()), *overrides, *options]
-    with tempfile.TemporaryDirectory() as place:
-        return subprocess.run(command, cwd=directory, env={**os.environ, **ENVIRONMENT} if launch else alone(place), capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, cwd=directory, env=environment(ranks), capture_output=True, text=True, timeout=timeout)
 
 
 def prepared(path, directory):

@@ -33,6 +33,7 @@ typedef struct {
   PetscReal residual;           /* steady: largest of the ratios of SoretSteadyMeasure; transient: 0                     */
   PetscInt  newton_iterations, linear_iterations, cycles;
   PetscInt  steps, rejected;    /* transient                                                                             */
+  PetscInt  euler;              /* steps among them that were taken by backward Euler, the last resort for positivity    */
   PetscInt  scaled;             /* cells in which a correction was scaled to keep concentrations positive                */
 } SoretOutcome;
 

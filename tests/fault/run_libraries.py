@@ -10,6 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from starting import environment  # noqa: E402
+
 CASE = Path(__file__).resolve().parent.parent.parent / "input" / "tutorial" / "first.yaml"
 WRONG = {
     # file, code, what the message must say
@@ -21,8 +24,8 @@ WRONG = {
 
 
 def run(soret, directory, preload=None):
-    environment = dict(os.environ, **({"LD_PRELOAD": preload} if preload else {}))
-    return subprocess.run([soret, str(CASE)], cwd=directory, env=environment, capture_output=True, text=True, timeout=60)
+    preloaded = {"LD_PRELOAD": preload} if preload else {}
+    return subprocess.run([soret, str(CASE)], cwd=directory, env=environment(**preloaded), capture_output=True, text=True, timeout=60)
 
 
 def main(soret, compiler):

@@ -18,6 +18,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from starting import environment  # noqa: E402
+
 SORET = shutil.which(os.environ.get("SORET", "soret"))
 MPIEXEC = os.environ.get("MPIEXEC", "mpiexec")
 COUNT = int(os.environ.get("FAULT_COUNT", "0"))
@@ -76,13 +79,13 @@ class Folder:
         return [*([MPIEXEC, "-n", str(ranks)] if ranks > 1 else []), SORET, *args]
 
     def run(self, *args, ranks=1, status=0, env=None, timeout=120):
-        done = subprocess.run(self.command(*args, ranks=ranks), cwd=self.path, capture_output=True, text=True, timeout=timeout, env={**os.environ, **(env or {})})
+        done = subprocess.run(self.command(*args, ranks=ranks), cwd=self.path, capture_output=True, text=True, timeout=timeout, env=environment(ranks, **(env or {})))
         if status is not None:
             assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done
 
     def start(self, *args, ranks=1, env=None):
-        return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env={**os.environ, **(env or {})})
+        return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=environment(ranks, **(env or {})))
 
     def generations(self):
         return sorted(self.path.glob("run.ckpt-*.manifest"))
@@ -149,6 +152,15 @@ def test_exact_open(tmp):
 
 def test_exact_backward_euler(tmp):
     check_exact(tmp, OPEN, "-ts_type", "beuler", "solve.tolerance=1e-2")
+
+
+def test_exact_last_resort(tmp):
+    """The first step is one of backward Euler, since the method does not stay positive."""
+    case = OPEN.replace("cells: [40]", "cells: [200]").replace("1 + 0.3*x + 0.1*sin(t)", "1 + 0.2*x").replace("initial: 1", "initial: 'x < 0.05 ? 1 : 0'")
+    case = re.sub("boundaries:.*\n", "", case).replace("end: 0.1", "end: 1e-3, tolerance: 1e-3, absolute: 1e-20, first_step: 1e-4").replace("every: 0.03", "every: 2e-4")
+    check_exact(tmp, case)
+    with h5py.File(tmp / "whole" / "run.h5") as f:
+        assert f["summary"].attrs["backward_euler_steps"] == 1
 
 
 def test_exact_closed_sums(tmp):

@@ -22,6 +22,7 @@ from soretpost.style import COLOURS
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 from soretrun import prepared  # noqa: E402
+from starting import environment  # noqa: E402
 
 CELLS = {1: 48, 2: 20, 3: 10}  # at most, along each axis
 FIELDS = "output.fields=[concentration,flux,rate,soret,entropy_production]"
@@ -53,7 +54,7 @@ class Examples(unittest.TestCase):
     def run_case(self, path, directory):
         text = path.read_text(encoding="utf-8")
         path = prepared(path, directory)
-        done = subprocess.run([os.path.abspath(os.environ["SORET"]), str(path), *overrides(text)], cwd=directory, capture_output=True, text=True, timeout=250)
+        done = subprocess.run([os.path.abspath(os.environ["SORET"]), str(path), *overrides(text)], cwd=directory, env=environment(), capture_output=True, text=True, timeout=250)
         if done.returncode == 2 and "No such file" in done.stderr and "file:" in text:
             self.skipTest(f"{path.name} needs a file that is not in the tree")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)

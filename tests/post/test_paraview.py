@@ -11,6 +11,9 @@ import tempfile
 
 import numpy as np
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from starting import environment  # noqa: E402
+
 CASE = """
 soret: 1
 units: reduced
@@ -30,7 +33,7 @@ def run(soret, dim, precision, directory):
     case = CASE.format(size=list(SIZE[:dim]), cells=list(CELLS[:dim]), origin=list(ORIGIN[:dim]), precision=precision)
     with open(os.path.join(directory, "pv.yaml"), "w") as file:
         file.write(case)
-    subprocess.run([soret, "pv.yaml"], cwd=directory, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([soret, "pv.yaml"], cwd=directory, env=environment(), check=True, stdout=subprocess.DEVNULL)
 
 
 def check_values(reader, directory, dim):

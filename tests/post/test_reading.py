@@ -14,8 +14,9 @@ from pathlib import Path
 import h5py
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "postprocess"))
+sys.path[:0] = [str(ROOT / "postprocess"), str(ROOT / "tests")]
 import soretpost  # noqa: E402
+from starting import environment  # noqa: E402
 
 SORET = os.path.abspath(os.environ["SORET"])
 OPTIONAL = ("xarray", "pyvista")  # of Python
@@ -33,8 +34,7 @@ def blocks(page, language):
 
 
 def run(command, directory, **options):
-    environment = dict(os.environ, PYTHONPATH=str(ROOT / "postprocess"))
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120, env=environment, **options)
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120, env=environment(PYTHONPATH=str(ROOT / "postprocess")), **options)
 
 
 def check_reading(directory):
