@@ -10,10 +10,10 @@
     # let: phi = T*(c['A'] + c['B'])     a name for later lines
     # expect: spread(phi) < 1e-12        must be true in every run; the left side is printed
     # order: error > 1.9                 observed order of a name from `let` over the runs with doubled cells
-    # across: max(contrast) < 2          as `expect`, with each name from `let` an array over all variants
+    # across: max(contrast) < 2          as `expect`, with each name from `let` an array over all variants (where they have the same shape)
 
 Expressions see numpy, the fields c['A'], T, x, y, z, volume, flux, rate, meter, the frames, summary, groups, series, the columns sweep['parameter'] and sweep_zero, the value of each varied key (`vary`), the helpers
-below and everything in exact.py.
+below, `table(file)` of numbers in a file beside the case, and everything in exact.py.
 """
 import argparse
 import ast
@@ -44,13 +44,14 @@ def directives(path):
 
 def namespace(result, values, directory=Path()):
     companion = lambda file, *overrides: run(directory / file, overrides)
+    table = lambda file: np.loadtxt(directory / file)
     spread = lambda f: (np.max(f) - np.min(f)) / np.max(np.abs(f))
     off = lambda f, g: np.max(np.abs(f - g)) / np.max(np.abs(g))
     names = {k: v for k, v in vars(np).items() if not k.startswith("_")} | {k: v for k, v in vars(exact).items() if not k.startswith("_")}
     names |= {k: v for k, v in vars(result).items()} if result else {}
     if result:
         names |= dict(mean=result.mean, norm=result.norm, totals=[result.series[f"total/{k}"] for k in range(64) if f"total/{k}" in result.series])
-    return names | dict(companion=companion, abs=np.abs, max=np.max, min=np.min, spread=spread, off=off, vary=values, all=np.all, any=np.any, sum=np.sum)
+    return names | dict(companion=companion, table=table, abs=np.abs, max=np.max, min=np.min, spread=spread, off=off, vary=values, all=np.all, any=np.any, sum=np.sum)
 
 
 def in_order(result):
@@ -100,7 +101,7 @@ def main():
                 if key == "let":
                     name, _, expression = text.partition("=")
                     names[name.strip()] = eval(expression.strip(), names)
-                    if first is None and np.ndim(names[name.strip()]) == 0:
+                    if first is None:
                         collected.setdefault(name.strip(), []).append(names[name.strip()])
                 if key == "expect":
                     good, shown = check(text, names)
@@ -121,7 +122,7 @@ def main():
             failures += not good
             print("ok  " if good else "FAIL", text, f"  {order.round(3)} from {error}")
         if key == "across":
-            good, shown = check(text, namespace(None, []) | {k: np.array(v) for k, v in collected.items()})
+            good, shown = check(text, namespace(None, []) | {k: np.array(v) for k, v in collected.items() if len({np.shape(x) for x in v}) == 1})
             failures += not good
             print("ok  " if good else "FAIL", shown)
     print(f"{failures} failed" if failures else "all good")
