@@ -498,6 +498,20 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
   }
 }
 
+void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[])
+{
+  const PetscInt   ns = op->num_species, nx = op->grid->count[0];
+  const PetscReal *k[2 * SORET_MAX_REACTIONS];
+
+  for (PetscInt i = 0; i < nx; i += op->num_lanes) {
+    const PetscInt n = PetscMin(op->num_lanes, nx - i);
+
+    BY_SPECIES(Gather, ns, n, 1, row->c + i * ns, op->lanes);
+    SoretOperatorConstantLanes(op, row->first + i, k);
+    SoretNetworkRatesLanes(&op->model->network, n, k, op->lanes, nx, rates + i);
+  }
+}
+
 /* ---- smoother ---- */
 
 typedef struct {
