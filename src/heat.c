@@ -13,11 +13,12 @@
 #include "soret/direct.h"
 
 enum {
-  MOST_ITERATIONS = 50,  /* of Newton's method                                                 */
-  MOST_PICARD     = 200, /* with multigrid, where the conductivity depends on T                */
-  DIRECT_CELLS    = 20000, /* one and two dimensions: up to this many cells by factorisation */
+  MOST_ITERATIONS = 50,    /* of Newton's method                                                 */
+  MOST_PICARD     = 200,   /* with multigrid, where the conductivity depends on T                */
+  MOST_CYCLES     = 100,   /* of multigrid for a linear problem: with more, a matrix is cheaper  */
+  DIRECT_CELLS    = 20000, /* one and two dimensions: up to this many cells by factorisation     */
   DIRECT_CELLS_3D = 3000,
-  WINDOW          = 16     /* steps in time that are remembered                              */
+  WINDOW          = 16     /* steps in time that are remembered                                  */
 };
 
 static const PetscReal steady_tolerance = 1.0e-12; /* residual over the power that goes through             */
@@ -319,9 +320,10 @@ static PetscErrorCode SetSolver(SoretHeat heat, PetscBool symmetric, KSP ksp)
   if (symmetric && heat->elliptic) { /* a cycle is not quite symmetric; few directions, each is two vectors */
     PetscCall(KSPFCGSetMmax(ksp, 3));
     PetscCall(KSPFCGSetNprealloc(ksp, 3));
+    PetscCall(KSPSetNormType(ksp, KSP_NORM_UNPRECONDITIONED));
   }
   if (!symmetric) PetscCall(KSPGMRESSetRestart(ksp, heat->elliptic ? 10 : 30));
-  PetscCall(KSPSetTolerances(ksp, heat->elliptic && !IsLinear(heat->spec) ? 1.0e-3 : 1.0e-8, 0.0, PETSC_DEFAULT, 1000));
+  PetscCall(KSPSetTolerances(ksp, heat->elliptic && !IsLinear(heat->spec) ? 1.0e-3 : 1.0e-8, 0.0, PETSC_DEFAULT, heat->elliptic ? MOST_CYCLES : 1000));
   PetscCall(KSPGetPC(ksp, &pc));
   if (heat->elliptic) PetscCall(SoretEllipticSetKSP(heat->elliptic, ksp));
   else if (IsSmall(grid)) {
@@ -510,13 +512,19 @@ typedef enum {
   PER_CAPACITY /* K/s: over C     */
 } Form;
 
-/* f = net outflow of heat of each cell less its source, in one of the forms, and J = df/dT + shift if wanted. gross: sum of |inflow| and |source|, may be
-   NULL. */
-static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Vec f, PetscReal shift, Mat J, PetscReal *gross)
+/* What the sum of |f| over the cells is compared with. */
+typedef struct {
+  PetscReal gross;    /* sum of |inflow| and |source|                  */
+  PetscReal rounding; /* left where temperatures have their last digit */
+} Scale;
+
+/* f = net outflow of heat of each cell less its source, in one of the forms, and J = df/dT + shift if wanted. scale may be NULL. */
+static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Vec f, PetscReal shift, Mat J, Scale *scale)
 {
   const SoretGrid *grid = heat->grid;
   const PetscReal *x;
-  PetscReal       *out, through = 0.0;
+  PetscReal       *out;
+  Scale            mine = {.gross = 0.0};
 
   PetscFunctionBegin;
   PetscCall(SoretFieldPrepare(heat->spec->source, grid, t));
@@ -530,7 +538,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     const PetscReal *own      = heat->cell + CELL_VALUES * p;
     PetscInt         ijk[3];
     MatStencil       row, column[7];
-    PetscReal        value[7], slope, source, volume;
+    PetscReal        value[7], slope, source, volume, diagonal = 0.0;
     PetscInt         entries = 1;
 
     SoretGridCellIndex(grid, p, ijk);
@@ -539,7 +547,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     row       = column[0] = StencilOf(ijk);
     out[p]    = -source;
     value[0]  = -volume * slope;
-    through  += PetscAbsReal(source);
+    mine.gross += PetscAbsReal(source);
     for (int face = 0; face < 2 * grid->dim; face++) {
       const int axis = face / 2, side = face % 2;
       PetscInt  beside[3] = {ijk[0], ijk[1], ijk[2]};
@@ -549,16 +557,18 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
         const PetscReal inflow = WallInflow(heat, t, face, p, &by_own, &wall_T);
 
         out[p] -= inflow;
-        value[0] -= by_own;
-        through += PetscAbsReal(inflow);
+        diagonal -= by_own;
+        mine.gross += PetscAbsReal(inflow);
         continue;
       }
       out[p] += FaceOutflow(grid, face, ijk, own, SoretHaloCell(&heat->halo, heat->cell, p, face), &by_own, &by_other);
-      value[0] += by_own;
+      diagonal += by_own;
       beside[axis] += side ? 1 : -1;
       column[entries]  = StencilOf(beside); /* DMDA wraps periodic axes */
       value[entries++] = by_other;
     }
+    value[0] += diagonal;
+    mine.rounding += 0.25 * PETSC_MACHINE_EPSILON * PetscAbsReal(diagonal * own[CELL_T]); /* a half of what it is at most; 0.16 is usual */
     if (form == PER_CAPACITY) {
       out[p] /= heat->capacity[p];
       for (PetscInt e = 0; e < entries; e++) value[e] /= heat->capacity[p];
@@ -572,7 +582,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     PetscCall(MatAssemblyBegin(J, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(J, MAT_FINAL_ASSEMBLY));
   }
-  if (gross) PetscCallMPI(MPI_Allreduce(&through, gross, 1, MPIU_REAL, MPI_SUM, grid->comm));
+  if (scale) PetscCallMPI(MPI_Allreduce(&mine, scale, 2, MPIU_REAL, MPI_SUM, grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -657,28 +667,31 @@ static PetscErrorCode Correct(SoretHeat heat)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Of the order of the largest entry of the matrix. */
-static PetscErrorCode LargestConductance(SoretHeat heat, PetscReal *value)
+/* The correction for the residual f, by multigrid no more exactly than makes f smaller by `share`; good: not so slowly that a matrix is better. */
+static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
 {
-  PetscReal mine = 0.0;
+  KSPConvergedReason reason;
+  PetscReal          rtol, absolute, divergence;
+  PetscInt           iterations;
 
   PetscFunctionBegin;
-  for (PetscInt p = 0; p < heat->grid->num_cells; p++) {
-    PetscInt ijk[3];
-
-    SoretGridCellIndex(heat->grid, p, ijk);
-    for (int axis = 0; axis < heat->grid->dim; axis++) mine = PetscMax(mine, 4.0 * SoretGridFaceArea(heat->grid, axis, ijk) * heat->cell[CELL_VALUES * p + CELL_K] / heat->grid->width[axis][ijk[axis]]);
-  }
-  PetscCallMPI(MPI_Allreduce(&mine, value, 1, MPIU_REAL, MPI_MAX, heat->grid->comm));
+  PetscCall(KSPGetTolerances(heat->ksp, &rtol, &absolute, &divergence, &iterations));
+  if (heat->elliptic) PetscCall(KSPSetTolerances(heat->ksp, PetscMax(rtol, PetscMin(0.1 * share, 0.1)), absolute, divergence, iterations));
+  PetscCall(KSPSolve(heat->ksp, heat->f, heat->step));
+  PetscCall(KSPSetTolerances(heat->ksp, rtol, absolute, divergence, iterations));
+  PetscCall(KSPGetConvergedReason(heat->ksp, &reason));
+  *good = heat->elliptic && reason < 0 ? PETSC_FALSE : PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Newton's method, or with multigrid that of Picard, until the residual is a part in 1e12 of the power that goes through, or does not fall any more. */
+/* Newton's method, or with multigrid that of Picard, until the residual is a part in 1e12 of the power that goes through, or as small as rounding lets it
+   be, or does not fall any more. */
 static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
 {
-  PetscReal norm = 0.0, last = PETSC_MAX_REAL, gross = 0.0, size;
+  PetscReal norm = 0.0, last = PETSC_MAX_REAL, goal;
+  Scale     scale = {.gross = 0.0};
   PetscInt  stalls = 0, most;
-  PetscBool picard;
+  PetscBool picard, good;
 
   PetscFunctionBegin;
   PetscCall(CreateSteadySolver(heat));
@@ -687,17 +700,17 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
   if (!heat->started) PetscCall(Guess(heat, t));
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
   for (PetscInt it = 0; it < most; it++) {
-    PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &gross));
+    PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &scale));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
-    PetscCall(VecNorm(heat->T, NORM_INFINITY, &size));
-    if (!isfinite(norm)) break;
-    if (norm <= steady_tolerance * gross || norm == 0.0) break;
+    goal = PetscMax(steady_tolerance * scale.gross, scale.rounding);
+    if (!isfinite(norm) || norm <= goal) break;
     stalls = norm > (picard ? 0.95 : 0.25) * last ? stalls + 1 : 0;
     if (stalls >= 2 && it > 3) break;
     last = norm;
     if (heat->J) PetscCall(KSPSetOperators(heat->ksp, heat->J, heat->J));
     else if (it == 0 || picard) PetscCall(FillElliptic(heat, t, 0.0));
-    PetscCall(KSPSolve(heat->ksp, heat->f, heat->step));
+    PetscCall(FindStep(heat, goal / norm, &good));
+    if (!good) break;
     PetscCall(Correct(heat));
   }
   heat->started = PETSC_TRUE;
@@ -705,23 +718,17 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(VecDuplicate(heat->T, &heat->start));
     PetscCall(VecCopy(heat->T, heat->start));
   }
-  PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g\n", (double)norm, (double)gross));
-  if (isfinite(norm) && norm <= 1.0e-9 * gross) PetscFunctionReturn(PETSC_SUCCESS);
-  if (isfinite(norm)) { /* nothing flows: rounding error of fluxes that cancel */
-    PetscReal diagonal;
-
-    PetscCall(LargestConductance(heat, &diagonal));
-    if (norm <= 1.0e-13 * diagonal * size * (PetscReal)heat->grid->n[0] * (PetscReal)heat->grid->n[1] * (PetscReal)heat->grid->n[2]) PetscFunctionReturn(PETSC_SUCCESS);
-  }
+  PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g, rounding %g\n", (double)norm, (double)scale.gross, (double)scale.rounding));
+  if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) PetscFunctionReturn(PETSC_SUCCESS);
   if (heat->elliptic) {
-    PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)gross));
+    PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)scale.gross));
     PetscCall(DestroySolver(heat));
     heat->assembled = PETSC_TRUE;
     heat->started   = PETSC_FALSE;
     PetscCall(SolveSteady(heat, t));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)gross, (int)most));
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)scale.gross, (int)most));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 
