@@ -392,17 +392,17 @@ typedef struct {
   const PetscReal *g, *w;              /* w may be NULL: no velocity        */
 } FaceRow;
 
-/* PartsOf() for a row of faces without intrinsic drift, and the means of the sum; all 0 where it is not of one sign.
+/* PartsOf() for a row of faces without intrinsic drift and velocity, and the means of the sum; all 0 where it is not of one sign.
 
    mean - [n]; part - [SORET_NUM_PARTS][n] */
 INLINED void PartsOfRow(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, PetscReal *restrict mean, PetscReal *restrict part)
 {
-  const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g, *restrict w = f->w;
+  const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g;
   const PetscInt n = f->n;
 
   SORET_PRAGMA(omp simd)
   for (PetscInt i = 0; i < n; i++) {
-    PetscReal lo = 0.0, hi = 0.0, D = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, carried = 0.0, over_lo, over_hi, over_D, middle;
+    PetscReal lo = 0.0, hi = 0.0, D = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, over_lo, over_hi, over_D, middle;
 
     for (PetscInt s = 0; s < ns; s++) {
       lo += weight[s] * c_lo[i * ns + s];
@@ -419,7 +419,6 @@ INLINED void PartsOfRow(const PetscInt ns, const FaceRow *f, const PetscReal *re
       chemical += wg * b * (p_hi - p_lo);
       diffusivity += wg * c * (b_hi[q] - b_lo[q]);
       diffusive += SoretFaceFlux(wg, b_lo[q] * c_lo[q], b_hi[q] * c_hi[q]);
-      carried += w ? weight[s] * 0.5 * w[q] * (b_lo[q] * c_lo[q] + b_hi[q] * c_hi[q]) : 0.0;
     }
     over_D  = 1.0 / D;
     mean[i] = middle;
@@ -427,8 +426,8 @@ INLINED void PartsOfRow(const PetscInt ns, const FaceRow *f, const PetscReal *re
     part[SORET_PART_CHEMICAL * n + i]    = middle != 0.0 ? middle * chemical * over_D : 0.0;
     part[SORET_PART_DIFFUSIVITY * n + i] = middle != 0.0 ? diffusivity * over_D : 0.0;
     part[SORET_PART_INTRINSIC * n + i]   = middle != 0.0 ? 0.0 * over_D : 0.0;
-    part[SORET_PART_TRANSPORT * n + i]   = middle != 0.0 ? (diffusive + carried) * over_D : 0.0;
-    part[SORET_PART_VELOCITY * n + i]    = middle != 0.0 ? -carried * over_D : 0.0;
+    part[SORET_PART_TRANSPORT * n + i]   = middle != 0.0 ? diffusive * over_D : 0.0;
+    part[SORET_PART_VELOCITY * n + i]    = middle != 0.0 ? 0.0 * over_D : 0.0;
   }
 }
 
@@ -546,8 +545,11 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   if (!bc->varies) return;
   area = SoretGridFaceArea(grid, axis, ijk) / (axis ? grid->width[0][ijk[0]] * grid->distance[axis][ijk[axis] + 1] : 1.0);
   for (PetscInt i = 0; i < faces.n; i++) bc->shape[i] = axis ? area * grid->width[0][ijk[0] + i] : area / grid->distance[0][ijk[0] + i + 1];
-  if (bc->by_rows) AddSoretRow(bc, &faces, bc->shape);
-  for (PetscInt i = 0; i < faces.n && !bc->by_rows; i++) {
+  if (bc->by_rows && !moves) {
+    AddSoretRow(bc, &faces, bc->shape);
+    return;
+  }
+  for (PetscInt i = 0; i < faces.n; i++) {
     const PetscInt q    = i * ns;
     const Face     face = {.c = {faces.c[0] + q, faces.c[1] + q}, .b = {faces.b[0] + q, faces.b[1] + q}, .g = faces.g + q, .w = moves ? faces.w + q : NULL, .T = {faces.T[0][i], faces.T[1][i]}, .shape = bc->shape[i]};
 
