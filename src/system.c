@@ -703,7 +703,7 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
 
   PetscFunctionBegin;
   if (SoretIsSmall(grid->dim, unknowns)) {
-    each    = grid->dim == 1 ? 450.0 + 31.0 * ns : 800.0 + 24.0 * ns * log2(PetscMax(cells, 2.0)) * (grid->dim == 3 ? 3.0 : 1.0);
+    each    = SoretDirectBytes(grid->dim, cells, ns);
     *method = "direct solver";
   } else if (!SoretModelHasBallistic(model)) {
     PetscBool uniform = PETSC_TRUE;
@@ -717,6 +717,6 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     *method = "multigrid, assembled";
   }
   if (spec->mode == SORET_TRANSIENT) each += 200.0;
-  *bytes = unknowns * each + 5.0e7; /* the program and its libraries */
+  *bytes = unknowns * each + SORET_PROGRAM_BYTES;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
