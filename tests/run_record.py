@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import soretrun
+from starting import environment
 
 BOX = dict(soret=1, units="reduced", domain={"size": [1, 1], "cells": [40, 32]}, temperature="1 + 0.3*x",
            species=[{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 2}],
@@ -74,6 +75,15 @@ def test_record_cannot_be_written(directory):
     assert "warning: cannot write the performance record 'r.json'" in done.stderr and (Path(directory) / "r.h5").exists()
 
 
+def test_log(directory):
+    """-log_view names the phases of the record: stages for those that a run goes through, events inside them."""
+    log = run(directory, "-log_view", "solve.tolerance=1e-6", "-snes_type", "fas").stdout
+    stages = [line.split(":")[1].strip() for line in log.splitlines() if re.match(r" *\d+: +soret ", line)]
+    assert stages == ["soret setup", "soret solve", "soret output"], stages
+    events = {" ".join(line.split()[:2]): int(line.split()[2]) for line in log.splitlines() if re.match(r"soret \w+ +\d+ \d", line)}
+    assert {"soret residual", "soret smoother", "soret transfer", "soret coarse", "soret halo"} <= set(events) and min(events.values()) > 0, events
+
+
 def test_hints(directory):
     """They arrive in MPI-IO; seen through ROMIO, which prints what it uses."""
     done = run(directory, "output.hints={cb_nodes: 1, cb_buffer_size: 4194304}", ranks=2, OMPI_MCA_io="romio321", ROMIO_PRINT_HINTS=1)
@@ -116,7 +126,7 @@ def test_memory_per_rank(directory):
 def peak_of(command, directory):
     """What a process prints, and the most memory that it had, bytes."""
     with open(Path(directory) / "out", "w+") as out:
-        process = subprocess.Popen(command, cwd=directory, stdout=out, stderr=subprocess.STDOUT, env=soretrun.alone(directory))
+        process = subprocess.Popen(command, cwd=directory, stdout=out, stderr=subprocess.STDOUT, env=environment(1))
         _, status, usage = os.wait4(process.pid, 0)
         out.seek(0)
         text = out.read()
