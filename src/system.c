@@ -497,6 +497,21 @@ PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns)
   return dim == 1 || (dim == 2 && unknowns <= 2.0e4) || (dim == 3 && unknowns <= 2.0e3) ? PETSC_TRUE : PETSC_FALSE;
 }
 
+/* The method by the names of PETSc, where options will choose another preconditioner. */
+static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[])
+{
+  const char *prefix;
+  char        pc[64], type[64] = KSPFGMRES;
+  PetscBool   given;
+
+  PetscFunctionBegin;
+  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-ksp_type", type, sizeof(type), NULL));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", pc, sizeof(pc), &given));
+  if (given) PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
@@ -514,6 +529,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
   } else PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
+  PetscCall(NameChosen(ksp, length, method));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
