@@ -426,27 +426,40 @@ PetscErrorCode SoretCaseInsertOptions(const SoretCase *c)
 
 /* ---- building ---- */
 
+/* The first of n values, from cell p on, that is no concentration, as a message. */
+static void CheckInitial(const SoretCase *c, const SoretGrid *grid, PetscInt s, PetscInt first, const PetscReal value[], size_t length, char trouble[])
+{
+  for (PetscInt i = 0; i < grid->count[0] && !*trouble; i++) {
+    const PetscInt p = first + i;
+
+    if (SoretGridIsSolid(grid, p) || (value[i] >= 0.0 && isfinite(value[i]))) continue;
+    (void)snprintf(trouble, length, "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)value[i], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
+  }
+}
+
 static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
 {
   const SoretGrid *grid = &problem->grid;
-  const PetscInt   ns   = c->model.num_species;
-  PetscReal       *x, *field;
+  const PetscInt   ns = c->model.num_species, nx = grid->count[0];
+  PetscReal       *x, *value;
   char             trouble[256] = "";
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(grid->num_cells, &field));
+  PetscCall(PetscMalloc1(nx, &value));
+  for (PetscInt s = 0; s < ns; s++) PetscCall(SoretFieldPrepare(c->initial[s], grid, 0.0));
   PetscCall(VecGetArray(problem->c, &x));
-  for (PetscInt s = 0; s < ns; s++) {
-    PetscCall(SoretFieldPrepare(c->initial[s], grid, 0.0));
-    PetscCall(SoretFieldFill(c->initial[s], grid, 0.0, problem->temperature.T, field));
-    for (PetscInt p = 0; p < grid->num_cells; p++) {
-      x[p * ns + s] = SoretGridIsSolid(grid, p) ? 0.0 : field[p];
-      if (*trouble || SoretGridIsSolid(grid, p) || (field[p] >= 0.0 && isfinite(field[p]))) continue;
-      (void)snprintf(trouble, sizeof(trouble), "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)field[p], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    for (PetscInt s = 0; s < ns; s++) {
+      int good = 1;
+
+      SoretFieldFillRow(c->initial[s], grid, row, 0.0, problem->temperature.T + row * nx, value);
+      for (PetscInt i = 0; i < nx; i++) good &= value[i] >= 0.0 && value[i] <= PETSC_MAX_REAL;
+      if (!good) CheckInitial(c, grid, s, row * nx, value, sizeof(trouble), trouble);
+      for (PetscInt i = 0; i < nx; i++) x[(row * nx + i) * ns + s] = SoretGridIsSolid(grid, row * nx + i) ? 0.0 : value[i];
     }
   }
   PetscCall(VecRestoreArray(problem->c, &x));
-  PetscCall(PetscFree(field));
+  PetscCall(PetscFree(value));
   PetscCall(SoretFailTogether(grid->comm, trouble));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

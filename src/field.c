@@ -337,27 +337,25 @@ PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point)
   return value;
 }
 
+void SoretFieldFillRow(SoretField field, const SoretGrid *grid, PetscInt row, PetscReal t, const PetscReal T[], PetscReal out[])
+{
+  const PetscInt   nx = grid->count[0], j = row % grid->count[1], k = row / grid->count[1];
+  const PetscReal *x     = grid->center[0] + grid->start[0];
+  SoretPoint       point = {{0.0, grid->dim > 1 ? grid->center[1][grid->start[1] + j] : 0.0, grid->dim > 2 ? grid->center[2][grid->start[2] + k] : 0.0}, t, 0.0};
+
+  if (field->formula) SoretExprEvaluateRow(field->formula, nx, &point, x, T, out);
+  for (PetscInt i = 0; i < nx && !field->formula; i++) {
+    point.x[0] = x[i];
+    out[i]     = SoretFieldEvaluate(field, &point);
+  }
+}
+
 PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal t, const PetscReal T[], PetscReal out[])
 {
   const PetscInt nx = grid->count[0];
 
   PetscFunctionBegin;
-  for (PetscInt k = 0; k < grid->count[2]; k++) {
-    for (PetscInt j = 0; j < grid->count[1]; j++) {
-      const PetscInt   row   = (k * grid->count[1] + j) * nx;
-      const PetscReal *x     = grid->center[0] + grid->start[0];
-      SoretPoint       point = {{0.0, grid->dim > 1 ? grid->center[1][grid->start[1] + j] : 0.0, grid->dim > 2 ? grid->center[2][grid->start[2] + k] : 0.0}, t, 0.0};
-
-      if (field->formula) {
-        SoretExprEvaluateRow(field->formula, nx, &point, x, T ? T + row : NULL, out + row);
-        continue;
-      }
-      for (PetscInt i = 0; i < nx; i++) {
-        point.x[0]   = x[i];
-        out[row + i] = SoretFieldEvaluate(field, &point);
-      }
-    }
-  }
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) SoretFieldFillRow(field, grid, row, t, T ? T + row * nx : NULL, out + row * nx);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -28,6 +28,7 @@ struct LawType {
   PetscErrorCode (*finish)(SoretInput in, const SoretNode *node, SoretLaw law); /* checks across keys; may be NULL */
   PetscReal (*value)(const struct SoretLaw_s *law, const SoretPoint *point);
   PetscReal (*slope)(const struct SoretLaw_s *law, const SoretPoint *point);
+  void (*row)(const struct SoretLaw_s *law, PetscInt n, const PetscReal T[], PetscReal out[]); /* of points; NULL: value() of each */
 };
 
 /* ---- viscosity of water ---- */
@@ -82,6 +83,13 @@ static PetscReal FormulaSlope(const struct SoretLaw_s *law, const SoretPoint *p)
 static PetscReal EinsteinValue(const struct SoretLaw_s *law, const SoretPoint *p)
 {
   return law->mobility * law->boltzmann * p->T;
+}
+
+static void EinsteinRow(const struct SoretLaw_s *law, PetscInt n, const PetscReal *restrict T, PetscReal *restrict out)
+{
+  const PetscReal per_T = law->mobility * law->boltzmann;
+
+  for (PetscInt i = 0; i < n; i++) out[i] = per_T * T[i];
 }
 
 static PetscReal EinsteinSlope(const struct SoretLaw_s *law, const SoretPoint *p)
@@ -238,15 +246,15 @@ static const SoretKey table_keys[] = {
   {.key = NULL}};
 
 static const LawType law_types[] = {
-  /* name             meaning                             D only       keys                  finish       value                slope */
-  {"einstein",        "mobility k_B T",                   PETSC_TRUE,  einstein_keys,        NULL,        EinsteinValue,       EinsteinSlope      },
-  {"stokes_einstein", "k_B T / (6 pi viscosity radius)",  PETSC_TRUE,  stokes_einstein_keys, NULL,        StokesEinsteinValue, StokesEinsteinSlope},
-  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        ArrheniusValue,      ArrheniusSlope     },
-  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        PowerValue,          PowerSlope         },
-  {"table",           "linear between entries",           PETSC_FALSE, table_keys,           TableFinish, TableValue,          TableSlope         },
+  /* name             meaning                             D only       keys                  finish       value                slope                row */
+  {"einstein",        "mobility k_B T",                   PETSC_TRUE,  einstein_keys,        NULL,        EinsteinValue,       EinsteinSlope,       EinsteinRow},
+  {"stokes_einstein", "k_B T / (6 pi viscosity radius)",  PETSC_TRUE,  stokes_einstein_keys, NULL,        StokesEinsteinValue, StokesEinsteinSlope, NULL       },
+  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        ArrheniusValue,      ArrheniusSlope,      NULL       },
+  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        PowerValue,          PowerSlope,          NULL       },
+  {"table",           "linear between entries",           PETSC_FALSE, table_keys,           TableFinish, TableValue,          TableSlope,          NULL       },
 };
-static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, ArrheniusValue, ArrheniusSlope};
-static const LawType formula_type = {"formula", "formula", PETSC_FALSE, NULL, NULL, FormulaValue, FormulaSlope};
+static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, ArrheniusValue, ArrheniusSlope, NULL};
+static const LawType formula_type = {"formula", "formula", PETSC_FALSE, NULL, NULL, FormulaValue, FormulaSlope, NULL};
 #define NUM_LAWS ((PetscInt)(sizeof(law_types) / sizeof(law_types[0])))
 
 /* ---- reading ---- */
@@ -374,6 +382,10 @@ void SoretLawEvaluateRow(SoretLaw law, PetscInt n, const SoretPoint *point, cons
 
   if (law->formula) {
     SoretExprEvaluateRow(law->formula, n, point, x, T, out);
+    return;
+  }
+  if (law->type->row && T) {
+    law->type->row(law, n, T, out);
     return;
   }
   for (PetscInt i = 0; i < n; i++) {

@@ -37,6 +37,9 @@ PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point);
    out - [num_cells] */
 PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal t, const PetscReal T[], PetscReal out[]);
 
+/* The same for one row of cells, rows counted as cells are; T and out - [cells of a row]. Not collective. */
+void SoretFieldFillRow(SoretField field, const SoretGrid *grid, PetscInt row, PetscReal t, const PetscReal T[], PetscReal out[]);
+
 /* Extent of the dataset of a field from a file, 1 beyond the dimension, after SoretFieldCheck(); false for formulas. */
 PetscBool SoretFieldResolution(SoretField field, PetscInt n[3]);
 
