@@ -11,6 +11,7 @@ places = tempfile.TemporaryDirectory(prefix="mpi")  # removed when this process 
 
 def environment(ranks=1, **more):
     """Of a process under a launcher, or of one that is started without: Open MPI does that in half the time if it makes no daemon and looks for no
-    networks, and then it needs a place of its own."""
-    own = COMMON if ranks > 1 else dict(ALONE, TMPDIR=tempfile.mkdtemp(dir=places.name))
-    return {**os.environ, **own, **more}
+    networks. Each start gets a place of its own for what Open MPI keeps in files: a process alone shares the names of these with all others, and jobs that
+    were killed leave memory segments behind that a later job with the same process number would wait in for ever."""
+    place = tempfile.mkdtemp(dir=places.name)
+    return {**os.environ, **(COMMON if ranks > 1 else ALONE), "TMPDIR": place, "OMPI_MCA_btl_vader_backing_directory": place, **more}
