@@ -51,6 +51,54 @@ void SoretAndersonForget(SoretAnderson anderson)
   if (anderson) anderson->steps = 0;
 }
 
+PetscInt SoretAndersonSteps(SoretAnderson anderson)
+{
+  return anderson ? anderson->steps : 0;
+}
+
+/* ---- checkpoints ---- */
+
+/* Writes or reads a vector of the checkpoint. */
+typedef PetscErrorCode (*Transfer)(SoretArchive archive, const char *name, const SoretOperator *op, Vec x);
+
+/* All vectors that the next step looks at; a difference needs two steps. */
+static PetscErrorCode TransferAll(SoretAnderson a, SoretArchive archive, const SoretOperator *op, Transfer transfer)
+{
+  char name[32];
+
+  PetscFunctionBegin;
+  if (!a->steps) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(transfer(archive, "acceleration_f", op, a->last_f));
+  PetscCall(transfer(archive, "acceleration_g", op, a->last_g));
+  for (PetscInt k = 0; k < PetscMin(a->steps - 1, DEPTH); k++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "acceleration_df%d", (int)k));
+    PetscCall(transfer(archive, name, op, a->df[k]));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "acceleration_dg%d", (int)k));
+    PetscCall(transfer(archive, name, op, a->dg[k]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretAndersonPut(SoretAnderson anderson, SoretArchive archive, const SoretOperator *op)
+{
+  PetscFunctionBegin;
+  if (anderson) PetscCall(TransferAll(anderson, archive, op, SoretStatePut));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretAndersonGet(SoretArchive archive, const SoretOperator *op, Vec x, PetscInt steps, SoretAnderson *anderson)
+{
+  PetscFunctionBegin;
+  *anderson = NULL;
+  if (!steps) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretAndersonCreate(x, anderson));
+  (*anderson)->steps = steps;
+  PetscCall(TransferAll(*anderson, archive, op, SoretStateGet));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- steps ---- */
+
 PetscErrorCode SoretAndersonBegin(SoretAnderson anderson, Vec x)
 {
   PetscFunctionBegin;

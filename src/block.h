@@ -18,23 +18,22 @@ enum {
 typedef PetscReal  SoretFour __attribute__((vector_size(SORET_FOUR * sizeof(PetscReal))));
 typedef PetscInt64 SoretFourMask __attribute__((vector_size(SORET_FOUR * sizeof(PetscInt64))));
 
-/* Four of the eight entries of a and b. */
-#if defined(__clang__)
-  #define SORET_FOUR_PICK(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+typedef PetscReal  SoretTwo __attribute__((vector_size(2 * sizeof(PetscReal))));
+
+/* Four of the eight entries of a and b; two pairs joined; a pair of a vector. */
+#if defined(__clang__) || __GNUC__ >= 12
+  #define SORET_FOUR_PICK(a, b, ...)  __builtin_shufflevector(a, b, __VA_ARGS__)
+  #define SORET_FOUR_JOIN(a, b)       __builtin_shufflevector(a, b, 0, 1, 2, 3)
+  #define SORET_FOUR_PAIR(v, k)       __builtin_shufflevector(v, v, 2 * (k), 2 * (k) + 1)
 #else
-  #define SORET_FOUR_PICK(a, b, ...) __builtin_shuffle(a, b, (SoretFourMask){__VA_ARGS__})
+  #define SORET_FOUR_PICK(a, b, ...)  __builtin_shuffle(a, b, (SoretFourMask){__VA_ARGS__})
+  #define SORET_FOUR_JOIN(a, b)       ((SoretFour){(a)[0], (a)[1], (b)[0], (b)[1]})
+  #define SORET_FOUR_PAIR(v, k)       ((SoretTwo){(v)[2 * (k)], (v)[2 * (k) + 1]})
 #endif
 
 INLINED SoretFour SoretFourOf(PetscReal value)
 {
   return (SoretFour){value, value, value, value};
-}
-
-/* Entries x[0], x[step], x[2 step], x[3 step]; only the first n exist, and the last of these stands for the others. */
-INLINED SoretFour SoretFourLoad(PetscInt n, const PetscInt step, const PetscReal *x)
-{
-  if (n == SORET_FOUR) return (SoretFour){x[0], x[step], x[2 * step], x[3 * step]};
-  return (SoretFour){x[0], x[n > 1 ? step : 0], x[n > 2 ? 2 * step : (n - 1) * step], x[(n - 1) * step]};
 }
 
 /* Four entries that lie together. */
@@ -44,6 +43,32 @@ INLINED SoretFour SoretFourAt(const PetscReal *x)
 
   memcpy(&v, x, sizeof(v));
   return v;
+}
+
+INLINED SoretTwo SoretTwoAt(const PetscReal *x)
+{
+  SoretTwo v;
+
+  memcpy(&v, x, sizeof(v));
+  return v;
+}
+
+INLINED void SoretTwoPut(SoretTwo v, PetscReal *x)
+{
+  memcpy(x, &v, sizeof(v));
+}
+
+/* Entries x[0], x[step], x[2 step], x[3 step]; only the first n exist, and the last of these stands for the others. */
+INLINED SoretFour SoretFourLoad(PetscInt n, const PetscInt step, const PetscReal *x)
+{
+  if (n == SORET_FOUR && step == 1) return SoretFourAt(x);
+  if (n == SORET_FOUR && step == 2) {
+    const SoretFour a = SoretFourAt(x), b = SoretFourAt(x + 3); /* no entry beyond x[6], which may be the last */
+
+    return SORET_FOUR_PICK(a, b, 0, 2, 5, 7);
+  }
+  if (n == SORET_FOUR) return (SoretFour){x[0], x[step], x[2 * step], x[3 * step]};
+  return (SoretFour){x[0], x[n > 1 ? step : 0], x[n > 2 ? 2 * step : (n - 1) * step], x[(n - 1) * step]};
 }
 
 INLINED void SoretFourPut(SoretFour v, PetscReal *x)
@@ -59,10 +84,10 @@ INLINED void SoretFourLoadMixed(const PetscInt ns, PetscInt n, const PetscInt st
     mixed[0] = SoretFourAt(x);
     mixed[1] = SoretFourAt(x + 4);
   } else if (ns == 2 && n == SORET_FOUR) {
-    const PetscReal *x1 = x + 2 * step, *x2 = x + 4 * step, *x3 = x + 6 * step;
+    const SoretTwo x0 = SoretTwoAt(x), x1 = SoretTwoAt(x + 2 * step), x2 = SoretTwoAt(x + 4 * step), x3 = SoretTwoAt(x + 6 * step);
 
-    mixed[0] = (SoretFour){x[0], x[1], x2[0], x2[1]};
-    mixed[1] = (SoretFour){x1[0], x1[1], x3[0], x3[1]};
+    mixed[0] = SORET_FOUR_JOIN(x0, x2);
+    mixed[1] = SORET_FOUR_JOIN(x1, x3);
   } else if (ns == 4 && n == SORET_FOUR) {
     for (PetscInt l = 0; l < SORET_FOUR; l++) mixed[l] = SoretFourAt(x + l * step * ns);
   } else {
@@ -118,12 +143,10 @@ INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt s
     SoretFourPut(mixed[0], x);
     SoretFourPut(mixed[1], x + 4);
   } else if (ns == 2 && n == SORET_FOUR) {
-    for (int e = 0; e < 2; e++) {
-      x[e]            = mixed[0][e];
-      x[2 * step + e] = mixed[1][e];
-      x[4 * step + e] = mixed[0][2 + e];
-      x[6 * step + e] = mixed[1][2 + e];
-    }
+    SoretTwoPut(SORET_FOUR_PAIR(mixed[0], 0), x);
+    SoretTwoPut(SORET_FOUR_PAIR(mixed[1], 0), x + 2 * step);
+    SoretTwoPut(SORET_FOUR_PAIR(mixed[0], 1), x + 4 * step);
+    SoretTwoPut(SORET_FOUR_PAIR(mixed[1], 1), x + 6 * step);
   } else if (ns == 4 && n == SORET_FOUR) {
     for (PetscInt l = 0; l < SORET_FOUR; l++) SoretFourPut(mixed[l], x + l * step * ns);
   } else {

@@ -179,6 +179,21 @@ static void MendCell(PetscInt ns, PetscInt l, PetscBool again, const SoretFour J
   for (PetscInt s = 0; s < ns; s++) x[s][l] = r[s];
 }
 
+/* The same for all of them; in memory, where nothing of the usual way needs to be. */
+INLINED void Mend(const PetscInt ns, PetscInt n, SoretFour worst, const SoretFour J[], const SoretFour f[], const SoretFour c[], SoretFour x[])
+{
+  SoretFour J_kept[SORET_FEW * SORET_FEW], f_kept[SORET_FEW], c_kept[SORET_FEW], x_kept[SORET_FEW];
+
+  for (PetscInt e = 0; e < ns * ns; e++) J_kept[e] = J[e];
+  for (PetscInt s = 0; s < ns; s++) {
+    f_kept[s] = f[s];
+    c_kept[s] = c[s];
+    x_kept[s] = x[s];
+  }
+  for (PetscInt l = 0; l < n; l++) MendCell(ns, l, !(worst[l] > 1.0e-6) ? PETSC_TRUE : PETSC_FALSE, J_kept, f_kept, c_kept, x_kept);
+  for (PetscInt s = 0; s < ns; s++) x[s] = x_kept[s];
+}
+
 INLINED void CorrectFour(const PetscInt ns, const SoretBlocks kind, PetscInt n, const SoretBlockRow *row, PetscInt i, PetscReal *out, PetscReal *u, SoretFour total[])
 {
   SoretFour       b[SORET_FEW] = {SoretFourOf(0.0)}, c[SORET_FEW + 1], f[SORET_FEW], F[SORET_FEW], x[SORET_FEW], J[SORET_FEW * SORET_FEW], LU[SORET_FEW * SORET_FEW], diagonal[SORET_FEW], worst;
@@ -206,9 +221,7 @@ INLINED void CorrectFour(const PetscInt ns, const SoretBlocks kind, PetscInt n, 
   worst = SoretFourSolve(ns, LU, F, x);
   bad   = ~(worst > 1.0e-6);
   for (PetscInt s = 0; s < ns; s++) bad |= (c[s] > 0.0) & ~(c[s] - x[s] > 0.0);
-  if (SoretFourAny(bad)) {
-    for (PetscInt l = 0; l < n; l++) MendCell(ns, l, !(worst[l] > 1.0e-6) ? PETSC_TRUE : PETSC_FALSE, J, f, c, x);
-  }
+  if (SoretFourAny(bad)) Mend(ns, n, worst, J, f, c, x);
   for (PetscInt s = 0; s < ns; s++) {
     c[s] -= x[s];
     b[s] *= c[s];

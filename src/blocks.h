@@ -31,7 +31,7 @@ typedef struct {
   const PetscReal        *k, *k_constant;         /* [2 num_reactions][SORET_MAX_LANES] the same everywhere             */
   /* what a solver adds per volume: constant + matrix c - kept; each may be NULL */
   const PetscReal        *constant, *matrix, *kept;
-  const PetscReal        *volume;
+  const PetscReal        *volume;                 /* not with UNIFORM, but for gross rates                              */
   /* transport and walls, with STORED; else walls alone, or NULL: nothing passes */
   const PetscReal        *f;
   const PetscReal        *diagonal;               /* derivative of transport by the own u, with STORED                  */

@@ -323,10 +323,19 @@ static PetscErrorCode NodeMemory(MPI_Comm comm, PetscReal *bytes)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What the heat equation takes besides, bytes: matrix, coarse levels and vectors, measured per cell. */
-static PetscReal HeatBytes(const SoretCase *c)
+/* Peak memory of the run, bytes over all ranks: of the species, and of the temperature, which is solved before them or with them. */
+static PetscErrorCode EstimateMemory(const SoretCase *c, PetscReal *bytes, const char **method)
 {
-  return c->conducts ? 700.0 * (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2] : 0.0;
+  const PetscReal cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2], before = SORET_PROGRAM_BYTES + 16.0 * cells; /* T, what is solid */
+  PetscReal       stays, solving;
+  PetscBool       again;
+
+  PetscFunctionBegin;
+  PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, bytes, method));
+  if (!c->conducts) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretHeatEstimateMemory(&c->heat, &c->grid, &stays, &solving, &again));
+  *bytes = stays + (again ? *bytes + solving : PetscMax(*bytes, before + solving));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
@@ -340,8 +349,7 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
-  PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &need, &method));
-  need += HeatBytes(c);
+  PetscCall(EstimateMemory(c, &need, &method));
   PetscCall(NodeMemory(comm, &have));
   if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); the nodes of this run have %.3g GiB. Use fewer cells, or more nodes", (double)unknowns, (double)(need / 1073741824.0), method, (double)(have / 1073741824.0)));
   else if (unknowns > (PetscReal)PETSC_MAX_INT / 8.0 && sizeof(PetscInt) == 4) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns are more than 32-bit indices reach (%.3g); use a PETSc with 64-bit indices (Debian: libpetsc64-real-dev)", (double)unknowns, (double)PETSC_MAX_INT / 8.0));
@@ -728,8 +736,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));
-  PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, &bytes, &method));
-  bytes += HeatBytes(c);
+  PetscCall(EstimateMemory(c, &bytes, &method));
   PetscCall(NodeMemory(comm, &have));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));

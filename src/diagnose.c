@@ -85,31 +85,62 @@ static PetscReal CellEntropy(const SoretOperator *op, const SoretRow *row, Petsc
 typedef struct {
   SoretState *state;
   PetscBool   entropy;
-  PetscReal  *g, *w; /* coefficients of a row of faces */
+  PetscReal  *g, *w;            /* coefficients of a row of faces                */
+  PetscReal  *volume, *rates;   /* of a row; [num_reactions][2][cells] of a row */
 } StateContext;
 
-/* What reactions make in a row, and the entropy that they produce. */
-static void AddReactions(const SoretOperator *op, const SoretRow *row, PetscBool entropy, SoretState *state)
+/* The same face by face: where the two differ much, or one vanishes. */
+static PetscReal EntropyOneByOne(PetscInt n, const PetscReal g[], const PetscReal w[], const PetscReal lo[], const PetscReal hi[], PetscReal *velocity)
 {
-  const SoretNetwork *net = &op->model->network;
-  const PetscInt      ns  = op->num_species;
-  PetscReal           k[2 * SORET_MAX_REACTIONS];
+  PetscReal entropy = 0.0;
 
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) {
-    const PetscReal volume = SoretOperatorVolume(op, row, i);
+  for (PetscInt q = 0; q < n; q++) {
+    PetscReal ln;
 
-    SoretOperatorConstants(op, row->first + i, k);
-    for (PetscInt r = 0; r < net->num_reactions; r++) {
-      const SoretReaction *reaction = &net->reaction[r];
-      PetscReal            f, b, rate;
+    if (g[q] == 0.0) continue;
+    ln = SoretLogRatio(lo[q], hi[q]);
+    if (lo[q] != hi[q]) entropy += SoretFaceFlux(g[q], lo[q], hi[q]) * ln;
+    if (w) *velocity -= 0.5 * w[q] * (lo[q] + hi[q]) * ln;
+  }
+  return entropy;
+}
 
-      SoretNetworkRates(net, r, k, row->c + i * ns, &f, &b);
-      rate = volume * (f - b);
-      if (rate == 0.0) continue;
-      if (entropy) state->entropy_reactions += rate * SoretLogRatio(f, b);
-      for (PetscInt a = 0; a < reaction->reactants.num; a++) state->source[reaction->reactants.species[a]] -= rate;
-      for (PetscInt a = 0; a < reaction->products.num; a++) state->source[reaction->products.species[a]] += rate;
-    }
+PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict w, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *scale, PetscReal *velocity)
+{
+  PetscReal entropy = 0.0, both = 0.0;
+  int       near    = 1;
+
+  SORET_PRAGMA(omp simd reduction(+ : entropy, both) reduction(& : near))
+  for (PetscInt q = 0; q < n; q++) {
+    const PetscReal z = (lo[q] - hi[q]) / (lo[q] + hi[q]);
+
+    near &= z * z < SORET_LOG_NEAR;
+    entropy += SoretFaceFlux(g[q], lo[q], hi[q]) * SoretLogSeries(z);
+    both += g[q] * (lo[q] + hi[q]);
+  }
+  if (scale) *scale += both;
+  if (!near || w) entropy = EntropyOneByOne(n, g, w, lo, hi, velocity);
+  return entropy;
+}
+
+/* What reactions make in a row, and the entropy that they produce. */
+static void AddReactions(SoretOperator *op, const SoretRow *row, StateContext *sc)
+{
+  const SoretNetwork *net    = &op->model->network;
+  const PetscInt      nx     = op->grid->count[0];
+  const PetscReal    *volume = SoretOperatorRowVolumes(op, row->first / nx, sc->volume);
+
+  SoretOperatorRates(op, row, sc->rates);
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretReaction *reaction = &net->reaction[r];
+    const PetscReal     *f = sc->rates + 2 * r * nx, *b = f + nx;
+    PetscReal            rate = 0.0;
+
+    SORET_SUM(rate)
+    for (PetscInt i = 0; i < nx; i++) rate += volume[i] * (f[i] - b[i]);
+    if (sc->entropy) sc->state->entropy_reactions += SoretEntropyOfRow(nx, volume, NULL, f, b, NULL, NULL);
+    for (PetscInt a = 0; a < reaction->reactants.num; a++) sc->state->source[reaction->reactants.species[a]] -= rate;
+    for (PetscInt a = 0; a < reaction->products.num; a++) sc->state->source[reaction->products.species[a]] += rate;
   }
 }
 
@@ -118,49 +149,59 @@ static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, SoretSta
 {
   const SoretGrid *grid = op->grid;
 
-  for (PetscInt i = 0; i < grid->count[0]; i++) {
-    PetscBool wall[6] = {PETSC_FALSE}, any = PETSC_FALSE;
-    PetscInt  ijk[3];
-
-    SoretOperatorCell(op, row, i, ijk);
-    for (int face = 0; face < 2 * grid->dim; face++) {
-      wall[face] = SoretIsWall(grid, face / 2, face % 2, ijk[face / 2]);
-      any        = any || wall[face] ? PETSC_TRUE : PETSC_FALSE;
-    }
-    for (PetscInt s = 0; any && s < op->num_species; s++) {
+  for (PetscInt i = SoretCellAtWall(op, row, 0); i < grid->count[0]; i = SoretCellAtWall(op, row, i + 1)) {
+    for (PetscInt s = 0; s < op->num_species; s++) {
       PetscReal flux[6];
+      PetscInt  ijk[3];
 
+      SoretOperatorCell(op, row, i, ijk);
       SoretOperatorFaceFluxes(op, row, i, s, flux, NULL);
       for (int face = 0; face < 2 * grid->dim; face++) {
-        if (wall[face]) state->boundary_flux[face][s] += face % 2 ? -flux[face] : flux[face];
+        if (SoretIsWall(grid, face / 2, face % 2, ijk[face / 2])) state->boundary_flux[face][s] += face % 2 ? -flux[face] : flux[face];
       }
     }
   }
 }
 
+/* Least and largest concentrations of a row. */
+static void AddRange(const SoretOperator *op, const SoretRow *row, SoretState *state)
+{
+  const PetscInt ns = op->num_species;
+
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal least = state->min[s], most = state->max[s];
+
+    SORET_PRAGMA(omp simd reduction(min : least) reduction(max : most))
+    for (PetscInt i = 0; i < op->grid->count[0]; i++) {
+      const PetscReal c = row->c[i * ns + s];
+
+      if (SoretGridIsSolid(op->grid, row->first + i)) continue;
+      least = PetscMin(least, c);
+      most  = PetscMax(most, c);
+    }
+    state->min[s] = least;
+    state->max[s] = most;
+  }
+}
+
 static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  const StateContext *sc    = (const StateContext *)context;
-  SoretState         *state = sc->state;
-  const PetscInt      ns = op->num_species, m = op->grid->count[0] * ns;
+  StateContext   *sc    = (StateContext *)context;
+  SoretState     *state = sc->state;
+  const PetscInt  m     = op->grid->count[0] * op->num_species;
 
   PetscFunctionBegin;
-  for (PetscInt s = 0; s < ns; s++) {
-    for (PetscInt q = s; q < m; q += ns) {
-      if (SoretGridIsSolid(op->grid, row->first + q / ns)) continue;
-      state->min[s] = PetscMin(state->min[s], row->c[q]);
-      state->max[s] = PetscMax(state->max[s], row->c[q]);
-    }
-  }
+  AddRange(op, row, state);
   AddWallFluxes(op, row, state);
-  if (op->model->network.num_reactions) AddReactions(op, row, sc->entropy, state);
+  if (op->model->network.num_reactions) AddReactions(op, row, sc);
   for (int axis = 0; axis < op->grid->dim && sc->entropy; axis++) {
-    const PetscReal *lo = row->u[axis][2], *hi = row->u[axis][3];
+    PetscInt ijk[3], last;
 
+    SoretOperatorCell(op, row, op->grid->count[0] - 1, ijk);
+    last = SoretIsWall(op->grid, axis, 1, ijk[axis]) ? op->num_species : 0; /* of the row along x there is no face */
+    if (axis && last) continue;
     (void)SoretOperatorFaceRow(op, row, axis, 1, sc->g, sc->w);
-    for (PetscInt q = 0; q < m; q++) {
-      if (sc->g[q] > 0.0) state->entropy_diffusion += SoretFaceFlux(sc->g[q], lo[q], hi[q]) * SoretLogRatio(lo[q], hi[q]);
-    }
+    state->entropy_diffusion += SoretEntropyOfRow(m - last, sc->g, NULL, row->u[axis][2], row->u[axis][3], NULL, NULL);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -178,9 +219,9 @@ PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec 
     state->min[s] = PETSC_MAX_REAL;
     state->max[s] = -PETSC_MAX_REAL;
   }
-  PetscCall(PetscMalloc2(m, &context.g, m, &context.w));
+  PetscCall(PetscMalloc4(m, &context.g, m, &context.w, op->grid->count[0], &context.volume, 2 * op->model->network.num_reactions * op->grid->count[0], &context.rates));
   PetscCall(SoretOperatorForEachRow(op, c, StateRow, &context));
-  PetscCall(PetscFree2(context.g, context.w));
+  PetscCall(PetscFree4(context.g, context.w, context.volume, context.rates));
   entropy[0] = state->entropy_reactions;
   entropy[1] = state->entropy_diffusion;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, state->min, (PetscMPIInt)op->num_species, MPIU_REAL, MPI_MIN, comm));

@@ -7,18 +7,49 @@
 
 #include "soret/diagnose.h"
 
+#define SORET_LOG_NEAR 0.0064 /* largest z^2 for which the series below is exact to rounding */
+
+/* ln(a/b) as a series in z = (a - b)/(a + b). */
+static inline PetscReal SoretLogSeries(PetscReal z)
+{
+  const PetscReal q = z * z;
+
+  return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0))))));
+}
+
 /* ln(a/b), to the last digits where a and b are close; 0 where both vanish. */
 static inline PetscReal SoretLogRatio(PetscReal a, PetscReal b)
 {
-  const PetscReal z = (a - b) / (a + b), q = z * z;
+  const PetscReal z = (a - b) / (a + b);
 
   if (a == b) return 0.0;
-  if (!(q < 0.0064)) return log(a / b);
-  return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0))))));
+  return z * z < SORET_LOG_NEAR ? SoretLogSeries(z) : log(a / b);
 }
+
+/* Entropy production of n exchanges side by side, each of lo to and hi fro times g: the sum of g (lo - hi) ln(lo/hi). Entries with g = 0 count as
+   nothing.
+
+   w        - or NULL: a velocity carries w (lo + hi)/2 besides, which adds -w (lo + hi)/2 ln(lo/hi) to *velocity
+   scale    - the sum of g (lo + hi) is added, the size of which rounding is a part; may be NULL, like velocity without w */
+PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal g[], const PetscReal w[], const PetscReal lo[], const PetscReal hi[], PetscReal *scale, PetscReal *velocity);
 
 /* Is the face on one side of a cell (global index along the axis) a wall? */
 static inline PetscBool SoretIsWall(const SoretGrid *grid, int axis, int side, PetscInt index)
 {
   return !grid->periodic[axis] && index == (side ? grid->n[axis] - 1 : 0) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* The first cell of a row, from cell i on, that touches a wall of the box; the number of cells if there is none. */
+static inline PetscInt SoretCellAtWall(const SoretOperator *op, const SoretRow *row, PetscInt i)
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   last = grid->count[0] - 1;
+
+  for (int axis = 1; axis < grid->dim; axis++) {
+    const PetscInt index = grid->start[axis] + (axis == 1 ? row->j : row->k);
+
+    if (SoretIsWall(grid, axis, 0, index) || SoretIsWall(grid, axis, 1, index)) return i;
+  }
+  if (i == 0 && SoretIsWall(grid, 0, 0, grid->start[0])) return i;
+  return i <= last && SoretIsWall(grid, 0, 1, grid->start[0] + last) ? last : last + 1;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/direct.h"
 
+#include <math.h>
+
 #include <petscksp.h>
 
 /* Pivoting needs more room than the analysis foresees, and MUMPS gives up where it lacks (INFOG(1) = -8, -9). As an option, because a factor is
@@ -18,6 +20,11 @@ static PetscErrorCode LeaveRoom(PC pc)
   if (!given) PetscCall(PetscOptionsSetValue(NULL, name, "200"));
   PetscCall(PetscOptionsHasName(NULL, NULL, name, &given)); /* no warning where no factor is ever made */
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscReal SoretDirectBytes(PetscInt dim, PetscReal cells, PetscReal n)
+{
+  return dim == 1 ? 450.0 + 31.0 * n : 800.0 + 24.0 * n * log2(PetscMax(cells, 2.0)) * (dim == 3 ? 3.0 : 1.0);
 }
 
 /* A factorisation by MUMPS, where there is one, or PETSc. */

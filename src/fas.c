@@ -126,7 +126,7 @@ static PetscErrorCode SolveShell(SNES snes, Vec c)
   PetscCall(SNESShellGetContext(snes, &fas));
   PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, &max_cycles, NULL));
   if (fas->sys[0]->op->grid->closed && !fas->anderson) PetscCall(SoretAndersonCreate(c, &fas->anderson)); /* winding pores are not seen on coarse grids */
-  SoretFASForget(fas);
+  if (!fas->goes_on) SoretAndersonForget(fas->anderson);
   for (PetscInt cycle = 0; !reason; cycle++) {
     PetscReal fnorm;
 
@@ -291,16 +291,19 @@ PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretFASGoOn(SoretFAS fas)
+PetscErrorCode SoretFASGoOn(SoretFAS fas, SoretAnderson *anderson)
 {
   PetscFunctionBegin;
   fas->goes_on = PETSC_TRUE;
+  PetscCall(SoretAndersonDestroy(&fas->anderson));
+  fas->anderson = *anderson;
+  *anderson     = NULL;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-void SoretFASForget(SoretFAS fas)
+SoretAnderson SoretFASGetAnderson(SoretFAS fas)
 {
-  SoretAndersonForget(fas->anderson);
+  return fas->anderson;
 }
 
 PetscInt SoretFASNumLevels(SoretFAS fas)

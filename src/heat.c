@@ -13,11 +13,12 @@
 #include "soret/direct.h"
 
 enum {
-  MOST_ITERATIONS = 50,  /* of Newton's method                                                 */
-  MOST_PICARD     = 200, /* with multigrid, where the conductivity depends on T                */
-  DIRECT_CELLS    = 20000, /* one and two dimensions: up to this many cells by factorisation */
+  MOST_ITERATIONS = 50,    /* of Newton's method                                                 */
+  MOST_PICARD     = 200,   /* with multigrid, where the conductivity depends on T                */
+  MOST_CYCLES     = 100,   /* of multigrid for a linear problem: with more, a matrix is cheaper  */
+  DIRECT_CELLS    = 20000, /* one and two dimensions: up to this many cells by factorisation     */
   DIRECT_CELLS_3D = 3000,
-  WINDOW          = 16     /* steps in time that are remembered                              */
+  WINDOW          = 16     /* steps in time that are remembered                                  */
 };
 
 static const PetscReal steady_tolerance = 1.0e-12; /* residual over the power that goes through             */
@@ -288,22 +289,32 @@ static PetscBool IsLinear(const SoretHeatSpec *spec)
 }
 
 /* Solved by factorisation? */
-static PetscBool IsSmall(const SoretGrid *grid)
+static PetscBool IsSmall(PetscInt dim, const PetscInt n[3])
 {
-  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+  const PetscReal cells = (PetscReal)n[0] * (PetscReal)n[1] * (PetscReal)n[2];
 
-  return cells <= (grid->dim == 3 ? DIRECT_CELLS_3D : DIRECT_CELLS) ? PETSC_TRUE : PETSC_FALSE;
+  return cells <= (dim == 3 ? DIRECT_CELLS_3D : DIRECT_CELLS) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* A matrix, where the problem is small, the source depends on T, or one is asked for by an option; else multigrid without one. */
-static PetscErrorCode CreateOperator(SoretHeat heat, const PetscReal capacity[])
+/* With a matrix: where the problem is small, the source depends on T, or it is asked for by an option; else multigrid without one? */
+static PetscErrorCode NeedsMatrix(const SoretHeatSpec *spec, PetscInt dim, const PetscInt n[3], PetscBool *needs)
 {
-  PetscBool asked, open[6];
+  PetscBool asked;
 
   PetscFunctionBegin;
   PetscCall(PetscOptionsHasName(NULL, NULL, "-heat_pc_type", &asked));
+  *needs = IsSmall(dim, n) || asked || SoretFieldUses(spec->source) & SORET_VAR_TEMPERATURE ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CreateOperator(SoretHeat heat, const PetscReal capacity[])
+{
+  PetscBool needs = PETSC_TRUE, open[6];
+
+  PetscFunctionBegin;
+  PetscCall(NeedsMatrix(heat->spec, heat->grid->dim, heat->grid->n, &needs));
   for (int face = 0; face < 6; face++) open[face] = heat->spec->condition[face].kind != SORET_HEAT_INSULATED ? PETSC_TRUE : PETSC_FALSE;
-  if (!IsSmall(heat->grid) && !asked && !heat->assembled && !(SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE)) PetscCall(SoretEllipticCreate(heat->grid, open, capacity, &heat->elliptic));
+  if (!needs && !heat->assembled) PetscCall(SoretEllipticCreate(heat->grid, open, capacity, &heat->elliptic));
   if (!heat->elliptic) PetscCall(DMCreateMatrix(heat->dm, &heat->J));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -319,12 +330,13 @@ static PetscErrorCode SetSolver(SoretHeat heat, PetscBool symmetric, KSP ksp)
   if (symmetric && heat->elliptic) { /* a cycle is not quite symmetric; few directions, each is two vectors */
     PetscCall(KSPFCGSetMmax(ksp, 3));
     PetscCall(KSPFCGSetNprealloc(ksp, 3));
+    PetscCall(KSPSetNormType(ksp, KSP_NORM_UNPRECONDITIONED));
   }
   if (!symmetric) PetscCall(KSPGMRESSetRestart(ksp, heat->elliptic ? 10 : 30));
-  PetscCall(KSPSetTolerances(ksp, heat->elliptic && !IsLinear(heat->spec) ? 1.0e-3 : 1.0e-8, 0.0, PETSC_DEFAULT, 1000));
+  PetscCall(KSPSetTolerances(ksp, heat->elliptic && !IsLinear(heat->spec) ? 1.0e-3 : 1.0e-8, 0.0, PETSC_DEFAULT, heat->elliptic ? MOST_CYCLES : 1000));
   PetscCall(KSPGetPC(ksp, &pc));
   if (heat->elliptic) PetscCall(SoretEllipticSetKSP(heat->elliptic, ksp));
-  else if (IsSmall(grid)) {
+  else if (IsSmall(grid->dim, grid->n)) {
     PetscCall(SoretDirectSetPC(pc, grid->n[0] * grid->n[1] * grid->n[2], grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, 0, NULL));
   } else PetscCall(PCSetType(pc, PCGAMG));
   PetscCall(KSPSetFromOptions(ksp));
@@ -510,13 +522,19 @@ typedef enum {
   PER_CAPACITY /* K/s: over C     */
 } Form;
 
-/* f = net outflow of heat of each cell less its source, in one of the forms, and J = df/dT + shift if wanted. gross: sum of |inflow| and |source|, may be
-   NULL. */
-static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Vec f, PetscReal shift, Mat J, PetscReal *gross)
+/* What the sum of |f| over the cells is compared with. */
+typedef struct {
+  PetscReal gross;    /* sum of |inflow| and |source|                  */
+  PetscReal rounding; /* left where temperatures have their last digit */
+} Scale;
+
+/* f = net outflow of heat of each cell less its source, in one of the forms, and J = df/dT + shift if wanted. scale may be NULL. */
+static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Vec f, PetscReal shift, Mat J, Scale *scale)
 {
   const SoretGrid *grid = heat->grid;
   const PetscReal *x;
-  PetscReal       *out, through = 0.0;
+  PetscReal       *out;
+  Scale            mine = {.gross = 0.0};
 
   PetscFunctionBegin;
   PetscCall(SoretFieldPrepare(heat->spec->source, grid, t));
@@ -530,7 +548,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     const PetscReal *own      = heat->cell + CELL_VALUES * p;
     PetscInt         ijk[3];
     MatStencil       row, column[7];
-    PetscReal        value[7], slope, source, volume;
+    PetscReal        value[7], slope, source, volume, diagonal = 0.0;
     PetscInt         entries = 1;
 
     SoretGridCellIndex(grid, p, ijk);
@@ -539,7 +557,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     row       = column[0] = StencilOf(ijk);
     out[p]    = -source;
     value[0]  = -volume * slope;
-    through  += PetscAbsReal(source);
+    mine.gross += PetscAbsReal(source);
     for (int face = 0; face < 2 * grid->dim; face++) {
       const int axis = face / 2, side = face % 2;
       PetscInt  beside[3] = {ijk[0], ijk[1], ijk[2]};
@@ -549,16 +567,18 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
         const PetscReal inflow = WallInflow(heat, t, face, p, &by_own, &wall_T);
 
         out[p] -= inflow;
-        value[0] -= by_own;
-        through += PetscAbsReal(inflow);
+        diagonal -= by_own;
+        mine.gross += PetscAbsReal(inflow);
         continue;
       }
       out[p] += FaceOutflow(grid, face, ijk, own, SoretHaloCell(&heat->halo, heat->cell, p, face), &by_own, &by_other);
-      value[0] += by_own;
+      diagonal += by_own;
       beside[axis] += side ? 1 : -1;
       column[entries]  = StencilOf(beside); /* DMDA wraps periodic axes */
       value[entries++] = by_other;
     }
+    value[0] += diagonal;
+    mine.rounding += 0.25 * PETSC_MACHINE_EPSILON * PetscAbsReal(diagonal * own[CELL_T]); /* a half of what it is at most; 0.16 is usual */
     if (form == PER_CAPACITY) {
       out[p] /= heat->capacity[p];
       for (PetscInt e = 0; e < entries; e++) value[e] /= heat->capacity[p];
@@ -572,7 +592,7 @@ static PetscErrorCode Evaluate(SoretHeat heat, PetscReal t, Vec T, Form form, Ve
     PetscCall(MatAssemblyBegin(J, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(J, MAT_FINAL_ASSEMBLY));
   }
-  if (gross) PetscCallMPI(MPI_Allreduce(&through, gross, 1, MPIU_REAL, MPI_SUM, grid->comm));
+  if (scale) PetscCallMPI(MPI_Allreduce(&mine, scale, 2, MPIU_REAL, MPI_SUM, grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -657,28 +677,31 @@ static PetscErrorCode Correct(SoretHeat heat)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Of the order of the largest entry of the matrix. */
-static PetscErrorCode LargestConductance(SoretHeat heat, PetscReal *value)
+/* The correction for the residual f, by multigrid no more exactly than makes f smaller by `share`; good: not so slowly that a matrix is better. */
+static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
 {
-  PetscReal mine = 0.0;
+  KSPConvergedReason reason;
+  PetscReal          rtol, absolute, divergence;
+  PetscInt           iterations;
 
   PetscFunctionBegin;
-  for (PetscInt p = 0; p < heat->grid->num_cells; p++) {
-    PetscInt ijk[3];
-
-    SoretGridCellIndex(heat->grid, p, ijk);
-    for (int axis = 0; axis < heat->grid->dim; axis++) mine = PetscMax(mine, 4.0 * SoretGridFaceArea(heat->grid, axis, ijk) * heat->cell[CELL_VALUES * p + CELL_K] / heat->grid->width[axis][ijk[axis]]);
-  }
-  PetscCallMPI(MPI_Allreduce(&mine, value, 1, MPIU_REAL, MPI_MAX, heat->grid->comm));
+  PetscCall(KSPGetTolerances(heat->ksp, &rtol, &absolute, &divergence, &iterations));
+  if (heat->elliptic) PetscCall(KSPSetTolerances(heat->ksp, PetscMax(rtol, PetscMin(0.1 * share, 0.1)), absolute, divergence, iterations));
+  PetscCall(KSPSolve(heat->ksp, heat->f, heat->step));
+  PetscCall(KSPSetTolerances(heat->ksp, rtol, absolute, divergence, iterations));
+  PetscCall(KSPGetConvergedReason(heat->ksp, &reason));
+  *good = heat->elliptic && reason < 0 ? PETSC_FALSE : PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Newton's method, or with multigrid that of Picard, until the residual is a part in 1e12 of the power that goes through, or does not fall any more. */
+/* Newton's method, or with multigrid that of Picard, until the residual is a part in 1e12 of the power that goes through, or as small as rounding lets it
+   be, or does not fall any more. */
 static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
 {
-  PetscReal norm = 0.0, last = PETSC_MAX_REAL, gross = 0.0, size;
+  PetscReal norm = 0.0, last = PETSC_MAX_REAL, goal;
+  Scale     scale = {.gross = 0.0};
   PetscInt  stalls = 0, most;
-  PetscBool picard;
+  PetscBool picard, good;
 
   PetscFunctionBegin;
   PetscCall(CreateSteadySolver(heat));
@@ -687,17 +710,17 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
   if (!heat->started) PetscCall(Guess(heat, t));
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
   for (PetscInt it = 0; it < most; it++) {
-    PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &gross));
+    PetscCall(Evaluate(heat, t, heat->T, PER_CELL, heat->f, 0.0, heat->J, &scale));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
-    PetscCall(VecNorm(heat->T, NORM_INFINITY, &size));
-    if (!isfinite(norm)) break;
-    if (norm <= steady_tolerance * gross || norm == 0.0) break;
+    goal = PetscMax(steady_tolerance * scale.gross, scale.rounding);
+    if (!isfinite(norm) || norm <= goal) break;
     stalls = norm > (picard ? 0.95 : 0.25) * last ? stalls + 1 : 0;
     if (stalls >= 2 && it > 3) break;
     last = norm;
     if (heat->J) PetscCall(KSPSetOperators(heat->ksp, heat->J, heat->J));
     else if (it == 0 || picard) PetscCall(FillElliptic(heat, t, 0.0));
-    PetscCall(KSPSolve(heat->ksp, heat->f, heat->step));
+    PetscCall(FindStep(heat, goal / norm, &good));
+    if (!good) break;
     PetscCall(Correct(heat));
   }
   heat->started = PETSC_TRUE;
@@ -705,23 +728,17 @@ static PetscErrorCode SolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(VecDuplicate(heat->T, &heat->start));
     PetscCall(VecCopy(heat->T, heat->start));
   }
-  PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g\n", (double)norm, (double)gross));
-  if (isfinite(norm) && norm <= 1.0e-9 * gross) PetscFunctionReturn(PETSC_SUCCESS);
-  if (isfinite(norm)) { /* nothing flows: rounding error of fluxes that cancel */
-    PetscReal diagonal;
-
-    PetscCall(LargestConductance(heat, &diagonal));
-    if (norm <= 1.0e-13 * diagonal * size * (PetscReal)heat->grid->n[0] * (PetscReal)heat->grid->n[1] * (PetscReal)heat->grid->n[2]) PetscFunctionReturn(PETSC_SUCCESS);
-  }
+  PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g, rounding %g\n", (double)norm, (double)scale.gross, (double)scale.rounding));
+  if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) PetscFunctionReturn(PETSC_SUCCESS);
   if (heat->elliptic) {
-    PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)gross));
+    PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)scale.gross));
     PetscCall(DestroySolver(heat));
     heat->assembled = PETSC_TRUE;
     heat->started   = PETSC_FALSE;
     PetscCall(SolveSteady(heat, t));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)gross, (int)most));
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)scale.gross, (int)most));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 
@@ -912,6 +929,37 @@ PetscErrorCode SoretHeatFill(void *context, PetscReal t, PetscReal T[], PetscRea
   PetscCall(PetscArraycpy(heat->filled, T, grid->num_cells));
   heat->filled_t = t;
   if (!heat->capacity && !heat->spec->varies) PetscCall(DestroySolver(heat)); /* not needed again: room for the species */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- memory ---- */
+
+/* For each cell of the finest grid, doubles and indices: on the coarser grids of multigrid, whose cells are a share of those of the finest; in time, shifted equations. */
+static PetscReal CoarseBytes(const SoretHeatSpec *spec, PetscReal dim)
+{
+  const PetscReal vectors = 5.0 + (spec->in_time ? 1.0 : 0.0), coefficients = dim + 1.0, indices = 6.0; /* state, old, right side, u and its halo, the term of the shift */
+
+  return (8.0 * (vectors + coefficients) + indices * sizeof(PetscInt)) / (exp2(dim) - 1.0);
+}
+
+PetscErrorCode SoretHeatEstimateMemory(const SoretHeatSpec *spec, const SoretGridSpec *grid, PetscReal *stays, PetscReal *solving, PetscBool *again)
+{
+  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2], dim = (PetscReal)grid->dim, edges = 1.05; /* halos */
+  PetscReal       kept = 7.0, solver = 10.0, finest = 2.0 + dim + 1.0 + 1.0;
+  PetscBool       needs = PETSC_TRUE;
+
+  PetscFunctionBegin;
+  PetscCall(NeedsMatrix(spec, grid->dim, grid->n, &needs));
+  *again = spec->in_time || spec->varies;
+  if (spec->in_time) {
+    kept += 2.0 + 2.0 * WINDOW; /* capacity, rate; the steps that are remembered */
+    solver = 54.0;              /* stages and their rates, Newton's method, FGMRES, as measured */
+    finest += 2.0;              /* capacity again, the term of the shift */
+  } else if (spec->varies) kept += 1.0;
+  *stays = edges * cells * (8.0 * kept + 6.0 * sizeof(PetscInt)); /* T, residual, step, filled, the values of each cell; a DMDA */
+  if (IsSmall(grid->dim, grid->n)) *solving = cells * SoretDirectBytes(grid->dim, cells, 1.0);
+  else if (needs) *solving = cells * (480.0 + (spec->in_time ? 8.0 * solver : 0.0)); /* matrix and algebraic multigrid, as measured */
+  else *solving = edges * cells * (8.0 * (finest + solver) + CoarseBytes(spec, dim));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -690,6 +690,7 @@ int main(int argc, char **argv)
   code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);
   if (code) return SORET_EXIT_INTERNAL;
   PetscCall(PetscPushErrorHandler(HandleError, NULL));
+  PetscCall(SoretRecordLog());
   (void)signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end a run; PETSc would */
   PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
   PetscCall(JoinArguments(argc, argv, sizeof(command), command));
@@ -703,6 +704,7 @@ int main(int argc, char **argv)
     _exit(status);
   }
   PetscCall(PetscPopErrorHandler());
+  SoretRecordUnlog();
   PetscCall(PetscFinalize());
   FreeArguments(&arguments);
   return status;

@@ -347,8 +347,11 @@ typedef struct {
   PetscReal         *table;
   PetscReal          reference[SORET_MAX_SPECIES]; /* potentials and b in the middle: what is common to all cells changes nothing */
   PetscReal          reference_b[SORET_MAX_SPECIES];
-  PetscReal         *outflow;                      /* of the cells of a row through inner faces */
-  PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES];
+  PetscReal         *outflow, *wall, *source;      /* of the cells of a row: through inner faces, through walls, by reactions */
+  PetscReal         *rates, *volume;               /* [num_reactions][2] rows; a row             */
+  PetscReal         *shape, *mean, *part;          /* faces of a row; the last is [SORET_NUM_PARTS] rows */
+  PetscBool          by_rows;                      /* the parts at the faces of a row are found side by side */
+  PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES], any_ballistic;
   BoxTally           box;
   SumTally          *sum; /* [num_sums] */
 } BoxContext;
@@ -382,18 +385,97 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
   }
 }
 
-/* An inner face: entropy of diffusion, and the share of a velocity in the flux. */
-static void AddFace(BoxContext *bc, const Face *face)
-{
-  for (PetscInt s = 0; s < bc->around.op->num_species; s++) {
-    const PetscReal g = face->g[s], lo = face->b[0][s] * face->c[0][s], hi = face->b[1][s] * face->c[1][s];
-    PetscReal       ln;
+/* The faces of a row, side by side, as AddAxis() finds them. */
+typedef struct {
+  PetscInt         n;
+  const PetscReal *c[2], *b[2], *T[2]; /* rows of the cells below and above */
+  const PetscReal *g, *w;              /* w may be NULL: no velocity        */
+} FaceRow;
 
-    if (g == 0.0) continue;
-    ln = SoretLogRatio(lo, hi);
-    bc->box.scale += g * (lo + hi);
-    bc->box.diffusion += SoretFaceFlux(g, lo, hi) * ln;
-    if (face->w) bc->box.velocity -= 0.5 * face->w[s] * (lo + hi) * ln;
+/* PartsOf() for a row of faces without intrinsic drift and velocity, and the means of the sum; all 0 where it is not of one sign.
+
+   mean - [n]; part - [SORET_NUM_PARTS][n] */
+INLINED void PartsOfRow(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, PetscReal *restrict mean, PetscReal *restrict part)
+{
+  const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g;
+  const PetscInt n = f->n;
+
+  SORET_PRAGMA(omp simd)
+  for (PetscInt i = 0; i < n; i++) {
+    PetscReal lo = 0.0, hi = 0.0, D = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, over_lo, over_hi, over_D, middle;
+
+    for (PetscInt s = 0; s < ns; s++) {
+      lo += weight[s] * c_lo[i * ns + s];
+      hi += weight[s] * c_hi[i * ns + s];
+    }
+    over_lo = 1.0 / lo;
+    over_hi = 1.0 / hi;
+    middle  = lo * hi > 0.0 ? 0.5 * (lo + hi) : 0.0;
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscInt  q  = i * ns + s;
+      const PetscReal wg = weight[s] * g[q], b = 0.5 * (b_lo[q] + b_hi[q]), c = 0.5 * (c_lo[q] + c_hi[q]), p_lo = c_lo[q] * over_lo, p_hi = c_hi[q] * over_hi;
+
+      D += wg * b * 0.5 * (p_lo + p_hi);
+      chemical += wg * b * (p_hi - p_lo);
+      diffusivity += wg * c * (b_hi[q] - b_lo[q]);
+      diffusive += SoretFaceFlux(wg, b_lo[q] * c_lo[q], b_hi[q] * c_hi[q]);
+    }
+    over_D  = 1.0 / D;
+    mean[i] = middle;
+    part[SORET_PART_WHOLE * n + i]       = middle != 0.0 ? lo - hi : 0.0;
+    part[SORET_PART_CHEMICAL * n + i]    = middle != 0.0 ? middle * chemical * over_D : 0.0;
+    part[SORET_PART_DIFFUSIVITY * n + i] = middle != 0.0 ? diffusivity * over_D : 0.0;
+    part[SORET_PART_INTRINSIC * n + i]   = middle != 0.0 ? 0.0 * over_D : 0.0;
+    part[SORET_PART_TRANSPORT * n + i]   = middle != 0.0 ? diffusive * over_D : 0.0;
+    part[SORET_PART_VELOCITY * n + i]    = middle != 0.0 ? 0.0 * over_D : 0.0;
+  }
+}
+
+/* AddSoret() for the faces of a row. shape - [n] area over distance, overwritten */
+static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal *restrict shape)
+{
+  const SoretOperator       *op          = bc->around.op;
+  const SoretTemperature    *temperature = op->temperature;
+  const PetscInt             ns = op->num_species, n = f->n;
+  const PetscReal *restrict  T_lo = f->T[0], *restrict T_hi = f->T[1];
+  const PetscReal            bins = BINS / (temperature->max - temperature->min);
+
+  for (PetscInt i = 0; i < n; i++) shape[i] *= T_hi[i] - T_lo[i];
+  for (PetscInt s = 0; s < ns; s++) {
+    const PetscReal *c_lo = f->c[0] + s, *c_hi = f->c[1] + s;
+    PetscReal        soret = 0.0, weight = 0.0;
+
+    SORET_SUM(soret, weight)
+    for (PetscInt i = 0; i < n; i++) {
+      soret += shape[i] * (c_lo[i * ns] - c_hi[i * ns]);
+      weight += shape[i] * (T_hi[i] - T_lo[i]) * 0.5 * (c_lo[i * ns] + c_hi[i * ns]);
+    }
+    bc->box.soret[s] += soret;
+    bc->box.weight[s] += weight;
+  }
+  for (PetscInt m = 0; m < bc->thermo->num_sums; m++) {
+    SumTally        *tally = &bc->sum[m];
+    const PetscReal *table = bc->table + m * (TABLE + 1);
+    PetscReal       *mean = bc->mean, *part = bc->part;
+
+    BY_SPECIES(PartsOfRow, ns, f, bc->thermo->w + m * ns, mean, part);
+    for (int p = 0; p < SORET_NUM_PARTS; p++) {
+      PetscReal sum = 0.0;
+
+      SORET_SUM(sum)
+      for (PetscInt i = 0; i < n; i++) sum += shape[i] * part[p * n + i];
+      tally->part[p] += sum;
+    }
+    for (PetscInt i = 0; i < n; i++) {
+      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), weight = shape[i] * (T_hi[i] - T_lo[i]) * mean[i];
+      const PetscInt  at = PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1);
+
+      tally->weight += weight;
+      tally->equilibrium += weight * LookUp(temperature, table, T);
+      tally->whole_at[at] += shape[i] * part[SORET_PART_WHOLE * n + i];
+      tally->weight_at[at] += weight;
+      tally->T_at[at] += weight * T;
+    }
   }
 }
 
@@ -448,7 +530,8 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   const SoretGrid     *grid  = op->grid;
   const PetscInt       ns    = op->num_species;
   const PetscBool      moves = LoadFaces(a, axis, 1);
-  const PetscReal     *c_hi = RowBeside(a, &a->halo_c, a->c, axis, a->beside[0]), *b_hi = RowBeside(a, &a->halo_b, a->b, axis, a->beside[1]), *T_hi = RowBeside(a, &op->temperature->halo, op->temperature->T, axis, a->beside[2]);
+  const PetscInt       first = a->row->first;
+  FaceRow              faces = {.c = {a->c + first * ns, RowBeside(a, &a->halo_c, a->c, axis, a->beside[0])}, .b = {a->b + first * ns, RowBeside(a, &a->halo_b, a->b, axis, a->beside[1])}, .T = {op->temperature->T + first, RowBeside(a, &op->temperature->halo, op->temperature->T, axis, a->beside[2])}, .g = a->g[2 * axis + 1], .w = moves ? a->w[2 * axis + 1] : NULL};
   PetscInt             ijk[3];
   PetscReal            area;
 
@@ -457,14 +540,20 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   if (bc->varies) AddHalfCells(bc, axis);
   SoretOperatorCell(op, a->row, 0, ijk);
   if (axis && SoretIsWall(grid, axis, 1, ijk[axis])) return;
+  faces.n = grid->count[0] - (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + grid->count[0] - 1) ? 1 : 0);
+  if (bc->entropy) bc->box.diffusion += SoretEntropyOfRow(faces.n * ns, faces.g, faces.w, a->row->u[axis][2], a->row->u[axis][3], &bc->box.scale, &bc->box.velocity);
+  if (!bc->varies) return;
   area = SoretGridFaceArea(grid, axis, ijk) / (axis ? grid->width[0][ijk[0]] * grid->distance[axis][ijk[axis] + 1] : 1.0);
-  for (PetscInt i = 0; i < grid->count[0]; i++) {
-    const PetscInt p = a->row->first + i;
-    const Face     face = {.c = {a->c + p * ns, c_hi + i * ns}, .b = {a->b + p * ns, b_hi + i * ns}, .g = a->g[2 * axis + 1] + i * ns, .w = moves ? a->w[2 * axis + 1] + i * ns : NULL, .T = {op->temperature->T[p], T_hi[i]}, .shape = axis ? area * grid->width[0][ijk[0] + i] : area / grid->distance[0][ijk[0] + i + 1]};
+  for (PetscInt i = 0; i < faces.n; i++) bc->shape[i] = axis ? area * grid->width[0][ijk[0] + i] : area / grid->distance[0][ijk[0] + i + 1];
+  if (bc->by_rows && !moves) {
+    AddSoretRow(bc, &faces, bc->shape);
+    return;
+  }
+  for (PetscInt i = 0; i < faces.n; i++) {
+    const PetscInt q    = i * ns;
+    const Face     face = {.c = {faces.c[0] + q, faces.c[1] + q}, .b = {faces.b[0] + q, faces.b[1] + q}, .g = faces.g + q, .w = moves ? faces.w + q : NULL, .T = {faces.T[0][i], faces.T[1][i]}, .shape = bc->shape[i]};
 
-    if (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + i)) continue;
-    if (bc->entropy) AddFace(bc, &face);
-    if (bc->varies && IsOpen(op, &face)) AddSoret(bc, &face, 1.0);
+    if (IsOpen(op, &face)) AddSoret(bc, &face, 1.0);
   }
 }
 
@@ -474,23 +563,16 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
   const Around    *a    = &bc->around;
   const SoretGrid *grid = a->op->grid;
   PetscInt         ijk[3];
-  PetscBool        any = PETSC_FALSE, is_wall[6];
 
   SoretOperatorCell(a->op, a->row, i, ijk);
-  for (int face = 0; face < 2 * grid->dim; face++) {
-    is_wall[face] = SoretIsWall(grid, face / 2, face % 2, ijk[face / 2]);
-    any           = any || is_wall[face] ? PETSC_TRUE : PETSC_FALSE;
-  }
   for (PetscInt s = 0; s < a->op->num_species; s++) {
     PetscReal flux[6];
 
-    wall[s] = 0.0;
-    if (!any && !bc->ballistic[s]) continue;
     SoretOperatorFaceFluxes(a->op, a->row, i, s, flux, NULL);
     for (int face = 0; face < 2 * grid->dim; face++) {
       const PetscReal out = face % 2 ? flux[face] : -flux[face];
 
-      if (is_wall[face]) {
+      if (SoretIsWall(grid, face / 2, face % 2, ijk[face / 2])) {
         wall[s] += out;
         *(out > 0.0 ? &bc->box.out[s] : &bc->box.in[s]) += PetscAbsReal(out);
       } else if (bc->ballistic[s])
@@ -499,48 +581,50 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
   }
 }
 
-/* Reactions of a cell: what they make of each species, and their entropy. */
-static void AddReactionsOf(BoxContext *bc, PetscReal volume, const PetscReal k[], const PetscReal c[], PetscReal source[])
+/* Reactions in the cells of a row: what they make of each species, and their entropy. */
+static void AddReactions(BoxContext *bc, PetscReal source[])
 {
-  const SoretNetwork *net = &bc->around.op->model->network;
+  SoretOperator      *op     = bc->around.op;
+  const SoretNetwork *net    = &op->model->network;
+  const PetscInt      nx     = op->grid->count[0], ns = op->num_species;
+  const PetscReal    *volume = SoretOperatorRowVolumes(op, bc->around.row->first / nx, bc->volume);
 
-  for (PetscInt s = 0; s < net->num_species; s++) source[s] = 0.0;
+  memset(source, 0, (size_t)(nx * ns) * sizeof(PetscReal));
+  if (net->num_reactions) SoretOperatorRates(op, bc->around.row, bc->rates);
   for (PetscInt r = 0; r < net->num_reactions; r++) {
     const SoretReaction *reaction = &net->reaction[r];
-    PetscReal            f, b, rate;
+    PetscReal           *f = bc->rates + 2 * r * nx, *b = f + nx;
 
-    SoretNetworkRates(net, r, k, c, &f, &b);
-    rate = volume * (f - b);
-    bc->box.scale += volume * (f + b);
-    if (f != b) bc->box.reactions += rate * SoretLogRatio(f, b);
-    for (PetscInt a = 0; a < reaction->reactants.num; a++) source[reaction->reactants.species[a]] -= rate;
-    for (PetscInt a = 0; a < reaction->products.num; a++) source[reaction->products.species[a]] += rate;
+    if (bc->entropy) bc->box.reactions += SoretEntropyOfRow(nx, volume, NULL, f, b, &bc->box.scale, NULL);
+    for (PetscInt i = 0; i < nx; i++) f[i] = volume[i] * (f[i] - b[i]);
+    for (PetscInt e = 0; e < reaction->reactants.num; e++) {
+      for (PetscInt i = 0; i < nx; i++) source[i * ns + reaction->reactants.species[e]] -= f[i];
+    }
+    for (PetscInt e = 0; e < reaction->products.num; e++) {
+      for (PetscInt i = 0; i < nx; i++) source[i * ns + reaction->products.species[e]] += f[i];
+    }
   }
 }
 
-/* inner - outflow of each species through the inner faces of the cell */
-static void AddCell(BoxContext *bc, PetscInt i, PetscReal inner[])
+/* What a cell adds to the budget of entropy. */
+static void AddBudget(BoxContext *bc, PetscInt i)
 {
-  const Around *a  = &bc->around;
-  PetscInt      ns = a->op->num_species, p = a->row->first + i;
-  PetscReal     wall[SORET_MAX_SPECIES], source[SORET_MAX_SPECIES], k[2 * SORET_MAX_REACTIONS], mu[SORET_MAX_SPECIES];
+  const Around   *a  = &bc->around;
+  const PetscInt  ns = a->op->num_species, p = a->row->first + i;
+  PetscReal       k[2 * SORET_MAX_REACTIONS], mu[SORET_MAX_SPECIES];
 
-  AddOtherOutflow(bc, i, inner, wall);
   SoretOperatorConstants(a->op, p, k);
-  AddReactionsOf(bc, SoretOperatorVolume(a->op, a->row, i), k, a->c + p * ns, source);
-  if (bc->budget) SoretThermoPotentials(bc->thermo, a->op->temperature->T[p], k, mu);
+  SoretThermoPotentials(bc->thermo, a->op->temperature->T[p], k, mu);
   for (PetscInt s = 0; s < ns; s++) {
-    const PetscReal change = source[s] - inner[s] - wall[s], c = a->c[p * ns + s];
+    const PetscInt  q     = i * ns + s;
+    const PetscReal inner = bc->outflow[q], wall = bc->wall[q], change = bc->source[q] - inner - wall;
 
-    bc->box.source[s] += source[s];
-    bc->box.change[s] += change;
-    if (!bc->budget) continue;
-    bc->box.heat -= (mu[s] - bc->reference[s]) * inner[s];
-    if (inner[s] != 0.0) bc->box.mobility += log(a->b[p * ns + s] / bc->reference_b[s]) * inner[s];
-    if (wall[s] != 0.0 || change != 0.0) {
-      const PetscReal potential = log(c) + mu[s];
+    bc->box.heat -= (mu[s] - bc->reference[s]) * inner;
+    if (inner != 0.0) bc->box.mobility += log(a->b[p * ns + s] / bc->reference_b[s]) * inner;
+    if (wall != 0.0 || change != 0.0) {
+      const PetscReal potential = log(a->c[p * ns + s]) + mu[s];
 
-      if (wall[s] != 0.0) bc->box.boundary -= wall[s] * potential;
+      if (wall != 0.0) bc->box.boundary -= wall * potential;
       if (change != 0.0) bc->box.storage -= change * potential;
     }
   }
@@ -549,13 +633,22 @@ static void AddCell(BoxContext *bc, PetscInt i, PetscReal inner[])
 static PetscErrorCode BoxRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   BoxContext    *bc = (BoxContext *)context;
-  const PetscInt ns = op->num_species;
+  const PetscInt ns = op->num_species, nx = op->grid->count[0];
 
   PetscFunctionBegin;
   bc->around.row = row;
-  PetscCall(PetscArrayzero(bc->outflow, op->grid->count[0] * ns));
+  PetscCall(PetscArrayzero(bc->outflow, nx * ns));
+  PetscCall(PetscArrayzero(bc->wall, nx * ns));
   for (int axis = 0; axis < op->grid->dim; axis++) AddAxis(bc, axis, bc->outflow);
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) AddCell(bc, i, bc->outflow + i * ns);
+  AddReactions(bc, bc->source);
+  for (PetscInt i = bc->any_ballistic ? 0 : SoretCellAtWall(op, row, 0); i < nx; i = bc->any_ballistic ? i + 1 : SoretCellAtWall(op, row, i + 1)) AddOtherOutflow(bc, i, bc->outflow + i * ns, bc->wall + i * ns);
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt q = s; q < nx * ns; q += ns) {
+      bc->box.source[s] += bc->source[q];
+      bc->box.change[s] += bc->source[q] - bc->outflow[q] - bc->wall[q];
+    }
+  }
+  for (PetscInt i = 0; i < nx && bc->budget; i++) AddBudget(bc, i);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -628,7 +721,7 @@ static void CopySum(const BoxContext *bc, PetscInt m, SoretMeterSum *sum)
 
 PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, const SoretThermo *thermo, PetscBool steady, Vec c, SoretMeter *meter)
 {
-  const PetscInt   n      = thermo->num_sums;
+  const PetscInt   n = thermo->num_sums, nx = op->grid->count[0];
   const MPI_Comm   comm   = op->grid->comm;
   const SoretPoint middle = SoretDiagnoseMiddle(op);
   PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES];
@@ -646,7 +739,16 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   if (bc.budget) SoretThermoPotentialsAt(thermo, &middle, bc.reference, slope);
   for (PetscInt s = 0; s < op->num_species; s++) SoretModelTransport(op->model, s, &middle, &slope[s], &bc.reference_b[s]);
   for (PetscInt s = 0; s < op->num_species; s++) bc.ballistic[s] = !op->model->species[s].diffuses && !SoretModelIsImmobile(op->model, s) ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(PetscCalloc2(n, &bc.sum, op->grid->count[0] * op->num_species, &bc.outflow));
+  bc.by_rows = op->grid->closed ? PETSC_FALSE : PETSC_TRUE;
+  for (PetscInt s = 0; s < op->num_species; s++) {
+    bc.any_ballistic = bc.any_ballistic || bc.ballistic[s] ? PETSC_TRUE : PETSC_FALSE;
+    bc.by_rows       = bc.by_rows && !op->model->species[s].theta ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCall(PetscCalloc1(n, &bc.sum));
+  PetscCall(PetscMalloc5(nx * op->num_species, &bc.outflow, nx * op->num_species, &bc.wall, nx * op->num_species, &bc.source, 2 * op->model->network.num_reactions * nx, &bc.rates, (SORET_NUM_PARTS + 3) * nx, &bc.volume));
+  bc.shape = bc.volume + nx;
+  bc.mean  = bc.shape + nx;
+  bc.part  = bc.mean + nx;
   PetscCall(AroundCreate(op, c, &bc.around));
   PetscCall(SoretOperatorForEachRow(op, c, BoxRow, &bc));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bc.box, (PetscMPIInt)(sizeof(bc.box) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, comm));
@@ -660,6 +762,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   }
   PetscCall(AroundDestroy(&bc.around, c));
   PetscCall(PetscFree(bc.table));
-  PetscCall(PetscFree2(bc.sum, bc.outflow));
+  PetscCall(PetscFree(bc.sum));
+  PetscCall(PetscFree5(bc.outflow, bc.wall, bc.source, bc.rates, bc.volume));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -5,6 +5,12 @@ enum { COARSEST_CELLS = 64 };
 
 /* ---- hierarchy of grids ---- */
 
+/* Can cells along an axis be joined? Down to a single one, or else cells that stay thin would hold up the smoother along the other axes. */
+static PetscBool CanJoin(const SoretGrid *grid, int axis)
+{
+  return axis < grid->dim && grid->n[axis] > (grid->periodic[axis] ? 2 : 1) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 /* The axes to coarsen: those whose mean spacing is within a factor of two of the smallest; the others wait, because point smoothers
    fail on anisotropic cells. */
 static PetscBool ChooseAxes(const SoretGrid *grid, PetscBool coarsen[3])
@@ -13,10 +19,10 @@ static PetscBool ChooseAxes(const SoretGrid *grid, PetscBool coarsen[3])
   PetscBool any      = PETSC_FALSE;
 
   for (int axis = 0; axis < grid->dim; axis++) {
-    if (grid->n[axis] > 2) smallest = PetscMin(smallest, grid->size[axis] / (PetscReal)grid->n[axis]);
+    if (CanJoin(grid, axis)) smallest = PetscMin(smallest, grid->size[axis] / (PetscReal)grid->n[axis]);
   }
   for (int axis = 0; axis < 3; axis++) {
-    coarsen[axis] = axis < grid->dim && grid->n[axis] > 2 && grid->size[axis] / (PetscReal)grid->n[axis] <= 1.999 * smallest ? PETSC_TRUE : PETSC_FALSE;
+    coarsen[axis] = CanJoin(grid, axis) && grid->size[axis] / (PetscReal)grid->n[axis] <= 1.999 * smallest ? PETSC_TRUE : PETSC_FALSE;
     any           = any || coarsen[axis] ? PETSC_TRUE : PETSC_FALSE;
   }
   return any;

@@ -599,6 +599,11 @@ static void RatesOf(const SoretReaction *reaction, PetscInt n, const PetscReal *
   Product(&reaction->products, -1, n, k[1], c, backward);
 }
 
+void SoretNetworkRatesLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscInt pitch, PetscReal rates[])
+{
+  for (PetscInt r = 0; r < net->num_reactions; r++) RatesOf(&net->reaction[r], n, k + 2 * r, c, rates + 2 * r * pitch, rates + (2 * r + 1) * pitch);
+}
+
 void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[])
 {
   PetscReal forward[SORET_MAX_LANES], backward[SORET_MAX_LANES];

@@ -22,6 +22,10 @@ static struct {
   SoretPhase open[DEPTH];        /* phases that run, the innermost at the end */
   int        depth;              /* more than DEPTH are only counted          */
   PetscReal  started, file_bytes;
+  /* the same phases for -log_view: stages for those entered, events for those that begin and end inside them */
+  PetscBool     logged, in_stage;
+  PetscLogStage stage[SORET_NUM_PHASES];
+  PetscLogEvent event[SORET_NUM_PHASES];
 } record;
 
 static void Sample(PetscReal now[NUM_COUNTERS])
@@ -66,12 +70,45 @@ void SoretRecordStart(void)
   record.open[0] = SORET_PHASE_START;
 }
 
+PetscErrorCode SoretRecordLog(void)
+{
+  PetscClassId id;
+
+  PetscFunctionBegin;
+  PetscCall(PetscClassIdRegister("soret", &id));
+  for (int phase = 0; phase < SORET_NUM_PHASES; phase++) {
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "soret %s", phase_names[phase]);
+    if (phase == SORET_PHASE_SETUP || phase == SORET_PHASE_SOLVE || phase == SORET_PHASE_OUTPUT) PetscCall(PetscLogStageRegister(name, &record.stage[phase])); /* those that are entered */
+    PetscCall(PetscLogEventRegister(name, id, &record.event[phase]));
+  }
+  record.logged = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void SoretRecordUnlog(void)
+{
+  if (record.in_stage) (void)PetscLogStagePop();
+  record.logged = record.in_stage = PETSC_FALSE;
+}
+
+/* Closes the phases down to a depth. */
+static void CloseTo(int depth)
+{
+  for (int d = PetscMin(record.depth, DEPTH) - 1; d >= depth && record.logged; d--) (void)PetscLogEventEnd(record.event[record.open[d]], 0, 0, 0, 0);
+  record.depth = depth;
+}
+
 void SoretRecordBegin(SoretPhase phase)
 {
   if (!record.depth) return;
   Attribute();
   record.sum[phase][CALLS] += 1.0;
-  if (record.depth < DEPTH) record.open[record.depth] = phase;
+  if (record.depth < DEPTH) {
+    record.open[record.depth] = phase;
+    if (record.logged) (void)PetscLogEventBegin(record.event[phase], 0, 0, 0, 0);
+  }
   record.depth++;
 }
 
@@ -85,7 +122,7 @@ void SoretRecordEnd(SoretPhase phase)
   }
   for (int d = record.depth - 1; d > 0; d--) {
     if (record.open[d] != phase) continue;
-    record.depth = d;
+    CloseTo(d);
     return;
   }
 }
@@ -95,8 +132,12 @@ void SoretRecordEnter(SoretPhase phase)
   if (!record.depth) return;
   Attribute();
   record.sum[phase][CALLS] += 1.0;
+  CloseTo(1);
   record.open[0] = phase;
-  record.depth   = 1;
+  if (!record.logged) return;
+  if (record.in_stage) (void)PetscLogStagePop();
+  (void)PetscLogStagePush(record.stage[phase]);
+  record.in_stage = PETSC_TRUE;
 }
 
 void SoretRecordCountBytes(PetscReal bytes)

@@ -374,7 +374,7 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
 
     BeginBlocks(op, row, residual->terms, &blocks);
     blocks.f      = stored || open ? walls : NULL;
-    blocks.volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    blocks.volume = op->blocks == SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / nx, op->row);
     SoretBlocksResidual(ns, op->blocks, &blocks, row->c, f);
   } else if (op->model->network.num_reactions || residual->terms) {
     const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
@@ -495,6 +495,20 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
         gross[(i + l) * ns + s] = volume[i + l] * absolute[s * n + l];
       }
     }
+  }
+}
+
+void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[])
+{
+  const PetscInt   ns = op->num_species, nx = op->grid->count[0];
+  const PetscReal *k[2 * SORET_MAX_REACTIONS];
+
+  for (PetscInt i = 0; i < nx; i += op->num_lanes) {
+    const PetscInt n = PetscMin(op->num_lanes, nx - i);
+
+    BY_SPECIES(Gather, ns, n, 1, row->c + i * ns, op->lanes);
+    SoretOperatorConstantLanes(op, row->first + i, k);
+    SoretNetworkRatesLanes(&op->model->network, n, k, op->lanes, nx, rates + i);
   }
 }
 
@@ -649,7 +663,7 @@ static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *ro
   const PetscInt   parity = (grid->start[0] + begin + grid->start[1] + row->j + grid->start[2] + row->k + colour) & 1;
   const PetscBool  stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
+  const PetscReal *volume = op->blocks == SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
   PetscBool        open;
 
   if (stored) TransportRow(op, row, f, diagonal);

@@ -121,8 +121,11 @@ SNES SoretFASGetSNES(SoretFAS fas);
 typedef PetscErrorCode (*SoretCycleTest)(void *context, PetscInt cycle, PetscReal fnorm, Vec c, SNESConvergedReason *reason);
 PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context);
 
-/* Says that the next solve of the SNES begins at a state that the test has seen: in the middle of a cycle, with the smoother behind it. */
-PetscErrorCode SoretFASGoOn(SoretFAS fas);
+typedef struct SoretAnderson_s *SoretAnderson;
+
+/* Says that the next solve of the SNES begins at a state that the test has seen: in the middle of a cycle, with the smoother behind it, and with what the acceleration
+   remembered then (or NULL), which it takes over. */
+PetscErrorCode SoretFASGoOn(SoretFAS fas, SoretAnderson *anderson);
 
 /* One cycle on level l (0: the finest) for left side = rhs (NULL: 0). */
 PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c);
@@ -138,12 +141,10 @@ PetscInt SoretFASNumLevels(SoretFAS fas);
 /* Should nonlinear multigrid be used: for large problems, unless -snes_type says otherwise? Ballistic transport has no smoother. */
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use);
 
-/* Forgets what cycles so far would tell the acceleration of the next: after a checkpoint, so that a run that goes on from it does the same. */
-void SoretFASForget(SoretFAS fas);
+/* The acceleration of its cycles, NULL where there is none; for checkpoints. */
+SoretAnderson SoretFASGetAnderson(SoretFAS fas);
 
 /* ---- acceleration (anderson.c) ---- */
-
-typedef struct SoretAnderson_s *SoretAnderson;
 
 /* x tells the size. Takes eleven vectors. Collective. */
 PetscErrorCode SoretAndersonCreate(Vec x, SoretAnderson *anderson);
@@ -153,6 +154,13 @@ PetscErrorCode SoretAndersonDestroy(SoretAnderson *anderson);
 PetscErrorCode SoretAndersonBegin(SoretAnderson anderson, Vec x);
 PetscErrorCode SoretAndersonEnd(SoretAnderson anderson, Vec x);
 void           SoretAndersonForget(SoretAnderson anderson);
+
+/* Steps that it has seen since it forgot; NULL: 0. */
+PetscInt SoretAndersonSteps(SoretAnderson anderson);
+
+/* What it remembers of its steps, in a checkpoint: up to ten vectors, so that a run goes on with the same bits. Get makes it; NULL for no steps. Collective. */
+PetscErrorCode SoretAndersonPut(SoretAnderson anderson, SoretArchive archive, const SoretOperator *op);
+PetscErrorCode SoretAndersonGet(SoretArchive archive, const SoretOperator *op, Vec x, PetscInt steps, SoretAnderson *anderson);
 
 /* ---- implicit stages of TS by nonlinear multigrid (stage.c) ---- */
 

@@ -268,6 +268,7 @@ typedef struct {
   PetscInt         before, linear_before; /* iterations of this solve so far, for the checkpoint  */
   PetscInt         attempt;    /* of the cycles, from 0                     */
   Pseudo           pseudo;
+  SoretAnderson    anderson;   /* what the acceleration of the cycles remembered then */
   Vec              restored;   /* what the checkpoint holds, until its phase has come */
   PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them */
   PetscBool        stopped;
@@ -353,6 +354,7 @@ enum {
   POSITION_PSEUDO_SHIFT,
   POSITION_PSEUDO_CNORM,
   POSITION_PSEUDO_FNORM,
+  POSITION_ACCELERATED,
   POSITION_SIZE
 };
 
@@ -378,11 +380,12 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   position[POSITION_PSEUDO_SHIFT] = steady->pseudo.shift;
   position[POSITION_PSEUDO_CNORM] = steady->pseudo.cnorm;
   position[POSITION_PSEUDO_FNORM] = steady->pseudo.fnorm;
+  position[POSITION_ACCELERATED]  = steady->fas ? (PetscReal)SoretAndersonSteps(SoretFASGetAnderson(steady->fas)) : 0.0;
   PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
   PetscCall(SoretStatePut(archive, "concentration", steady->sys->op, steady->c));
   PetscCall(SoretSystemContent(steady->sys, steady->c, content));
   PetscCall(SoretArchivePutReals(archive, "content", steady->sys->op->num_species, content));
-  if (steady->fas) SoretFASForget(steady->fas);
+  if (steady->fas) PetscCall(SoretAndersonPut(SoretFASGetAnderson(steady->fas), archive, steady->sys->op));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -396,6 +399,7 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
   PetscCall(VecDuplicate(steady->c, &steady->restored));
   PetscCall(SoretStateGet(archive, "concentration", steady->sys->op, steady->restored));
   PetscCall(SoretArchiveGetReals(archive, "content", steady->sys->op->num_species, steady->content));
+  PetscCall(SoretAndersonGet(archive, steady->sys->op, steady->c, (PetscInt)position[POSITION_ACCELERATED], &steady->anderson));
   steady->phase                      = (Phase)position[POSITION_PHASE];
   steady->first                      = (PetscInt)position[POSITION_FIRST];
   steady->attempt                    = (PetscInt)position[POSITION_ATTEMPT];
@@ -778,7 +782,7 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool war
   steady->fas = fas;
   PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
   PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
-  if (goes_on) PetscCall(SoretFASGoOn(fas));
+  if (goes_on) PetscCall(SoretFASGoOn(fas, &steady->anderson));
   steady->closes = PETSC_TRUE;
   for (; steady->attempt < 3 && !*solved; steady->attempt++) {
     PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
@@ -846,6 +850,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));
+  PetscCall(SoretAndersonDestroy(&steady.anderson));
   outcome->converged = solved;
   outcome->stopped   = steady.stopped;
   outcome->residual  = steady.ratio;

@@ -497,6 +497,21 @@ PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns)
   return dim == 1 || (dim == 2 && unknowns <= 2.0e4) || (dim == 3 && unknowns <= 2.0e3) ? PETSC_TRUE : PETSC_FALSE;
 }
 
+/* The method by the names of PETSc, where options will choose another preconditioner. */
+static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[])
+{
+  const char *prefix;
+  char        pc[64], type[64] = KSPFGMRES;
+  PetscBool   given;
+
+  PetscFunctionBegin;
+  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-ksp_type", type, sizeof(type), NULL));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", pc, sizeof(pc), &given));
+  if (given) PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
@@ -514,6 +529,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
   } else PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
+  PetscCall(NameChosen(ksp, length, method));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -703,7 +719,7 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
 
   PetscFunctionBegin;
   if (SoretIsSmall(grid->dim, unknowns)) {
-    each    = grid->dim == 1 ? 450.0 + 31.0 * ns : 800.0 + 24.0 * ns * log2(PetscMax(cells, 2.0)) * (grid->dim == 3 ? 3.0 : 1.0);
+    each    = SoretDirectBytes(grid->dim, cells, ns);
     *method = "direct solver";
   } else if (!SoretModelHasBallistic(model)) {
     PetscBool uniform = PETSC_TRUE;
@@ -717,6 +733,6 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     *method = "multigrid, assembled";
   }
   if (spec->mode == SORET_TRANSIENT) each += 200.0;
-  *bytes = unknowns * each + 5.0e7; /* the program and its libraries */
+  *bytes = unknowns * each + SORET_PROGRAM_BYTES;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

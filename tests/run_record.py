@@ -6,11 +6,14 @@ The program is $SORET, the launcher $MPIEXEC; with names of tests only these are
 """
 import json
 import os
+import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import soretrun
+from starting import environment
 
 BOX = dict(soret=1, units="reduced", domain={"size": [1, 1], "cells": [40, 32]}, temperature="1 + 0.3*x",
            species=[{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 2}],
@@ -72,6 +75,15 @@ def test_record_cannot_be_written(directory):
     assert "warning: cannot write the performance record 'r.json'" in done.stderr and (Path(directory) / "r.h5").exists()
 
 
+def test_log(directory):
+    """-log_view names the phases of the record: stages for those that a run goes through, events inside them."""
+    log = run(directory, "-log_view", "solve.tolerance=1e-6", "-snes_type", "fas").stdout
+    stages = [line.split(":")[1].strip() for line in log.splitlines() if re.match(r" *\d+: +soret ", line)]
+    assert stages == ["soret setup", "soret solve", "soret output"], stages
+    events = {" ".join(line.split()[:2]): int(line.split()[2]) for line in log.splitlines() if re.match(r"soret \w+ +\d+ \d", line)}
+    assert {"soret residual", "soret smoother", "soret transfer", "soret coarse", "soret halo"} <= set(events) and min(events.values()) > 0, events
+
+
 def test_hints(directory):
     """They arrive in MPI-IO; seen through ROMIO, which prints what it uses."""
     done = run(directory, "output.hints={cb_nodes: 1, cb_buffer_size: 4194304}", ranks=2, OMPI_MCA_io="romio321", ROMIO_PRINT_HINTS=1)
@@ -109,6 +121,38 @@ def test_memory_per_rank(directory):
     peak, field = record(directory, "m.json")["peak_bytes"], 8 * 112**3
     assert peak["rank_max"] - peak["rank_min"] < 0.5 * field, peak
     print(f"peak memory of 16 ranks: {peak['rank_min'] / 2**20:.1f} to {peak['rank_max'] / 2**20:.1f} MiB, a field has {field / 2**20:.1f} MiB")
+
+
+def peak_of(command, directory):
+    """What a process prints, and the most memory that it had, bytes."""
+    with open(Path(directory) / "out", "w+") as out:
+        process = subprocess.Popen(command, cwd=directory, stdout=out, stderr=subprocess.STDOUT, env=environment(1))
+        _, status, usage = os.wait4(process.pid, 0)
+        out.seek(0)
+        text = out.read()
+    assert status == 0, text
+    return text, 1024 * usage.ru_maxrss
+
+
+def test_memory_of_heat(directory):
+    """What `soret check` foresees with heat conduction is enough, and not much more than is taken (a steady temperature is found by the check itself): by multigrid with one conductivity and with k(T), in three dimensions and in two,
+    with walls that change in time, integrated in time, and with a matrix."""
+    soret = os.path.abspath(os.environ.get("SORET", "soret"))
+    heat = dict(conductivity=1, boundaries={"x-": {"value": 1}, "x+": {"value": 1.2}})
+    case = dict(soret=1, units="reduced", domain={"size": [1, 1, 1], "cells": [64, 64, 64]}, temperature={"conduction": heat},
+                species=[{"name": "A", "diffusivity": 1, "initial": 1}], output={"file": "m.h5", "overwrite": True, "xdmf": False})
+    in_time = {"domain": {"size": [1, 1, 1], "cells": [40, 40, 40]}, "solve": {"mode": "transient", "end": 1e-4, "first_step": 1e-4, "tolerance": 0.1}}
+    for what, changes, conduction, options in (
+            ("3D", {}, {}, []), ("k(T)", {}, {"conductivity": "T"}, []), ("2D", {"domain": {"size": [1, 1], "cells": [500, 500]}}, {}, []),
+            ("walls that change", in_time, {"boundaries": {"x-": {"value": 1}, "x+": {"value": "1.2 + sin(9*t)"}}}, []),
+            ("in time", in_time, {"heat_capacity": 1, "initial": 1}, []), ("a matrix", {"domain": {"size": [1, 1, 1], "cells": [48, 48, 48]}}, {}, ["-heat_pc_type", "gamg"])):
+        (Path(directory) / "m.yaml").write_text(json.dumps({**case, **changes, "temperature": {"conduction": {**heat, **conduction}}}))
+        told, most = peak_of([soret, "check", "m.yaml", *options], directory)
+        if changes is in_time:
+            _, most = peak_of([soret, "m.yaml", *options], directory)
+        foreseen = float(re.search(r"memory: about ([\d.e+-]+) GiB", told)[1]) * 2**30
+        print(f"memory with heat, {what}: {most / 2**20:.0f} MiB, foreseen {foreseen / 2**20:.0f}")
+        assert most <= 1.01 * foreseen <= 1.5 * most, (what, most, foreseen)
 
 
 def main(names):

@@ -17,3 +17,6 @@
 PetscErrorCode SoretDirectSetPC(PC pc, PetscInt n, PetscBool band, size_t length, char method[]);
 
 enum { SORET_LARGEST_COPY = 50000 };
+
+/* Peak memory for each unknown of such a problem, bytes: n unknowns in each of this many cells; fitted to measured peaks (docs/performance.md, "Memory"). */
+PetscReal SoretDirectBytes(PetscInt dim, PetscReal cells, PetscReal n);

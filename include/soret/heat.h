@@ -43,6 +43,10 @@ PetscErrorCode SoretHeatSpecDestroy(SoretHeatSpec *spec);
 PetscErrorCode SoretHeatSpecSetMode(SoretInput in, PetscBool transient, SoretHeatSpec *spec);
 PetscErrorCode SoretHeatReference(FILE *out);
 
+/* Memory on a grid, bytes over all ranks, counted from what is allocated: what stays as long as the handle, and what a solve takes besides; the latter is over
+   before the species are solved unless the temperature varies in time (again). */
+PetscErrorCode SoretHeatEstimateMemory(const SoretHeatSpec *spec, const SoretGridSpec *grid, PetscReal *stays, PetscReal *solving, PetscBool *again);
+
 /* Looks into the files of its fields. Collective. */
 PetscErrorCode SoretHeatCheck(SoretInput in, MPI_Comm comm, PetscInt dim, const SoretHeatSpec *spec);
 

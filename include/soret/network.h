@@ -89,6 +89,9 @@ void SoretNetworkAddJacobian(const SoretNetwork *net, const PetscReal k[], const
 void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[]);
 void SoretNetworkAddJacobianLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal block[]);
 
+/* One-way rates: rates[num_reactions][forward, backward][pitch], of which n are written. */
+void SoretNetworkRatesLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscInt pitch, PetscReal rates[]);
+
 /* Adds sum over reactions of |nu_i| (|forward| + |backward|) to gross[num_species][n]. */
 void SoretNetworkAddGrossLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal gross[]);
 

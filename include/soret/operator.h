@@ -167,3 +167,6 @@ void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscR
 /* Global indices of cell i of a row, and its volume. */
 void      SoretOperatorCell(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt ijk[3]);
 PetscReal SoretOperatorVolume(const SoretOperator *op, const SoretRow *row, PetscInt i);
+
+/* One-way rates of all reactions in the cells of a row, mol/(m^3 s): rates - [num_reactions][forward, backward][cells of the row]. */
+void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[]);

@@ -26,6 +26,10 @@ typedef enum {
 /* Starts the clock, in SORET_PHASE_START. First thing in main(), before MPI. */
 void SoretRecordStart(void);
 
+/* From now on PETSc's log knows the phases: stages and events "soret <phase>" of -log_view. After PetscInitialize(); Unlog before PetscFinalize(). */
+PetscErrorCode SoretRecordLog(void);
+void           SoretRecordUnlog(void);
+
 /* Begin and end of a phase; ends those that errors left open inside it. Each reads the clock once. Not collective. */
 void SoretRecordBegin(SoretPhase phase);
 void SoretRecordEnd(SoretPhase phase);

@@ -67,5 +67,8 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
 /* Smallest concentration: its value, species and the coordinates of its cell. Collective. */
 PetscErrorCode SoretSmallest(const SoretOperator *op, Vec c, PetscReal *value, PetscInt *species, PetscReal x[3]);
 
+/* Of the program and its libraries. */
+#define SORET_PROGRAM_BYTES 5.0e7
+
 /* Estimated peak memory of a run, bytes over all ranks, for the solver that would be chosen; from measurements (docs/performance.md). */
 PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscReal *bytes, const char **method);

@@ -195,6 +195,17 @@ def test_exact_steady_multigrid(tmp):
         assert "nonlinear multigrid" in str(file["summary"].attrs["method"]), "this is to test nonlinear multigrid"
 
 
+def test_exact_steady_solid(tmp):
+    """Cycles around solid are accelerated by what the last ones did; with parts of the fluid that are cut off, too. On one rank and on two."""
+    walls = "max(0.06 - (x - 0.5)^2 - (y - 0.4)^2 - (z - 0.5)^2, abs(z - 0.8) < 0.04 ? 1 : -1)"
+    case = CLOSED.replace("size: [1, 1], cells: [16, 12]", f'size: [1, 1, 1], cells: [16, 16, 16], solid: "{walls}"').replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady, tolerance: 1e-9").replace(
+        "times: [0.003, 0.02], fields: [flux, rate, soret, entropy_production]", "xdmf: false")
+    for name, changed, ranks in (("parts", case, 1), ("ball", case.replace("abs(z - 0.8) < 0.04", "1 < 0"), 2)):
+        check_exact(tmp / name, changed, ranks=ranks, count=3)
+        with h5py.File(tmp / name / "whole" / "run.h5") as file:
+            assert "nonlinear multigrid" in str(file["summary"].attrs["method"]) and file["summary"].attrs["cycles"] > 6, "this is to test accelerated cycles"
+
+
 def test_exact_stages_multigrid(tmp):
     """Stages by nonlinear multigrid remember the contraction of its cycles."""
     case = CLOSED.replace("[1, 1]", "[1, 1, 1]").replace("[16, 12]", "[16, 16, 16]").replace("fields: [flux, rate, soret, entropy_production]", "fields: [meter]")
