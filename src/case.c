@@ -203,6 +203,28 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A value as PETSc takes it: a switch that is on has none. */
+static const char *OptionValue(const SoretNode *item)
+{
+  return item->text[0] && strcmp(item->text, "true") ? item->text : NULL;
+}
+
+/* Values that PETSc would stop at when the solvers are made. */
+static PetscErrorCode TryOptions(const SoretCase *c)
+{
+  char complaint[256];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; c->petsc && c->petsc->kind == SORET_NODE_MAP && k < c->petsc->size; k++) {
+    const SoretNode *item = c->petsc->item[k];
+
+    if (item->kind != SORET_NODE_SCALAR) continue;
+    PetscCall(SoretSolveTryOption(c->petsc->key[k]->text, OptionValue(item), sizeof(complaint), complaint));
+    if (complaint[0]) PetscCall(SoretInputError(c->in, item, "'%s' is no value of the PETSc option '%s': %s", item->text, c->petsc->key[k]->text, complaint));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Species that do not diffuse are not stopped by solid, nor carried by the fluid. */
 static PetscErrorCode RefuseBallistic(SoretCase *c)
 {
@@ -372,6 +394,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   } else PetscCall(SoretInputReadFile(comm, source->path, &text, &length));
   PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
+  PetscCall(TryOptions(c));
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));
@@ -413,13 +436,13 @@ PetscErrorCode SoretCaseInsertOptions(const SoretCase *c)
 {
   PetscFunctionBegin;
   for (PetscInt k = 0; c->petsc && c->petsc->kind == SORET_NODE_MAP && k < c->petsc->size; k++) {
-    const char *key = c->petsc->key[k]->text, *value = c->petsc->item[k]->text;
+    const char *key = c->petsc->key[k]->text;
     char        name[256];
     PetscBool   given;
 
     PetscCall(PetscSNPrintf(name, sizeof(name), "%s%s", key[0] == '-' ? "" : "-", key));
     PetscCall(PetscOptionsHasName(NULL, NULL, name, &given));
-    if (!given) PetscCall(PetscOptionsSetValue(NULL, name, value[0] && strcmp(value, "true") ? value : NULL));
+    if (!given) PetscCall(PetscOptionsSetValue(NULL, name, OptionValue(c->petsc->item[k])));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -403,6 +403,51 @@ PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c)
 
 /* ---- what comes in ---- */
 
+PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec x, PetscBool *ok)
+{
+  const PetscInt ns   = sums->num_species;
+  SoretSums      each = {.num_species = ns, .num = ns}; /* each species as a sum: their means */
+  PetscReal      amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES], lambda[SORET_MAX_SPECIES] = {0.0}, worst = 1.0, *c;
+
+  PetscFunctionBegin;
+  *ok = PETSC_TRUE;
+  PetscCall(PetscCalloc1(ns * ns, &each.w));
+  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = factor[s] = 1.0;
+  PetscCall(SoretSumsMeasure(&each, op, x, amount, NULL));
+  PetscCall(PetscFree(each.w));
+  for (int sweep = 0; sweep < 400 && worst > 1.0e-3 && *ok; sweep++) {
+    worst = 0.0;
+    for (PetscInt k = 0; k < sums->num_global && *ok; k++) {
+      const PetscReal *w    = sums->w + k * ns;
+      PetscReal        mean = 0.0, slope = 0.0, scale = 0.0, step;
+
+      for (PetscInt s = 0; s < ns; s++) {
+        PetscReal power = 0.0;
+
+        for (PetscInt l = 0; l < sums->num_global; l++) power += lambda[l] * sums->w[l * ns + s];
+        factor[s] = SoretModelIsImmobile(op->model, s) ? 1.0 : exp(power);
+        mean += w[s] * amount[s] * factor[s];
+        scale += fabs(w[s] * amount[s] * factor[s]);
+        if (!SoretModelIsImmobile(op->model, s)) slope += w[s] * w[s] * amount[s] * factor[s];
+      }
+      if (!(slope > 0.0) || (sums->mean[k] == 0.0 && scale > 0.0)) *ok = sums->mean[k] == mean ? PETSC_TRUE : PETSC_FALSE;
+      if (!(slope > 0.0)) continue;
+      step = (sums->mean[k] - mean) / slope;
+      /* of a sum of positive terms the logarithm is nearer to a straight line */
+      if (mean > 0.0 && mean == scale && sums->mean[k] > 0.0) step = log(sums->mean[k] / mean) * mean / slope;
+      lambda[k] += PetscMax(-3.0, PetscMin(3.0, step));
+      worst = PetscMax(worst, fabs(sums->mean[k] - mean) / PetscMax(scale, fabs(sums->mean[k])));
+    }
+  }
+  if (worst > 0.1) *ok = PETSC_FALSE;
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt p = 0; p < op->grid->num_cells && *ok; p++) {
+    for (PetscInt s = 0; s < ns; s++) c[p * ns + s] *= factor[s];
+  }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[])
 {
   const PetscInt ns = sums->num_species;

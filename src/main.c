@@ -436,6 +436,25 @@ static PetscErrorCode WarnUnusedOptions(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Options of the command line with values that PETSc would stop at. */
+static PetscErrorCode TryOptions(int num, char *const options[])
+{
+  PetscErrorCode status = PETSC_SUCCESS;
+  char           complaint[256];
+
+  PetscFunctionBegin;
+  for (int k = 0; k < num; k++) {
+    const char *value = k + 1 < num && IsValue(options[k + 1]) ? options[k + 1] : NULL;
+
+    if (IsValue(options[k])) continue;
+    PetscCall(SoretSolveTryOption(options[k], value, sizeof(complaint), complaint));
+    if (!complaint[0]) continue;
+    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "command line: '%s' is no value of the PETSc option '%s': %s\n", value ? value : "", options[k], complaint));
+    status = SORET_ERR_INPUT;
+  }
+  PetscFunctionReturn(status);
+}
+
 static PetscErrorCode RunCase(Launch *launch)
 {
   SoretCase      c;
@@ -446,6 +465,7 @@ static PetscErrorCode RunCase(Launch *launch)
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
+  PetscCall(TryOptions(launch->num_petsc, launch->petsc));
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretCheckpointListen());
@@ -543,6 +563,7 @@ static PetscErrorCode Check(const Arguments *a)
   PetscErrorCode worst = PETSC_SUCCESS;
 
   PetscFunctionBegin;
+  PetscCall(TryOptions(a->num_petsc - 1, a->petsc + 1));
   for (int k = 0; k < a->num_words; k++) {
     PetscErrorCode status;
 
@@ -583,6 +604,9 @@ static PetscErrorCode Dispatch(const Arguments *a, const char *command)
 
 /* ---- errors ---- */
 
+/* Did PETSc stop at the value of an option that was not tried before the run? */
+static PetscBool bad_option = PETSC_FALSE;
+
 /* Our own codes have been explained already: no stack trace. Everything else is a mistake of ours or of a library. */
 static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
 {
@@ -591,6 +615,11 @@ static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function,
     if (type == PETSC_ERROR_INITIAL) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
     return code;
   }
+  if (type == PETSC_ERROR_INITIAL && function && !strncmp(function, "PetscOptions", 12)) {
+    bad_option = PETSC_TRUE;
+    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the value of an option of PETSc cannot be read: %.300s\n", message);
+  }
+  if (bad_option) return code;
   return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);
 }
 
@@ -609,7 +638,7 @@ static SoretExit ExitStatus(PetscErrorCode code)
   case SORET_ERR_STOPPED:
     return SORET_EXIT_STOPPED;
   default:
-    return SORET_EXIT_INTERNAL;
+    return bad_option ? SORET_EXIT_INPUT : SORET_EXIT_INTERNAL;
   }
 }
 

@@ -520,17 +520,46 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
 
 /* ---- the solve ---- */
 
-/* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at
-   least a thousandth of the amount there is; where b varies much, with the shape 1/b of rest. The sums are fixed by their means, not by the start. */
+/* Where the mean of a sum without negative weights is to be 0 there is nothing of its members, anywhere. */
+static PetscBool IsAbsent(const SoretSums *sums, PetscInt species)
+{
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    const PetscReal *w     = sums->w + k * sums->num_species;
+    PetscBool        empty = sums->mean[k] == 0.0 && w[species] > 0.0 ? PETSC_TRUE : PETSC_FALSE;
+
+    for (PetscInt s = 0; s < sums->num_species; s++) empty = empty && w[s] >= 0.0 ? PETSC_TRUE : PETSC_FALSE;
+    if (empty) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* No iteration would come to that. */
+static PetscErrorCode RemoveAbsent(const SoretSums *sums, Vec c)
+{
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < sums->num_species; s++) {
+    if (IsAbsent(sums, s)) PetscCall(VecStrideSet(c, s, 0.0));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at least a thousandth of the
+   amount there is; where b varies much, with the shape 1/b of rest; and all with the amounts that the sums must have, where that can be done:
+   iterations fix them, too, but take long over many decades. Larger amounts are on the side of fewer molecules, so they are set when all are
+   there, and smaller ones before that. */
 static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
 {
   const SoretOperator *op = sys->op;
   const PetscInt ns = op->num_species, cells = op->grid->num_cells;
-  PetscReal      largest, least[SORET_MAX_SPECIES], *c;
-  PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE};
+  PetscReal      largest, least[SORET_MAX_SPECIES], mean[3 * SORET_MAX_SPECIES], *c;
+  PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE}, grows = PETSC_FALSE, matched;
 
   PetscFunctionBegin;
+  PetscCall(SoretSumsMeasure(sys->sums, op, x, mean, NULL));
+  for (PetscInt k = 0; k < sys->sums->num_global; k++) grows = grows || PetscAbsReal(sys->sums->mean[k]) > 1.01 * PetscAbsReal(mean[k]) ? PETSC_TRUE : PETSC_FALSE;
+  if (!grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
   for (PetscInt s = 0; s < ns; s++) {
+    if (IsAbsent(sys->sums, s)) continue;
     changes[s] = !SoretModelIsImmobile(op->model, s);
     for (PetscInt r = 0; r < op->model->network.num_reactions; r++) changes[s] = changes[s] || op->model->network.stoichiometry[r * ns + s] ? PETSC_TRUE : PETSC_FALSE;
   }
@@ -546,6 +575,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
     if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns) && !SoretModelIsImmobile(op->model, q % ns)) c[q] /= op->b[q] * sys->mean_inverse_b[q % ns];
   }
   PetscCall(VecRestoreArray(x, &c));
+  if (grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -808,6 +838,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_TRUE, &sys));
+  PetscCall(RemoveAbsent(sums, c));
   PetscCall(VecDuplicate(c, &c_0));
   PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));

@@ -89,66 +89,6 @@ static PetscErrorCode Discard(Instance *instance)
 
 /* ---- the guess ---- */
 
-/* Changes the amounts of a guess to the means that the sums must have by factors exp(sum_k lambda_k w_ki): those leave prod c^nu of every
-   reaction, and with it local equilibrium, as it is. The lambda are found sum by sum by Newton's method on a convex function; a guess
-   needs no more than a few digits. Not possible where an amount is 0: *ok is false. */
-static PetscErrorCode MatchTotals(const Instance *instance, Vec x, PetscBool *ok)
-{
-  const SoretSums *sums = &instance->c.sums;
-  const PetscInt   ns   = sums->num_species;
-  SoretSums        each = {.num_species = ns, .num = ns}; /* each species as a sum: their means */
-  PetscReal        amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES], lambda[SORET_MAX_SPECIES] = {0.0}, worst = 1.0, *c;
-
-  PetscFunctionBegin;
-  *ok = PETSC_TRUE;
-  PetscCall(PetscCalloc1(ns * ns, &each.w));
-  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
-  PetscCall(SoretSumsMeasure(&each, &instance->problem.op, x, amount, NULL));
-  PetscCall(PetscFree(each.w));
-  for (int sweep = 0; sweep < 400 && worst > 1.0e-3 && *ok; sweep++) {
-    worst = 0.0;
-    for (PetscInt k = 0; k < sums->num_global && *ok; k++) {
-      const PetscReal *w    = sums->w + k * ns;
-      PetscReal        mean = 0.0, slope = 0.0, scale = 0.0, step;
-
-      for (PetscInt s = 0; s < ns; s++) {
-        PetscReal power = 0.0;
-
-        for (PetscInt l = 0; l < sums->num_global; l++) power += lambda[l] * sums->w[l * ns + s];
-        factor[s] = SoretModelIsImmobile(&instance->c.model, s) ? 1.0 : exp(power);
-        mean += w[s] * amount[s] * factor[s];
-        scale += fabs(w[s] * amount[s] * factor[s]);
-        if (!SoretModelIsImmobile(&instance->c.model, s)) slope += w[s] * w[s] * amount[s] * factor[s];
-      }
-      if (!(slope > 0.0) || (sums->mean[k] == 0.0 && scale > 0.0)) *ok = sums->mean[k] == mean ? PETSC_TRUE : PETSC_FALSE;
-      if (!(slope > 0.0)) continue;
-      step = (sums->mean[k] - mean) / slope;
-      /* of a sum of positive terms the logarithm is nearer to a straight line */
-      if (mean > 0.0 && mean == scale && sums->mean[k] > 0.0) step = log(sums->mean[k] / mean) * mean / slope;
-      lambda[k] += PetscMax(-3.0, PetscMin(3.0, step));
-      worst = PetscMax(worst, fabs(sums->mean[k] - mean) / PetscMax(scale, fabs(sums->mean[k])));
-    }
-  }
-  if (worst > 0.1) *ok = PETSC_FALSE;
-  PetscCall(VecGetArray(x, &c));
-  for (PetscInt p = 0; p < instance->problem.grid.num_cells && *ok; p++) {
-    for (PetscInt s = 0; s < ns; s++) c[p * ns + s] *= factor[s];
-  }
-  PetscCall(VecRestoreArray(x, &c));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* The guess without a last state: `initial` with the amounts that the totals ask for, where that is possible. */
-static PetscErrorCode Cold(const Instance *instance, Vec initial, Vec x)
-{
-  PetscBool ok;
-
-  PetscFunctionBegin;
-  PetscCall(VecCopy(initial, x));
-  PetscCall(MatchTotals(instance, x, &ok));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* Fills the guess from the last state of the branch, if there is one and it fits. Members of sums that are kept in each cell stay as
    `initial` has them: that is what their amounts are. */
 static PetscErrorCode Warm(const SoretSweep *sweep, const Instance *instance, Vec initial, Vec x, PetscBool *warm)
@@ -170,7 +110,7 @@ static PetscErrorCode Warm(const SoretSweep *sweep, const Instance *instance, Ve
   PetscCall(VecGetArray(x, &c));
   for (PetscInt q = 0; q < n; q++) c[q] = kept[q % ns] ? c[q] : sweep->state[q];
   PetscCall(VecRestoreArray(x, &c));
-  PetscCall(MatchTotals(instance, x, warm));
+  PetscCall(SoretSumsMatch(sums, &instance->problem.op, x, warm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -187,7 +127,7 @@ static PetscErrorCode SolveSteady(SoretSweep *sweep, Instance *instance, SoretCh
   *warm = PETSC_FALSE;
   if (!sweep->again) {
     PetscCall(Warm(sweep, instance, initial, instance->problem.c, warm));
-    if (!*warm) PetscCall(Cold(instance, initial, instance->problem.c));
+    if (!*warm) PetscCall(VecCopy(initial, instance->problem.c));
     c->solve.warm = *warm;
     PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, checkpoint, NULL, NULL, instance->problem.c, outcome));
     sweep->again = *warm && !outcome->converged && !outcome->stopped ? PETSC_TRUE : PETSC_FALSE;
@@ -195,7 +135,7 @@ static PetscErrorCode SolveSteady(SoretSweep *sweep, Instance *instance, SoretCh
   }
   if (sweep->again) {
     c->solve.warm = *warm = PETSC_FALSE;
-    PetscCall(Cold(instance, initial, instance->problem.c));
+    PetscCall(VecCopy(initial, instance->problem.c));
     PetscCall(SoretSolveSteady(&c->solve, &instance->problem.op, &c->sums, checkpoint, NULL, NULL, instance->problem.c, outcome));
     outcome->newton_iterations += sweep->in_vain.newton_iterations;
     outcome->linear_iterations += sweep->in_vain.linear_iterations;

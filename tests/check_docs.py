@@ -46,6 +46,7 @@ def check_paths(text):
 
 
 def check_commands(text, help_text):
+    text = re.sub(r"(?m)^python3 .*$", "", text)  # there it is an argument
     for command in re.findall(r"(?:^|[`$/] ?)soret ((?!-|\d)[\w./-]+|--\w+)", text, re.M):
         if command.endswith((".yaml", ".h5")) or command.isupper():
             continue

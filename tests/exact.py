@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Solutions found without soret: closed forms, and boundary value problems in one dimension by spectral collocation (Trefethen 2000)."""
 import numpy as np
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
+
+
+def brentq(*arguments, **options):
+    """scipy's, which is read where it is needed: it takes as long as all else at the start of a test."""
+    from scipy import optimize
+
+    return optimize.brentq(*arguments, **options)
 
 
 def extrapolate(values, orders):
@@ -240,6 +245,8 @@ def transient_1d(x, times, T, D, source, initial, n=24, rtol=1e-9):
     def change(t, c):
         c, now = c.reshape(ns, n), T(points, t)
         return (np.array([second @ (D[i](now) * c[i]) for i in range(ns)]) + source(c, now)).ravel()
+
+    from scipy.integrate import solve_ivp  # as above
 
     c0 = np.repeat(np.asarray(initial, float), n)
     solved = solve_ivp(change, (0, max(times)), c0, method="Radau", t_eval=times, rtol=rtol, atol=rtol * 1e-2)

@@ -272,9 +272,16 @@ def test_petsc_options(soret):
     assert tolerance(soret, "petsc.-ksp_rtol=1e-3") == "0.001", "the sign may stand"
     contains(soret("case.yaml", "output.overwrite=true", "-snes_monitor").stdout, "SNES Function norm")
     contains(soret("case.yaml", "output.overwrite=true", "petsc.snes_montor=true").stdout, "the option -snes_montor was not used")
+    for command in (("check",), ()):
+        done = soret(*command, "case.yaml", "output.file=other.h5", "-snes_max_it", "abc", "-ksp_rtol", "1e-3", "-pc_type", "best", status=2)
+        lines = done.stderr.splitlines()
+        assert len(lines) == 2 and not done.stdout, done
+        assert lines[0].startswith("command line: 'abc' is no value of the PETSc option '-snes_max_it': ")
+        assert lines[1].startswith("command line: 'best' is no value of the PETSc option '-pc_type': ")
+    assert not [name for name in soret.files() if name.startswith("other")]
     for ranks in (1, 2):
         done = soret("case.yaml", "output.overwrite=true", "-ksp_type", "fastest", status=2, ranks=ranks)
-        assert done.stderr.count("soret: an option of PETSc asks for what it does not have: Unable to find requested KSP type fastest") == 1, done.stderr
+        assert done.stderr.count("command line: 'fastest' is no value of the PETSc option '-ksp_type': Unable to find requested KSP type fastest") == 1, done.stderr
         assert "PETSC ERROR" not in done.stderr
 
 

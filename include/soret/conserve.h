@@ -70,6 +70,13 @@ PetscReal SoretPocketMean(const SoretSums *sums, const PetscReal volume[], Petsc
 /* Mean over the fluid of each sum, mean[sums->num], and of sum_i |w_i| c_i (scale, may be NULL). Collective. */
 PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec c, PetscReal mean[], PetscReal scale[]);
 
+/* Changes the amounts of a guess to the means that the global sums must have by factors exp(sum_k lambda_k w_ki): those leave prod c^nu of every
+   reaction, and with it local equilibrium, as it is. The lambda are found sum by sum by Newton's method on a convex function; a guess
+   needs no more than a few digits.
+
+   ok - false where that is not possible, since an amount is or must be 0: c is left alone. Collective. */
+PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec c, PetscBool *ok);
+
 /* Net flux into the box of each global sum through walls with prescribed flux, net[num_global], and the sum of its absolute
    parts, gross[num_global]. Where net is not 0 there is no steady state. Collective. */
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);

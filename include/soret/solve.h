@@ -24,6 +24,10 @@ typedef struct {
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);
 PetscErrorCode SoretSolveReference(FILE *out);
 
+/* Does PETSc understand the value (NULL: none) of one of its options, with or without the "-" in front? If not, complaint says why; "" if it does, or if no
+   solver knows the option, or if it opens a file. Makes solvers of no size; other options do not count. */
+PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t length, char complaint[]);
+
 /* How a run ended. */
 typedef struct {
   PetscBool converged;

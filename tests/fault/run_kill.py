@@ -35,10 +35,13 @@ def complete_frames(directory):
 
 
 def kill_once(soret, mpiexec, delay, directory):
-    """Starts the run in a session of its own and kills all of it."""
+    """Starts the run in a session of its own, and kills all of it some time after its file has appeared."""
     with open(os.path.join(directory, "killed.yaml"), "w") as file:
         file.write(CASE)
     run = subprocess.Popen([mpiexec, "-n", "2", soret, "killed.yaml"], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    end = time.monotonic() + 60
+    while not os.path.exists(os.path.join(directory, "killed.h5.1")) and time.monotonic() < end:
+        time.sleep(0.01)
     time.sleep(delay)
     # the ranks first, by the name of their case file: mpiexec gives each a session of its own
     subprocess.run(["pkill", "-KILL", "-f", directory], check=False)
@@ -72,7 +75,7 @@ def main(soret, kills, seed):
     for k in range(kills):
         with tempfile.TemporaryDirectory() as directory:
             directory = os.path.realpath(directory)
-            delay = generator.uniform(0.5, 2.5)
+            delay = generator.uniform(0.0, 0.8)
             kill_once(soret, mpiexec, delay, directory)
             try:
                 frames = check(directory)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -613,17 +614,20 @@ def test_write_errors_of_results(tmp):
     """The same for the result file, at its beginning, in the middle and at its end: status 4 with the reason, and no hang. On three ranks the others wait
     inside HDF5 for the one that failed, which ends all after 20 s."""
     shim = build_shim(tmp)
-    for call, counts in (("pwrite", (0, 40, 80, 100)), ("fsync", (0, 1))):
-        for count in counts:
-            for ranks in (1, 2) if count < 100 else (3,):
-                folder = Folder(tmp / f"{call}{count}_{ranks}")
-                env = {"LD_PRELOAD": str(shim), "IO_ERROR_CALL": call, "IO_ERROR": "EIO", "IO_ERROR_FILE": f"{folder.path}/run.h5", "IO_ERROR_AFTER": str(count)}
-                done = folder.run("case.yaml", status=None, env=env, ranks=ranks, timeout=60)
-                what = f"{call} number {count} on {ranks} ranks"
-                assert done.returncode == 4, f"{what}: status {done.returncode}\n{done.stdout}{done.stderr}"
-                assert re.search(r"run\.h5\.1: cannot .*: Input/output error", done.stderr), f"{what}\n{done.stderr}"
-                assert not (folder.path / "run.h5").exists()
-                assert "not good" in folder.run("verify", "run.h5.1", status=4).stdout
+
+    def check(call, count, ranks):
+        folder = Folder(tmp / f"{call}{count}_{ranks}")
+        env = {"LD_PRELOAD": str(shim), "IO_ERROR_CALL": call, "IO_ERROR": "EIO", "IO_ERROR_FILE": f"{folder.path}/run.h5", "IO_ERROR_AFTER": str(count)}
+        done = folder.run("case.yaml", status=None, env=env, ranks=ranks, timeout=60)
+        what = f"{call} number {count} on {ranks} ranks"
+        assert done.returncode == 4, f"{what}: status {done.returncode}\n{done.stdout}{done.stderr}"
+        assert re.search(r"run\.h5\.1: cannot .*: Input/output error", done.stderr), f"{what}\n{done.stderr}"
+        assert not (folder.path / "run.h5").exists()
+        assert "not good" in folder.run("verify", "run.h5.1", status=4).stdout
+
+    tasks = [("pwrite", 100, 3)] + [(call, count, ranks) for call, counts in (("pwrite", (0, 40, 80)), ("fsync", (0, 1))) for count in counts for ranks in (1, 2)]
+    with ThreadPoolExecutor(8) as pool:  # mostly waiting, some for the 20 s
+        list(pool.map(lambda task: check(*task), tasks))
 
 
 # ---- results ----

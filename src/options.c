@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   Values of PETSc options, tried before anything is built. PETSc itself reads them when the solvers are made, and ends with a trace. */
+#include <petscts.h>
+
+#include "solve_private.h"
+
+typedef struct {
+  size_t length;
+  char  *text;
+} Complaint;
+
+/* Keeps the first message, and prints none. */
+static PetscErrorCode Listen(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code, PetscErrorType type, const char *message, void *context)
+{
+  const Complaint *complaint = (const Complaint *)context;
+
+  if (complaint->text[0] == 0) (void)snprintf(complaint->text, complaint->length, "%s", message && message[0] ? message : "it cannot be read");
+  return code;
+}
+
+/* A solver with the options of this prefix, as src/ makes them. */
+static PetscErrorCode ConfigureSNES(const char *prefix, PCType preconditioner)
+{
+  SNES snes;
+  KSP  ksp;
+  PC   pc;
+
+  PetscFunctionBegin;
+  PetscCall(SNESCreate(PETSC_COMM_SELF, &snes));
+  PetscCall(SNESSetOptionsPrefix(snes, prefix));
+  PetscCall(SNESGetKSP(snes, &ksp));
+  PetscCall(KSPSetType(ksp, KSPFGMRES));
+  PetscCall(KSPGetPC(ksp, &pc));
+  PetscCall(PCSetType(pc, preconditioner));
+  PetscCall(SNESSetFromOptions(snes));
+  PetscCall(KSPSetFromOptions(ksp));
+  PetscCall(SNESDestroy(&snes));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ConfigureTS(void)
+{
+  TS ts;
+
+  PetscFunctionBegin;
+  PetscCall(TSCreate(PETSC_COMM_SELF, &ts));
+  PetscCall(TSSetProblemType(ts, TS_NONLINEAR));
+  PetscCall(TSSetType(ts, TSARKIMEX));
+  PetscCall(TSSetFromOptions(ts));
+  PetscCall(TSDestroy(&ts));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ConfigureAll(void)
+{
+  static const char *const of_cycles[] = {"-snes_fas_smoothdown", "-snes_fas_smoothup", "-snes_fas_cycles"};
+
+  PetscFunctionBegin;
+  PetscCall(ConfigureSNES(NULL, PCLU));
+  PetscCall(ConfigureSNES(NULL, PCMG));
+  PetscCall(ConfigureSNES("fas_coarse_", PCLU));
+  PetscCall(ConfigureSNES("mg_levels_", PCPBJACOBI));
+  PetscCall(ConfigureSNES("mg_coarse_", PCLU));
+  PetscCall(ConfigureTS());
+  for (int k = 0; k < 3; k++) PetscCall(PetscOptionsGetInt(NULL, NULL, of_cycles[k], &(PetscInt){0}, NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t length, char complaint[])
+{
+  Complaint      heard = {length, complaint};
+  PetscOptions   alone;
+  PetscErrorCode status;
+  char           option[256];
+
+  PetscFunctionBegin;
+  complaint[0] = 0;
+  name += name[0] == '-';
+  /* those that print or open files would do so */
+  if (strstr(name, "monitor") || strstr(name, "view") || !strcmp(name, "help")) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
+  PetscCall(PetscOptionsCreate(&alone));
+  PetscCall(PetscOptionsSetValue(alone, option, value));
+  PetscCall(PetscOptionsPush(alone));
+  PetscCall(PetscPushErrorHandler(Listen, &heard));
+  status = ConfigureAll();
+  PetscCall(PetscPopErrorHandler());
+  PetscCall(PetscOptionsPop());
+  PetscCall(PetscOptionsDestroy(&alone));
+  if (!status) complaint[0] = 0; /* what a solver has tried, and could do without */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
