@@ -28,6 +28,8 @@ pictures=(
   "oligonucleotide_si|oligonucleotide_si.yaml|plot --dpi 110"
   "first|tutorial/first.yaml|plot --dpi 110"
   "sweep|paper/3_polymer.yaml|plot --dpi 110"
+  "membrane|geometry/membrane.yaml|plot --dpi 90"
+  "laser_3d|geometry/laser_3d.yaml|plot --dpi 110"
 )
 
 figures()
