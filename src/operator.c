@@ -553,7 +553,7 @@ static void AggregateRow(SoretOperator *op, PetscInt row, PetscReal work[])
 
   memset(volume, 0, (size_t)nx * sizeof(PetscReal));
   memset(b, 0, (size_t)(nx * ns) * sizeof(PetscReal));
-  memset(k, 0, (size_t)(nx * op->num_slots) * sizeof(PetscReal));
+  if (op->num_slots) memset(k, 0, (size_t)(nx * op->num_slots) * sizeof(PetscReal));
   for (PetscInt c = 0; c < nj * nk; c++) {
     const PetscInt   fine_row = (k0 + c / nj) * fine->grid->count[1] + j + c % nj;
     const PetscReal *V = VolumesThatTakePart(op, fine_row, work), *fine_k = fine->k + fine_row * fx * op->num_slots;
