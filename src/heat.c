@@ -958,7 +958,7 @@ PetscErrorCode SoretHeatEstimateMemory(const SoretHeatSpec *spec, const SoretGri
   } else if (spec->varies) kept += 1.0;
   *stays = edges * cells * (8.0 * kept + 6.0 * sizeof(PetscInt)); /* T, residual, step, filled, the values of each cell; a DMDA */
   if (IsSmall(grid->dim, grid->n)) *solving = cells * SoretDirectBytes(grid->dim, cells, 1.0);
-  else if (needs) *solving = cells * (480.0 + (spec->in_time ? 8.0 * solver : 0.0)); /* matrix and algebraic multigrid, as measured */
+  else if (needs) *solving = cells * (360.0 + 32.0 * sizeof(PetscInt) + (spec->in_time ? 8.0 * solver : 0.0)); /* matrix and algebraic multigrid, as measured with 32-bit and 64-bit indices */
   else *solving = edges * cells * (8.0 * (finest + solver) + CoarseBytes(spec, dim));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
