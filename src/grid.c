@@ -312,25 +312,6 @@ static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
   }
 }
 
-static PetscErrorCode CreateDMDA(MPI_Comm comm, PetscInt dim, const PetscInt n[], const PetscBool periodic[], const PetscInt cut[], const PetscInt *const range[3], PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm)
-{
-  DMBoundaryType boundary[3];
-
-  PetscFunctionBegin;
-  for (int axis = 0; axis < 3; axis++) boundary[axis] = axis >= dim ? DM_BOUNDARY_NONE : periodic[axis] ? DM_BOUNDARY_PERIODIC : stencil == DMDA_STENCIL_BOX ? DM_BOUNDARY_GHOSTED : DM_BOUNDARY_NONE;
-  PetscCall(DMDACreate(comm, dm));
-  PetscCall(DMSetDimension(*dm, dim));
-  PetscCall(DMDASetSizes(*dm, n[0], n[1], n[2]));
-  PetscCall(DMDASetNumProcs(*dm, cut[0], dim > 1 ? cut[1] : 1, dim > 2 ? cut[2] : 1));
-  PetscCall(DMDASetOwnershipRanges(*dm, range[0], dim > 1 ? range[1] : NULL, dim > 2 ? range[2] : NULL));
-  PetscCall(DMDASetBoundaryType(*dm, boundary[0], boundary[1], boundary[2]));
-  PetscCall(DMDASetDof(*dm, dof));
-  PetscCall(DMDASetStencilType(*dm, stencil));
-  PetscCall(DMDASetStencilWidth(*dm, width));
-  PetscCall(DMSetUp(*dm));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode SetAxis(const SoretGridSpec *spec, int axis, SoretGrid *grid)
 {
   const PetscInt n = spec->n[axis];
@@ -500,10 +481,23 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm)
+PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, PetscInt width, DM *dm)
 {
+  const PetscInt dim = grid->dim;
+  DMBoundaryType boundary[3];
+
   PetscFunctionBegin;
-  PetscCall(CreateDMDA(grid->comm, grid->dim, grid->n, grid->periodic, grid->cut, (const PetscInt *const *)grid->range, dof, stencil, width, dm));
+  for (int axis = 0; axis < 3; axis++) boundary[axis] = axis < dim && grid->periodic[axis] ? DM_BOUNDARY_PERIODIC : DM_BOUNDARY_NONE;
+  PetscCall(DMDACreate(grid->comm, dm));
+  PetscCall(DMSetDimension(*dm, dim));
+  PetscCall(DMDASetSizes(*dm, grid->n[0], grid->n[1], grid->n[2]));
+  PetscCall(DMDASetNumProcs(*dm, grid->cut[0], dim > 1 ? grid->cut[1] : 1, dim > 2 ? grid->cut[2] : 1));
+  PetscCall(DMDASetOwnershipRanges(*dm, grid->range[0], dim > 1 ? grid->range[1] : NULL, dim > 2 ? grid->range[2] : NULL));
+  PetscCall(DMDASetBoundaryType(*dm, boundary[0], boundary[1], boundary[2]));
+  PetscCall(DMDASetDof(*dm, dof));
+  PetscCall(DMDASetStencilType(*dm, DMDA_STENCIL_STAR));
+  PetscCall(DMDASetStencilWidth(*dm, width));
+  PetscCall(DMSetUp(*dm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

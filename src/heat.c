@@ -369,7 +369,7 @@ PetscErrorCode SoretHeatCreate(const SoretHeatSpec *spec, const SoretGrid *grid,
   PetscCall(PetscNew(heat));
   (*heat)->spec = spec;
   (*heat)->grid = grid;
-  PetscCall(SoretGridCreateDM(grid, 1, DMDA_STENCIL_STAR, 1, &(*heat)->dm));
+  PetscCall(SoretGridCreateDM(grid, 1, 1, &(*heat)->dm));
   PetscCall(DMCreateGlobalVector((*heat)->dm, &(*heat)->T));
   PetscCall(VecDuplicate((*heat)->T, &(*heat)->f));
   PetscCall(VecDuplicate((*heat)->T, &(*heat)->step));

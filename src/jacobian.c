@@ -87,7 +87,7 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
   PetscCall(MatSetBlockSize(*J, ns));
   PetscCall(MatSetType(*J, MATAIJ));
   PetscCall(MatSetFromOptions(*J));
-  PetscCall(SoretGridCreateDM(grid, ns, DMDA_STENCIL_STAR, op->width, &dm));
+  PetscCall(SoretGridCreateDM(grid, ns, op->width, &dm));
   PetscCall(DMGetLocalToGlobalMapping(dm, &mapping));
   PetscCall(MatSetLocalToGlobalMapping(*J, mapping, mapping));
   PetscCall(DMDAGetGhostCorners(dm, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));

@@ -101,9 +101,9 @@ static inline PetscInt64 SoretGridNatural(const SoretGrid *grid, PetscInt p)
   return ((PetscInt64)ijk[2] * grid->n[1] + ijk[1]) * grid->n[0] + ijk[0];
 }
 
-/* A DMDA with the same cells on the same ranks, `dof` unknowns per cell and a stencil of `width`; with a box stencil its local vectors
-   have ghosts beyond the walls too, for the caller to fill. Collective. */
-PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, DMDAStencilType stencil, PetscInt width, DM *dm);
+/* A DMDA with the same cells on the same ranks, `dof` unknowns per cell and a star as stencil, `width` cells
+   wide. Collective. */
+PetscErrorCode SoretGridCreateDM(const SoretGrid *grid, PetscInt dof, PetscInt width, DM *dm);
 
 /* The cells of this rank as a box of an array over the grid as files hold it, slowest axis first: [nz][ny][nx], with an axis of `trailing`
    entries per cell behind it where trailing > 0. Arrays over the cells of a rank are such boxes as they lie in memory.
