@@ -15,12 +15,34 @@ static inline PetscInt SoretFaceIndex(const SoretGrid *grid, int axis, const Pet
   return (ijk[2] * ny + ijk[1]) * nx + ijk[0];
 }
 
+/* Number of faces normal to an axis on this rank. */
+static inline PetscInt SoretNumFaces(const SoretGrid *grid, int axis)
+{
+  return grid->num_cells / grid->count[axis] * (grid->count[axis] + 1);
+}
+
+/* Pointers to the rate constants [2 num_reactions] of cell p and, side by side, of those after it in its row. */
+void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
+
+/* ---- what depends on temperature and time alone (caches.c) ---- */
+
+/* Fills b, the rate constants that vary and the mean of D. Collective: a diffusivity or rate constant that cannot be is a message, and SORET_ERR_INPUT. */
+PetscErrorCode SoretOperatorFillCells(SoretOperator *op);
+
+/* Conductances of all faces; with a velocity also v/b, and the conductance fitted to it. Collective. */
+PetscErrorCode SoretOperatorFillConductances(SoretOperator *op);
+
+/* Conductances fitted to the velocities. */
+void SoretOperatorFitConductances(SoretOperator *op);
+
 /* Values of a cell with local indices ijk, which may lie in the first layer beyond a face of this rank; NULL beyond a wall. The halo must hold
    the layers of x. */
 const PetscReal *SoretCellOrGhost(const SoretOperator *op, const PetscReal *x, const PetscInt ijk[3]);
 
-/* Pointers to the rate constants [2 num_reactions] of cell p and, side by side, of those after it in its row. */
-void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
+/* ---- coarser levels (coarse.c) ---- */
+
+/* Makes all caches and wall coefficients from those of the finer operator. Collective. */
+PetscErrorCode SoretOperatorAggregate(SoretOperator *op);
 
 /* ---- ballistic transport (ballistic.c) ---- */
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "output_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "soret/record.h"
+
+/* ---- saving and loading ---- */
+
+/* Numbers of the part besides series and frames. */
+enum {
+  STATE_DRIFT,
+  STATE_STARTED,
+  STATE_FIRST_TOTAL,
+  STATE_SIZE = STATE_FIRST_TOTAL + 3 * SORET_MAX_SPECIES
+};
+
+/* Paths of this attempt and of those that its frames came from, the newest first, with their directories. */
+static PetscErrorCode ListAttempts(SoretOutput o, char **text)
+{
+  char  *full = realpath(o->path, NULL);
+  size_t length;
+
+  PetscFunctionBegin;
+  length = strlen(full ? full : o->path) + strlen(o->earlier ? o->earlier : "") + 2;
+  PetscCall(PetscMalloc1(length, text));
+  PetscCall(PetscSNPrintf(*text, length, "%s\n%s", full ? full : o->path, o->earlier ? o->earlier : ""));
+  free(full);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Save(void *context, SoretArchive archive)
+{
+  SoretOutput o = (SoretOutput)context;
+  PetscReal   state[STATE_SIZE], *frames;
+  char       *text;
+
+  PetscFunctionBegin;
+  PetscCall(ListAttempts(o, &text));
+  PetscCall(SoretArchivePutText(archive, "attempts", text));
+  PetscCall(PetscFree(text));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &text));
+  PetscCall(SoretArchivePutText(archive, "columns", text));
+  PetscCall(PetscFree(text));
+  state[STATE_DRIFT]   = o->drift;
+  state[STATE_STARTED] = (PetscReal)o->started;
+  PetscCall(PetscArraycpy(&state[STATE_FIRST_TOTAL], o->first_total, 3 * SORET_MAX_SPECIES));
+  PetscCall(SoretArchivePutReals(archive, "state", STATE_SIZE, state));
+  PetscCall(PetscMalloc1(3 * o->num_frames, &frames));
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    frames[3 * k]     = o->frame[k].time;
+    frames[3 * k + 1] = (PetscReal)o->frame[k].step;
+    frames[3 * k + 2] = (PetscReal)o->frame[k].lost;
+  }
+  PetscCall(SoretArchivePutReals(archive, "frames", 3 * o->num_frames, frames));
+  PetscCall(PetscFree(frames));
+  PetscCall(SoretArchivePutReals(archive, "series", o->num_rows * o->num_columns, o->rows));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode LoadFrames(SoretOutput o, SoretArchive archive)
+{
+  PetscInt   n;
+  PetscReal *frames;
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveCount(archive, "frames", &n));
+  PetscCall(PetscMalloc1(n, &frames));
+  PetscCall(SoretArchiveGetReals(archive, "frames", n, frames));
+  for (PetscInt k = 0; k < n / 3; k++) PetscCall(SoretFrameRemember(o, (SoretFrame){.time = frames[3 * k], .step = (PetscInt)frames[3 * k + 1], .lost = frames[3 * k + 2] != 0.0 ? PETSC_TRUE : PETSC_FALSE}));
+  PetscCall(PetscFree(frames));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* All ranks read the series; rank 0 keeps it. */
+static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
+{
+  char       *theirs, *ours;
+  PetscInt    n;
+  PetscMPIInt rank;
+  PetscBool   same;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &ours));
+  PetscCall(PetscStrcmp(theirs, ours, &same));
+  PetscCall(PetscFree(theirs));
+  PetscCall(PetscFree(ours));
+  if (!same) {
+    if (rank == 0) (void)fprintf(stderr, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n");
+    PetscFunctionReturn(SORET_ERR_INPUT);
+  }
+  PetscCall(SoretArchiveCount(archive, "series", &n));
+  PetscCall(SoretSeriesGrow(o, n / o->num_columns));
+  PetscCall(SoretArchiveGetReals(archive, "series", n, o->rows));
+  o->num_rows = n / o->num_columns;
+  if (rank > 0) {
+    PetscCall(PetscFree(o->rows));
+    o->room = 0;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Load(void *context, SoretArchive archive)
+{
+  SoretOutput o = (SoretOutput)context;
+  PetscReal   state[STATE_SIZE];
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetText(archive, "attempts", &o->earlier));
+  PetscCall(SoretArchiveGetReals(archive, "state", STATE_SIZE, state));
+  o->drift   = state[STATE_DRIFT];
+  o->started = state[STATE_STARTED] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscArraycpy(o->first_total, &state[STATE_FIRST_TOTAL], 3 * SORET_MAX_SPECIES));
+  PetscCall(LoadFrames(o, archive));
+  PetscCall(LoadSeries(o, archive));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- frames of earlier attempts ---- */
+
+/* The file of an earlier attempt: where it was, or beside the file of this one if the directory has moved. NULL if it is gone. */
+static PetscErrorCode OpenEarlier(SoretOutput o, const char *path, SoretH5 *h5)
+{
+  const char *slash = strrchr(path, '/'), *here = strrchr(o->path, '/');
+  char        moved[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
+  int         which = 0; /* 1: path, 2: moved */
+
+  PetscFunctionBegin;
+  *h5 = NULL;
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(PetscSNPrintf(moved, sizeof(moved), "%.*s%s", here ? (int)(here - o->path) + 1 : 0, o->path, slash ? slash + 1 : path));
+  if (rank == 0) which = access(path, R_OK) == 0 ? 1 : access(moved, R_OK) == 0 ? 2 : 0;
+  PetscCallMPI(MPI_Bcast(&which, 1, MPI_INT, 0, o->comm));
+  if (which && SoretH5Open(o->comm, which == 1 ? path : moved, SORET_H5_READ, h5)) *h5 = NULL;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Copies one field of a frame; *copied is false where the earlier file has it not, or not in good order. */
+static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const char *frame, const SoretFrameField *field, PetscBool *copied)
+{
+  PetscInt       size[4], start[4], count[4], there[8];
+  const int      rank = SoretGridBox(o->op->grid, SoretFrameTrailing(o, field), size, start, count);
+  int            rank_there;
+  char           path[256];
+  PetscErrorCode ierr;
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
+  ierr    = SoretH5GetSize(from, path, &rank_there, there);
+  *copied = !ierr && rank_there == rank && !memcmp(there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
+  if (*copied && SoretH5ReadBox(from, path, rank, start, count, o->work)) *copied = PETSC_FALSE;
+  if (*copied) PetscCall(SoretFramePutField(o, to, frame, field));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Copies the frames that lie in the file of an earlier attempt and are not in the new one yet. */
+static PetscErrorCode CopyFrames(SoretOutput o, SoretH5 from, SoretH5 to)
+{
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    PetscBool copied = PETSC_TRUE, there;
+    char      path[64];
+
+    if (!o->frame[k].lost) continue;
+    PetscCall(SoretFramePath(k, sizeof(path), path));
+    if (SoretH5Exists(from, path, &there) || !there) continue;
+    PetscCall(SoretFrameBegin(to, path, o->frame[k]));
+    for (PetscInt f = 0; f < o->num_fields && copied; f++) PetscCall(CopyField(o, from, to, path, &o->field[f], &copied));
+    if (copied) o->frame[k].lost = PETSC_FALSE;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What is left of the frames in none of the earlier files: time and step, and a mark. */
+static PetscErrorCode MarkLost(SoretOutput o, SoretH5 h5)
+{
+  PetscInt lost = 0;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    char path[64];
+
+    if (!o->frame[k].lost) continue;
+    PetscCall(SoretFramePath(k, sizeof(path), path));
+    PetscCall(SoretFrameBegin(h5, path, o->frame[k]));
+    PetscCall(SoretH5WriteInt(h5, path, "lost", 1));
+    lost++;
+  }
+  if (lost) PetscCall(SoretSay(o->comm, "warning: %" PetscInt_FMT " of %" PetscInt_FMT " frames are lost, the files of the earlier attempts are gone or damaged; the series is complete, and so is all that follows\n", lost, o->num_frames));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Frames of earlier attempts into the file of this one. Their files are only read. */
+static PetscErrorCode CarryOver(SoretOutput o)
+{
+  SoretH5 from, to;
+  char   *list, *path, *rest;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames; k++) o->frame[k].lost = PETSC_TRUE; /* until they are found */
+  PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &to));
+  PetscCall(PetscStrallocpy(o->earlier, &list));
+  for (path = strtok_r(list, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest)) {
+    PetscCall(OpenEarlier(o, path, &from));
+    if (!from) continue;
+    PetscCall(CopyFrames(o, from, to));
+    (void)SoretH5Close(&from);
+  }
+  PetscCall(PetscFree(list));
+  PetscCall(MarkLost(o, to));
+  PetscCall(SoretSeriesFlush(o, to));
+  PetscCall(SoretH5Close(&to));
+  PetscCall(SoretFramesUpdateXDMF(o));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputCheckpoint(SoretOutput o, SoretCheckpoint checkpoint)
+{
+  PetscBool restored;
+
+  PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_OUTPUT);
+  PetscCall(SoretCheckpointAdd(checkpoint, "output", Save, Load, o, &restored));
+  if (restored) PetscCall(CarryOver(o));
+  SoretRecordEnd(SORET_PHASE_OUTPUT);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
