@@ -5,17 +5,13 @@
 
 /* ---- cells ---- */
 
-/* What went wrong first on this rank while the caches were filled. */
-typedef struct {
-  PetscBool bad;
-  char      text[512];
-} Trouble;
+enum { TROUBLE = 512 };
 
-static void Complain(Trouble *trouble, const char *kind, const char *name, PetscReal value, const char *must, const SoretPoint *point)
+/* Puts down in trouble[TROUBLE] what went wrong first on this rank. */
+static void Complain(char trouble[], const char *kind, const char *name, PetscReal value, const char *must, const SoretPoint *point)
 {
-  if (trouble->bad) return;
-  trouble->bad = PETSC_TRUE;
-  (void)snprintf(trouble->text, sizeof(trouble->text), "soret: %s '%s' is %g at (%g, %g, %g), T = %g, t = %g; it must be %s everywhere\n", kind, name, (double)value, (double)point->x[0], (double)point->x[1], (double)point->x[2], (double)point->T, (double)point->t, must);
+  if (*trouble) return;
+  (void)snprintf(trouble, TROUBLE, "soret: %s '%s' is %g at (%g, %g, %g), T = %g, t = %g; it must be %s everywhere\n", kind, name, (double)value, (double)point->x[0], (double)point->x[1], (double)point->x[2], (double)point->T, (double)point->t, must);
 }
 
 /* Point with the y, z and t of a row; x and T follow cell by cell. */
@@ -45,7 +41,7 @@ static SoretPoint CellPoint(const SoretOperator *op, const SoretPoint *row, cons
 }
 
 /* b of the cells of a row, and what they add to the mean of D. work - [3][cells of a row] */
-static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], PetscReal b[], PetscReal sum_D[], Trouble *trouble)
+static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], PetscReal b[], PetscReal sum_D[], char trouble[])
 {
   const SoretGrid *grid   = op->grid;
   const PetscInt   ns     = op->num_species, nx = grid->count[0];
@@ -67,7 +63,7 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt 
       sum += D * volume[i];
     }
     sum_D[s] += sum;
-    for (PetscInt i = 0; i < nx && !good && !trouble->bad; i++) {
+    for (PetscInt i = 0; i < nx && !good && !*trouble; i++) {
       const PetscReal  value = IsPositive(b_row[i]) ? a_row[i] * b_row[i] : b_row[i];
       const SoretPoint point = CellPoint(op, row, T, i);
 
@@ -77,7 +73,7 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt 
 }
 
 /* Rate constants of the cells of a row. work - [2][cells of a row] */
-static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], Trouble *trouble)
+static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt number, PetscReal work[], char trouble[])
 {
   const SoretNetwork *net = &op->model->network;
   const PetscInt      nx  = op->grid->count[0];
@@ -92,7 +88,7 @@ static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt 
 
       if (op->slot[2 * r + d] >= 0) memcpy(op->k + (number * op->num_slots + op->slot[2 * r + d]) * nx, k, (size_t)nx * sizeof(PetscReal));
       for (PetscInt i = 0; i < nx; i++) good &= k[i] >= 0.0 && k[i] <= PETSC_MAX_REAL;
-      for (PetscInt i = 0; i < nx && !good && !trouble->bad; i++) {
+      for (PetscInt i = 0; i < nx && !good && !*trouble; i++) {
         const SoretPoint point = CellPoint(op, row, T, i);
 
         if (!(k[i] >= 0.0) || !isfinite(k[i])) Complain(trouble, d ? "the backward constant of reaction" : "the forward constant of reaction", net->reaction[r].equation, k[i], "finite and not negative", &point);
@@ -101,23 +97,11 @@ static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt 
   }
 }
 
-static PetscErrorCode RaiseTrouble(const SoretOperator *op, const Trouble *trouble)
-{
-  PetscMPIInt rank, bad, first;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(op->grid->comm, &rank));
-  bad = trouble->bad ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, op->grid->comm));
-  if (first == rank) (void)fputs(trouble->text, stderr);
-  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : SORET_ERR_INPUT);
-}
-
 PetscErrorCode SoretOperatorFillCells(SoretOperator *op)
 {
-  const SoretGrid *grid    = op->grid;
-  const PetscInt   ns      = op->num_species;
-  Trouble          trouble = {PETSC_FALSE, ""};
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+  char             trouble[TROUBLE] = "";
   PetscReal       *work, sum_D[SORET_MAX_SPECIES] = {0};
 
   PetscFunctionBegin;
@@ -125,11 +109,11 @@ PetscErrorCode SoretOperatorFillCells(SoretOperator *op)
   for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
     const SoretPoint row = RowPoint(op, number % grid->count[1], number / grid->count[1]);
 
-    FillTransportRow(op, &row, number, work, op->b + number * grid->count[0] * ns, sum_D, &trouble);
-    FillConstantsRow(op, &row, number, work, &trouble);
+    FillTransportRow(op, &row, number, work, op->b + number * grid->count[0] * ns, sum_D, trouble);
+    FillConstantsRow(op, &row, number, work, trouble);
   }
   PetscCall(PetscFree(work));
-  PetscCall(RaiseTrouble(op, &trouble));
+  PetscCall(SoretFailTogether(grid->comm, trouble));
   PetscCallMPI(MPI_Allreduce(sum_D, op->mean_D, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
   for (PetscInt s = 0; s < ns; s++) {
     const SoretSpecies *species = &op->model->species[s];
@@ -229,7 +213,7 @@ void SoretOperatorFitConductances(SoretOperator *op)
 {
   for (int axis = 0; axis < op->grid->dim; axis++) {
     if (!op->w[axis]) continue;
-    for (PetscInt q = 0; q < SoretNumFaces(op->grid, axis) * op->num_species; q++) {
+    for (PetscInt q = 0; q < SoretFlowCountFaces(op->grid, axis) * op->num_species; q++) {
       op->g[axis][q] = op->g_diffusive[axis][q];
       if (op->w[axis][q] != 0.0) SoretFitted(op->g_diffusive[axis][q], op->w[axis][q], &op->g[axis][q]);
     }

@@ -353,6 +353,7 @@ struct SoretCheckpoint_s {
   SoretRestart   restart;
   PetscInt       num_parts;
   Part           part[MOST_PARTS];
+  PetscBool      refused;
   SoretAsk       stopped;
   PetscInt       num_written;
   /* on rank 0 */
@@ -442,7 +443,8 @@ PetscErrorCode SoretCheckpointDestroy(SoretCheckpoint *checkpoint)
 
 PetscErrorCode SoretCheckpointAdd(SoretCheckpoint ck, const char *part, SoretArchiver write, SoretArchiver read, void *context, PetscBool *restored)
 {
-  PetscBool found = PETSC_FALSE;
+  PetscBool      found = PETSC_FALSE;
+  PetscErrorCode ierr;
 
   PetscFunctionBegin;
   if (restored) *restored = PETSC_FALSE;
@@ -452,9 +454,18 @@ PetscErrorCode SoretCheckpointAdd(SoretCheckpoint ck, const char *part, SoretArc
   ck->part[ck->num_parts].write   = write;
   ck->part[ck->num_parts].context = context;
   ck->num_parts++;
-  if (ck->restart && read) PetscCall(SoretRestartRead(ck->restart, part, read, context, &found));
+  if (ck->restart && read) {
+    ierr = SoretRestartRead(ck->restart, part, read, context, &found);
+    if (ierr) ck->refused = PETSC_TRUE;
+    PetscCall(ierr);
+  }
   if (restored) *restored = found;
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool SoretCheckpointRefused(SoretCheckpoint ck)
+{
+  return ck ? ck->refused : PETSC_FALSE;
 }
 
 PetscErrorCode SoretCheckpointRemove(SoretCheckpoint ck, const char *part)

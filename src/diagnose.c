@@ -89,7 +89,7 @@ typedef struct {
   PetscReal  *volume, *rates;   /* of a row; [num_reactions][2][cells] of a row */
 } StateContext;
 
-/* The same face by face: where the two differ much, or one vanishes. */
+/* One exchange by one: where the two sides differ much, or one vanishes, or a velocity carries something besides. */
 static PetscReal EntropyOneByOne(PetscInt n, const PetscReal g[], const PetscReal w[], const PetscReal lo[], const PetscReal hi[], PetscReal *velocity)
 {
   PetscReal entropy = 0.0;
@@ -105,42 +105,74 @@ static PetscReal EntropyOneByOne(PetscInt n, const PetscReal g[], const PetscRea
   return entropy;
 }
 
-PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict w, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *scale, PetscReal *velocity)
+/* Side by side with the series; PETSC_FALSE where that is not exact. */
+static PetscBool EntropyNear(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *entropy)
 {
-  PetscReal entropy = 0.0, both = 0.0;
-  int       near    = 1;
+  PetscReal sum  = 0.0;
+  int       near = 1;
 
-  SORET_PRAGMA(omp simd reduction(+ : entropy, both) reduction(& : near))
+  SORET_PRAGMA(omp simd reduction(+ : sum) reduction(& : near))
   for (PetscInt q = 0; q < n; q++) {
     const PetscReal z = (lo[q] - hi[q]) / (lo[q] + hi[q]);
 
     near &= z * z < SORET_LOG_NEAR;
-    entropy += SoretFaceFlux(g[q], lo[q], hi[q]) * SoretLogSeries(z);
-    both += g[q] * (lo[q] + hi[q]);
+    sum += SoretFaceFlux(g[q], lo[q], hi[q]) * SoretLogSeries(z);
   }
-  if (scale) *scale += both;
-  if (!near || w) entropy = EntropyOneByOne(n, g, w, lo, hi, velocity);
-  return entropy;
+  *entropy = sum;
+  return near ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict w, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *scale, PetscReal *velocity)
+{
+  PetscReal entropy, both = 0.0;
+
+  if (scale) {
+    SORET_SUM(both)
+    for (PetscInt q = 0; q < n; q++) both += g[q] * (lo[q] + hi[q]);
+    *scale += both;
+  }
+  if (!w && EntropyNear(n, g, lo, hi, &entropy)) return entropy;
+  return EntropyOneByOne(n, g, w, lo, hi, velocity);
+}
+
+void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal work[], PetscReal amount[], PetscReal *entropy, PetscReal *scale)
+{
+  const PetscInt   nx     = op->grid->count[0];
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, work);
+
+  if (!op->model->network.num_reactions) return;
+  SoretOperatorRates(op, row, amount);
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+    PetscReal *f = amount + 2 * r * nx, *b = f + nx;
+
+    if (entropy) *entropy += SoretEntropyOfRow(nx, volume, NULL, f, b, scale, NULL);
+    for (PetscInt i = 0; i < nx; i++) f[i] = volume[i] * (f[i] - b[i]);
+  }
+}
+
+void SoretAddReaction(const SoretReaction *reaction, PetscInt n, PetscInt num_species, const PetscReal amount[], PetscReal source[])
+{
+  for (PetscInt a = 0; a < reaction->reactants.num; a++) {
+    for (PetscInt i = 0; i < n; i++) source[i * num_species + reaction->reactants.species[a]] -= amount[i];
+  }
+  for (PetscInt a = 0; a < reaction->products.num; a++) {
+    for (PetscInt i = 0; i < n; i++) source[i * num_species + reaction->products.species[a]] += amount[i];
+  }
 }
 
 /* What reactions make in a row, and the entropy that they produce. */
 static void AddReactions(SoretOperator *op, const SoretRow *row, StateContext *sc)
 {
-  const SoretNetwork *net    = &op->model->network;
-  const PetscInt      nx     = op->grid->count[0];
-  const PetscReal    *volume = SoretOperatorRowVolumes(op, row->first / nx, sc->volume);
+  const PetscInt nx = op->grid->count[0];
 
-  SoretOperatorRates(op, row, sc->rates);
-  for (PetscInt r = 0; r < net->num_reactions; r++) {
-    const SoretReaction *reaction = &net->reaction[r];
-    const PetscReal     *f = sc->rates + 2 * r * nx, *b = f + nx;
-    PetscReal            rate = 0.0;
+  SoretReactionsOfRow(op, row, sc->volume, sc->rates, sc->entropy ? &sc->state->entropy_reactions : NULL, NULL);
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) {
+    const PetscReal *amount = sc->rates + 2 * r * nx;
+    PetscReal        sum    = 0.0;
 
-    SORET_SUM(rate)
-    for (PetscInt i = 0; i < nx; i++) rate += volume[i] * (f[i] - b[i]);
-    if (sc->entropy) sc->state->entropy_reactions += SoretEntropyOfRow(nx, volume, NULL, f, b, NULL, NULL);
-    for (PetscInt a = 0; a < reaction->reactants.num; a++) sc->state->source[reaction->reactants.species[a]] -= rate;
-    for (PetscInt a = 0; a < reaction->products.num; a++) sc->state->source[reaction->products.species[a]] += rate;
+    SORET_SUM(sum)
+    for (PetscInt i = 0; i < nx; i++) sum += amount[i];
+    SoretAddReaction(&op->model->network.reaction[r], 1, op->num_species, &sum, sc->state->source);
   }
 }
 
@@ -193,7 +225,7 @@ static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *con
   PetscFunctionBegin;
   AddRange(op, row, state);
   AddWallFluxes(op, row, state);
-  if (op->model->network.num_reactions) AddReactions(op, row, sc);
+  AddReactions(op, row, sc);
   for (int axis = 0; axis < op->grid->dim && sc->entropy; axis++) {
     PetscInt ijk[3], last;
 

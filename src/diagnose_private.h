@@ -33,6 +33,16 @@ static inline PetscReal SoretLogRatio(PetscReal a, PetscReal b)
    scale    - the sum of g (lo + hi) is added, the size of which rounding is a part; may be NULL, like velocity without w */
 PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal g[], const PetscReal w[], const PetscReal lo[], const PetscReal hi[], PetscReal *scale, PetscReal *velocity);
 
+/* Reactions in the cells of a row, of each volume times the net rate.
+
+   volume         - [count[0]], work
+   amount         - [num_reactions][2][count[0]]: the first of the two rows of each reaction gets what is asked for, the second is work
+   entropy, scale - what the reactions produce, and the sum of volume (forward + backward), are added; may be NULL */
+void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal volume[], PetscReal amount[], PetscReal *entropy, PetscReal *scale);
+
+/* Adds what a reaction makes and uses up in n places to source[n][num_species]; amount - [n]. */
+void SoretAddReaction(const SoretReaction *reaction, PetscInt n, PetscInt num_species, const PetscReal amount[], PetscReal source[]);
+
 /* Is the face on one side of a cell (global index along the axis) a wall? */
 static inline PetscBool SoretIsWall(const SoretGrid *grid, int axis, int side, PetscInt index)
 {

@@ -25,15 +25,11 @@ void SoretHeatComplain(SoretHeat heat, const char *what, PetscReal value, const 
 
 PetscErrorCode SoretHeatAgree(SoretHeat heat)
 {
-  PetscMPIInt rank, bad, first;
+  const PetscErrorCode ierr = SoretFailTogether(heat->grid->comm, heat->trouble);
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(heat->grid->comm, &rank));
-  bad = *heat->trouble ? rank : PETSC_MPI_INT_MAX;
-  PetscCallMPI(MPI_Allreduce(&bad, &first, 1, MPI_INT, MPI_MIN, heat->grid->comm));
-  if (first == rank) (void)fputs(heat->trouble, stderr);
   heat->trouble[0] = 0;
-  PetscFunctionReturn(first == PETSC_MPI_INT_MAX ? PETSC_SUCCESS : SORET_ERR_INPUT);
+  PetscFunctionReturn(ierr);
 }
 
 static SoretLaw ConductivityOf(const SoretHeat heat, PetscInt p)

@@ -145,7 +145,8 @@ PetscErrorCode SoretInputResolve(SoretInput in, const char *file, size_t size, c
 
 /* ---- life of an input ---- */
 
-size_t SoretScanBreak(const char *text, size_t available)
+/* Length of the line break at the start of text, 0 if there is none; libyaml counts lines by these. */
+static size_t ScanBreak(const char *text, size_t available)
 {
   const unsigned char *s = (const unsigned char *)text;
 
@@ -164,7 +165,7 @@ static PetscErrorCode CheckBytes(SoretInput in, PetscBool *good)
   PetscFunctionBeginUser;
   *good = PETSC_FALSE;
   for (size_t i = 0; i < in->length;) {
-    const size_t    end  = SoretScanBreak(in->text + i, in->length - i);
+    const size_t    end  = ScanBreak(in->text + i, in->length - i);
     unsigned        code = 0;
     const size_t    step = SoretScanUtf8(in->text + i, in->length - i, &code);
     const PetscBool sane = code == '\t' || (code >= 0x20 && code < 0x7f) || (code >= 0xa0 && code != 0xfeff && code != 0xfffe && code != 0xffff) ? PETSC_TRUE : PETSC_FALSE;
@@ -385,7 +386,7 @@ typedef struct {
 
 static size_t EndOfLine(SoretInput in, size_t i)
 {
-  while (i < in->length && !SoretScanBreak(in->text + i, in->length - i)) i++;
+  while (i < in->length && !ScanBreak(in->text + i, in->length - i)) i++;
   return i;
 }
 
@@ -394,7 +395,7 @@ static void MoveTo(SoretInput in, int line, Cursor *cursor)
   for (; cursor->line < line; cursor->line++) {
     const size_t end = EndOfLine(in, cursor->start);
 
-    cursor->start = end + SoretScanBreak(in->text + end, in->length - end);
+    cursor->start = end + ScanBreak(in->text + end, in->length - end);
   }
 }
 

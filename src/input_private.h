@@ -42,9 +42,6 @@ PetscErrorCode SoretInputCopyText(SoretInput in, const char *text, size_t length
 /* A message at a line and column, both from 1, as SoretInputError(). */
 PetscErrorCode SoretInputErrorPlace(SoretInput in, int line, int column, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(4, 5);
 
-/* Length of the line break at the start of text, 0 if there is none; libyaml counts lines by these. */
-size_t SoretScanBreak(const char *text, size_t available);
-
 /* Reads YAML into a tree, NULL after a mistake (reported).
 
    override - number of the override whose right side this is, or negative: the file, or a default

@@ -349,15 +349,6 @@ PetscErrorCode SoretLawRead(SoretInput in, const SoretNode *node, const SoretLaw
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretLawCreateConstant(PetscReal value, SoretLaw *law)
-{
-  PetscFunctionBegin;
-  PetscCall(PetscNew(law));
-  (*law)->type = &formula_type;
-  PetscCall(SoretExprCreateConstant(value, &(*law)->formula));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 PetscErrorCode SoretLawDestroy(SoretLaw *law)
 {
   PetscFunctionBegin;

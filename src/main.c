@@ -479,6 +479,7 @@ static PetscErrorCode RunCase(Launch *launch)
     status = SoretSweepRun(PETSC_COMM_WORLD, &launch->source, &c, &sweep, &outcome, sizeof(path), path);
   }
   else status = SolveAndWrite(&run, &c, &outcome, sizeof(path), path);
+  if (SoretCheckpointRefused(run.checkpoint)) PetscCall(SoretOutputDiscard(run.output));
   if (path[0]) {
     PetscCall(WriteRecord(PETSC_COMM_WORLD, &c, &outcome, launch->command, path));
     PetscCall(SoretSay(PETSC_COMM_WORLD, "result in %s\n", path));

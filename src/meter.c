@@ -584,26 +584,12 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
 /* Reactions in the cells of a row: what they make of each species, and their entropy. */
 static void AddReactions(BoxContext *bc, PetscReal source[])
 {
-  SoretOperator      *op     = bc->around.op;
-  const SoretNetwork *net    = &op->model->network;
-  const PetscInt      nx     = op->grid->count[0], ns = op->num_species;
-  const PetscReal    *volume = SoretOperatorRowVolumes(op, bc->around.row->first / nx, bc->volume);
+  SoretOperator *op = bc->around.op;
+  const PetscInt nx = op->grid->count[0], ns = op->num_species;
 
   memset(source, 0, (size_t)(nx * ns) * sizeof(PetscReal));
-  if (net->num_reactions) SoretOperatorRates(op, bc->around.row, bc->rates);
-  for (PetscInt r = 0; r < net->num_reactions; r++) {
-    const SoretReaction *reaction = &net->reaction[r];
-    PetscReal           *f = bc->rates + 2 * r * nx, *b = f + nx;
-
-    if (bc->entropy) bc->box.reactions += SoretEntropyOfRow(nx, volume, NULL, f, b, &bc->box.scale, NULL);
-    for (PetscInt i = 0; i < nx; i++) f[i] = volume[i] * (f[i] - b[i]);
-    for (PetscInt e = 0; e < reaction->reactants.num; e++) {
-      for (PetscInt i = 0; i < nx; i++) source[i * ns + reaction->reactants.species[e]] -= f[i];
-    }
-    for (PetscInt e = 0; e < reaction->products.num; e++) {
-      for (PetscInt i = 0; i < nx; i++) source[i * ns + reaction->products.species[e]] += f[i];
-    }
-  }
+  SoretReactionsOfRow(op, bc->around.row, bc->volume, bc->rates, bc->entropy ? &bc->box.reactions : NULL, &bc->box.scale);
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) SoretAddReaction(&op->model->network.reaction[r], nx, ns, bc->rates + 2 * r * nx, source);
 }
 
 /* What a cell adds to the budget of entropy. */

@@ -72,11 +72,11 @@ static PetscErrorCode AllocateFaces(SoretOperator *op)
     PetscBool moves = op->boundary->flow || (op->finer && op->finer->w[axis]) ? PETSC_TRUE : PETSC_FALSE;
 
     for (PetscInt s = 0; s < op->num_species; s++) moves = moves || (op->model->species[s].diffuses && op->model->species[s].moves[axis]) ? PETSC_TRUE : PETSC_FALSE;
-    PetscCall(PetscMalloc1(SoretNumFaces(op->grid, axis) * op->num_species, &op->g[axis]));
+    PetscCall(PetscMalloc1(SoretFlowCountFaces(op->grid, axis) * op->num_species, &op->g[axis]));
     op->g_diffusive[axis] = op->g[axis];
     if (!moves) continue;
-    PetscCall(PetscMalloc1(SoretNumFaces(op->grid, axis) * op->num_species, &op->w[axis]));
-    PetscCall(PetscMalloc1(SoretNumFaces(op->grid, axis) * op->num_species, &op->g_diffusive[axis]));
+    PetscCall(PetscMalloc1(SoretFlowCountFaces(op->grid, axis) * op->num_species, &op->w[axis]));
+    PetscCall(PetscMalloc1(SoretFlowCountFaces(op->grid, axis) * op->num_species, &op->g_diffusive[axis]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -198,7 +198,7 @@ PetscErrorCode SoretOperatorCreateBare(SoretModel *model, const SoretGrid *grid,
   PetscCall(CreateCommon(model, grid, boundary, op));
   op->varies = op->fresh = PETSC_TRUE;
   PetscCall(AllocateFaces(op));
-  for (int axis = 0; axis < grid->dim; axis++) PetscCall(PetscArrayzero(op->g[axis], SoretNumFaces(grid, axis) * op->num_species));
+  for (int axis = 0; axis < grid->dim; axis++) PetscCall(PetscArrayzero(op->g[axis], SoretFlowCountFaces(grid, axis) * op->num_species));
   for (PetscInt s = 0; s < op->num_species; s++) op->mean_D[s] = 0.0;
   ChooseBlocks(op);
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -15,12 +15,6 @@ static inline PetscInt SoretFaceIndex(const SoretGrid *grid, int axis, const Pet
   return (ijk[2] * ny + ijk[1]) * nx + ijk[0];
 }
 
-/* Number of faces normal to an axis on this rank. */
-static inline PetscInt SoretNumFaces(const SoretGrid *grid, int axis)
-{
-  return grid->num_cells / grid->count[axis] * (grid->count[axis] + 1);
-}
-
 /* Pointers to the rate constants [2 num_reactions] of cell p and, side by side, of those after it in its row. */
 void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
 

@@ -330,3 +330,18 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(complete && !taken ? SORET_ERR_IO : PETSC_SUCCESS);
 }
+
+PetscErrorCode SoretOutputDiscard(SoretOutput o)
+{
+  char        xdmf[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
+  PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
+  if (rank == 0) {
+    (void)unlink(o->path);
+    (void)unlink(xdmf);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

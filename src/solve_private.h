@@ -86,10 +86,7 @@ PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes)
 /* Would a problem of this size be solved directly? */
 PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns);
 
-/* Scales the correction y of c - y, cell by cell, so that no concentration that was positive becomes negative. */
-PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec c, Vec y, PetscBool *changed);
-
-/* Sets SoretKeepPositive() as the check of a line search before each step. */
+/* Shortens the correction y of c - y before each step of a line search, so that no concentration that was positive becomes negative. */
 PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search);
 
 /* Multiplies the species of all cells by 1 + sum_k eta_k w_k so that the global sums have their means again, and the local ones in

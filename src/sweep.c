@@ -679,7 +679,9 @@ PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, Soret
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run.base));
   PetscCall(CreateSweep(&run));
-  PetscCall(CreateOutput(&run, launch));
+  status = CreateOutput(&run, launch);
+  if (SoretCheckpointRefused(run.checkpoint)) PetscCall(SoretOutputDiscard(run.output));
+  PetscCall(status);
   SoretRecordEnter(SORET_PHASE_SOLVE);
   PetscCall(SoretCheckpointPoll(run.checkpoint, run.sweep.num_done, 0.0, &run.stopped));
   while (more && !run.stopped) PetscCall(Round(&run, &more));

@@ -548,9 +548,10 @@ PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes)
 
 /* ---- positivity and closure ---- */
 
-PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec x, Vec y, PetscBool *changed)
+static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBool *changed, void *context)
 {
-  const PetscInt   ns = sys->op->num_species;
+  SoretSystem     *sys = (SoretSystem *)context;
+  const PetscInt   ns  = sys->op->num_species;
   const PetscReal *c;
   PetscReal       *d;
   PetscInt         count = 0, total;
@@ -581,17 +582,10 @@ PetscErrorCode SoretKeepPositive(SoretSystem *sys, Vec x, Vec y, PetscBool *chan
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode PreCheck(SNESLineSearch search, Vec c, Vec y, PetscBool *changed, void *sys)
-{
-  PetscFunctionBegin;
-  PetscCall(SoretKeepPositive((SoretSystem *)sys, c, y, changed));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search)
 {
   PetscFunctionBegin;
-  PetscCall(SNESLineSearchSetPreCheck(search, PreCheck, sys));
+  PetscCall(SNESLineSearchSetPreCheck(search, KeepPositive, sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -493,26 +493,36 @@ static PetscInt FindKey(const SoretNode *map, const char *key)
   return -1;
 }
 
+/* Index of the entry `word` of a node, -1 if a map has none; *ok is false after a mistake, which is reported. */
+static PetscErrorCode FindWord(SoretInput in, const SoretNode *node, const SoretNode *at, const char *word, PetscInt *index, PetscBool *ok)
+{
+  PetscFunctionBeginUser;
+  *ok    = PETSC_FALSE;
+  *index = -1;
+  if (node->kind == SORET_NODE_SCALAR && !SoretNodeIsNull(node)) {
+    PetscCall(SoretInputError(in, at, "'%s' is the value '%s' and has no entry '%s'", node->label, node->text, word));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  *index = node->kind == SORET_NODE_LIST ? FindEntry(node, word) : FindKey(node, word);
+  if (*index < 0 && node->kind == SORET_NODE_LIST) PetscCall(ReportEntry(in, at, node, word));
+  else *ok = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Goes from a node to its entry `word`, which is made if it can be, or is set to `value` if that is given.
 
    after - the path behind the word, NULL if there is none
    next  - the entry, NULL after a mistake */
 static PetscErrorCode Step(SoretInput in, SoretNode *node, const SoretNode *at, const char *word, const char *after, SoretNode *value, SoretNode **next)
 {
-  PetscInt i;
+  PetscInt  i;
+  PetscBool ok;
 
   PetscFunctionBeginUser;
   *next = NULL;
   if (node->kind == SORET_NODE_SCALAR && SoretNodeIsNull(node)) node->kind = SORET_NODE_MAP;
-  if (node->kind == SORET_NODE_SCALAR) {
-    PetscCall(SoretInputError(in, at, "'%s' is the value '%s' and has no entry '%s'", node->label, node->text, word));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  i = node->kind == SORET_NODE_LIST ? FindEntry(node, word) : FindKey(node, word);
-  if (i < 0 && node->kind == SORET_NODE_LIST) {
-    PetscCall(ReportEntry(in, at, node, word));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
+  PetscCall(FindWord(in, node, at, word, &i, &ok));
+  if (!ok) PetscFunctionReturn(PETSC_SUCCESS);
   if (i < 0 && after && IsIndex(after)) {
     PetscCall(SoretInputError(in, at, "there is no list '%s', and so no entry %.*s of it", word, (int)strcspn(after, "."), after));
     PetscFunctionReturn(PETSC_SUCCESS);
@@ -589,7 +599,8 @@ PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *
   *ok = PETSC_FALSE;
   PetscCall(SoretInputCopyText(in, path, strlen(path), &word));
   for (; word && node; word = next) {
-    PetscInt i;
+    PetscInt  i;
+    PetscBool good;
 
     next = strchr(word, '.');
     if (next) *next++ = 0;
@@ -597,15 +608,8 @@ PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *
       PetscCall(SoretInputError(in, at, !*word ? "a key is missing beside a '.'" : "too many keys"));
       PetscFunctionReturn(PETSC_SUCCESS);
     }
-    if (node->kind == SORET_NODE_SCALAR && !SoretNodeIsNull(node)) {
-      PetscCall(SoretInputError(in, at, "'%s' is the value '%s' and has no entry '%s'", node->label, node->text, word));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
-    i = node->kind == SORET_NODE_LIST ? FindEntry(node, word) : FindKey(node, word);
-    if (i < 0 && node->kind == SORET_NODE_LIST) {
-      PetscCall(ReportEntry(in, at, node, word));
-      PetscFunctionReturn(PETSC_SUCCESS);
-    }
+    PetscCall(FindWord(in, node, at, word, &i, &good));
+    if (!good) PetscFunctionReturn(PETSC_SUCCESS);
     node = i < 0 ? NULL : node->item[i];
   }
   *ok    = PETSC_TRUE;

@@ -108,6 +108,9 @@ PetscErrorCode SoretCheckpointDestroy(SoretCheckpoint *checkpoint);
    restored - true if `read` was called; may be NULL */
 PetscErrorCode SoretCheckpointAdd(SoretCheckpoint checkpoint, const char *part, SoretArchiver write, SoretArchiver read, void *context, PetscBool *restored);
 
+/* Could a part not be read from the checkpoint that the run goes on from? */
+PetscBool SoretCheckpointRefused(SoretCheckpoint checkpoint);
+
 /* Forgets a part. */
 PetscErrorCode SoretCheckpointRemove(SoretCheckpoint checkpoint, const char *part);
 

@@ -11,12 +11,6 @@
 
 enum { SORET_SUM_NAME = 512 };
 
-typedef enum {
-  SORET_SUM_GLOBAL, /* conserved in total        */
-  SORET_SUM_LOCAL,  /* conserved in each cell    */
-  SORET_SUM_OPEN    /* not conserved             */
-} SoretSumKind;
-
 /* What one connected part of the fluid keeps. */
 typedef struct {
   PetscInt   num;  /* the global sums first, then those that only walls of other parts let in or out   */

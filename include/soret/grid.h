@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   The box cut into cells: a DMDA in one, two or three dimensions with tensor-product spacing, and the exchange of layers of cells
-   between ranks.
+   The box cut into cells, and over ranks as a DMDA cuts it, in one, two or three dimensions with tensor-product spacing, and the exchange of
+   layers of cells between ranks.
 
    Arrays over the cells of a rank are dense, x fastest: cell (i, j, k) counted from the first of the rank is p = (k ny + j) nx + i with
    nx, ny, nz = count[]. Axes beyond the dimension have one cell of width 1. */

@@ -17,7 +17,6 @@ typedef struct {
 
 /* Reads number | quantity | formula | {law: ...} | {A: , b: , Ea: }. *law is NULL after a mistake, which is reported. Not collective. */
 PetscErrorCode SoretLawRead(SoretInput in, const SoretNode *node, const SoretLawUse *use, SoretLaw *law);
-PetscErrorCode SoretLawCreateConstant(PetscReal value, SoretLaw *law);
 PetscErrorCode SoretLawDestroy(SoretLaw *law);
 
 /* Value at a point; base units. May be NaN outside of where a formula is defined: the caller checks. */

@@ -5,7 +5,7 @@
      F_i(cell) = sum over faces of the outflow of species i - volume * S_i(c)          mol/s (mol m^-2 s^-1 in 1D ...)
      dc_i/dt   = -F_i / volume                                                        (docs/numerics.md)
 
-   Vectors hold the concentrations c of a cell together, [k][j][i][species], on the DMDA `dm`. Kernels work on slabs of u = b c (planes in 3D, rows
+   Vectors hold the concentrations c of a cell together, [k][j][i][species], in the order of a DMDA. Kernels work on slabs of u = b c (planes in 3D, rows
    in 2D) that roll through the box, so no ghosted copy of a vector is made. */
 #pragma once
 

@@ -121,4 +121,7 @@ PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *goo
 
 /* Writes the summary; complete: gives the file its final name. *path gets the name under which the result lies. Collective. */
 PetscErrorCode SoretOutputFinish(SoretOutput output, PetscBool complete, size_t length, char path[]);
+
+/* Removes the file of this attempt, in which nothing of this run is yet. Collective. */
+PetscErrorCode SoretOutputDiscard(SoretOutput output);
 PetscErrorCode SoretOutputDestroy(SoretOutput *output);

@@ -297,11 +297,12 @@ def test_sweep_stop(tmp):
     assert run.returncode == 75 and "stopped by SIGUSR1 after" in text and "of 2000 points" in text and "to go on: soret resume run" in text, text
     with h5py.File(folder.path / "run.h5.1") as file:
         done = len(file["sweep/parameter"]) if "sweep" in file else 0
+    files = sorted(folder.path.iterdir())
     assert "has other values than this run" in folder.run("resume", "run", "sweep.range={from: 1, to: 1e4, count: 1999, spacing: log}", status=2).stderr
+    assert sorted(folder.path.iterdir()) == files, "a refused resume leaves nothing"
     (folder.path / "STOP").write_text("")
-    before = folder.generations()
     run = folder.start("resume", "run")
-    while run.poll() is None and folder.generations() == before:
+    while run.poll() is None and folder.generations()[-1].stem < "run.ckpt-002-000050":  # a point takes about eight iterations
         time.sleep(0.02)
     (folder.path / "STOP").touch()
     text = run.communicate(timeout=60)[0]
@@ -437,7 +438,10 @@ def test_resume_arguments(tmp):
         text = folder.run("resume", what, "output.file=again.h5", "output.overwrite=true", "checkpoint.prefix=other").stdout
         assert (generations[0].stem if "ckpt" in what else generations[-1].stem) in text.splitlines()[0], text
     assert "no checkpoint 'nothing'" in folder.run("resume", "nothing", status=2).stderr
+    species = [{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 1, "initial": 1}]
     assert "the case is not the one" in folder.run("resume", "run", "domain.cells=[8, 8]", "output.file=third.h5", status=2).stderr
+    assert "has other columns" in folder.run("resume", "run", f"species={species}", "reactions=[]", "output.file=third.h5", ranks=2, status=2).stderr
+    assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
     assert "good" in folder.run("verify", generations[-1].name).stdout
     longer = folder.run("resume", "run", "solve.end=0.2", "output.file=longer.h5").stdout
     assert "reached t = 0.2" in longer
