@@ -523,8 +523,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SoretSystemSetPositive(steady->sys, search));
   PetscCall(SNESGetKSP(*snes, &ksp));
   PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));
-  PetscCall(SNESSetFromOptions(*snes));
-  PetscCall(SoretKeepNewton(steady->sys, steady->uncoarsened, *snes));
+  PetscCall(SoretNewtonSetFromOptions(steady->sys, steady->uncoarsened, *snes, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -533,15 +533,21 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes)
+PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, SNES snes, TS ts)
 {
   const SoretGrid *grid = sys->op->grid;
-  PetscBool        fas;
+  char             type[64];
+  PetscBool        given, fas = PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCall(PetscObjectTypeCompare((PetscObject)snes, SNESFAS, &fas));
+  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
+  if (given) PetscCall(PetscStrcmp(type, SNESFAS, &fas));
+  if (fas) PetscCall(PetscOptionsClearValue(NULL, "-snes_type")); /* a SNES that was of that type once has lost its line search */
+  if (ts) PetscCall(TSSetFromOptions(ts));
+  else PetscCall(SNESSetFromOptions(snes));
   if (!fas) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SNESSetType(snes, SNESNEWTONLS));
+  PetscCall(PetscOptionsSetValue(NULL, "-snes_type", SNESFAS));
+  PetscCall(PetscOptionsHasName(NULL, NULL, "-snes_type", &given)); /* it is of use */
   if (say) PetscCall(SoretSay(grid->comm, "-snes_type fas: no coarser grid can be made of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells on these ranks; Newton's method is used\n", grid->n[0], grid->n[1], grid->n[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
