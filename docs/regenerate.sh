@@ -30,14 +30,17 @@ pictures=(
   "sweep|paper/3_polymer.yaml|plot --dpi 110"
   "membrane|geometry/membrane.yaml|plot --dpi 90"
   "laser_3d|geometry/laser_3d.yaml|plot --dpi 110"
+  "rock|geometry/rock.yaml|plot --only wall --dpi 110"
 )
 
 figures()
 {
   local work line name case command
   work=$(mktemp -d)
+  "$python" "$root/input/geometry/rock.py" "$work/voxels.h5"
   for line in "${pictures[@]}"; do
     IFS='|' read -r name case command <<<"$line"
+    [ "$name" != rock ] || case="$case domain.solid.file=$work/voxels.h5"
     # shellcheck disable=SC2086 # words on purpose
     "$SORET" "$root"/input/$case "output.file=$work/$name.h5" >"$work/log" || { cat "$work/log" >&2; die 1 "$case failed"; }
     # shellcheck disable=SC2086

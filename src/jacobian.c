@@ -241,3 +241,28 @@ PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec x, PetscReal shift, 
   PetscCall(PetscFree(block));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
+
+PetscErrorCode SoretOperatorWeakenSolid(const SoretOperator *op, PetscReal share, Mat J)
+{
+  const PetscInt ns    = op->num_species;
+  PetscReal      least = PETSC_MAX_REAL;
+  PetscScalar   *d;
+  Vec            diagonal;
+
+  PetscFunctionBegin;
+  if (!op->volume) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(MatCreateVecs(J, NULL, &diagonal));
+  PetscCall(MatGetDiagonal(J, diagonal));
+  PetscCall(VecGetArray(diagonal, &d));
+  for (PetscInt q = 0; q < op->grid->num_cells * ns; q++) {
+    if (SoretOperatorCellVolume(op, q / ns) > 0.0 && d[q] > 0.0) least = PetscMin(least, d[q]);
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPIU_REAL, MPI_MIN, op->grid->comm));
+  for (PetscInt q = 0; q < op->grid->num_cells * ns; q++) {
+    if (!(SoretOperatorCellVolume(op, q / ns) > 0.0) && least < PETSC_MAX_REAL) d[q] = share * least;
+  }
+  PetscCall(VecRestoreArray(diagonal, &d));
+  PetscCall(MatDiagonalSet(J, diagonal, INSERT_VALUES));
+  PetscCall(VecDestroy(&diagonal));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}

@@ -36,6 +36,7 @@ typedef struct {
   Vec              old;
   Mat              A, P;
   Vec              inverse_volume;    /* transient: rows of the Jacobian are divided by volumes  */
+  PetscBool        galerkin;          /* coarse matrices will be made of P                       */
   PetscInt         scaled;
   PetscReal       *constant, *matrix, *kept_term; /* terms beside F */
   PetscObjectState kept_state;        /* of old, and shift, that kept_term was made for */

@@ -13,6 +13,10 @@
    the Krylov method one iteration each. */
 static const PetscReal gamma_shift = 0.1;
 
+/* Rows of solid beside the least one of the fluid: coarse matrices, in which up to 4^levels of them stand beside one conductance, shall not feel them; but
+   where they are below 1e-10 the Krylov method that estimates eigenvalues for Chebyshev's smoother sees nothing but solid. */
+static const PetscReal solid_share = 1.0e-7;
+
 /* ---- orthonormal sums ---- */
 
 /* Orthonormalises num vectors w with means `mean` in place of a copy: q_k . c has mean target_k. */
@@ -481,6 +485,7 @@ PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c)
   SoretRecordBegin(SORET_PHASE_JACOBIAN);
   PetscCall(SoretOperatorJacobian(sys->op, c, sys->shift, sys->extra, sys->P));
   if (sys->inverse_volume) PetscCall(MatDiagonalScale(sys->P, sys->inverse_volume, NULL));
+  if (sys->galerkin) PetscCall(SoretOperatorWeakenSolid(sys->op, solid_share, sys->P));
   if (sys->A != sys->P) {
     PetscCall(MatAssemblyBegin(sys->A, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(sys->A, MAT_FINAL_ASSEMBLY));
@@ -497,18 +502,22 @@ PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns)
   return dim == 1 || (dim == 2 && unknowns <= 2.0e4) || (dim == 3 && unknowns <= 2.0e3) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* The method by the names of PETSc, where options will choose another preconditioner. */
-static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[])
+/* The method by the names of PETSc, where options will choose another preconditioner; galerkin: does it multiply matrices with interpolations? */
+static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[], PetscBool *galerkin)
 {
   const char *prefix;
   char        pc[64], type[64] = KSPFGMRES;
   PetscBool   given;
+  PetscInt    which;
 
   PetscFunctionBegin;
   PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
   PetscCall(PetscOptionsGetString(NULL, prefix, "-ksp_type", type, sizeof(type), NULL));
   PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", pc, sizeof(pc), &given));
-  if (given) PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
+  if (given) {
+    PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
+    PetscCall(PetscEListFind(3, (const char *const[]){PCMG, PCGAMG, PCHYPRE}, pc, &which, galerkin));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -528,8 +537,11 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   else if (sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
-  } else PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
-  PetscCall(NameChosen(ksp, length, method));
+  } else {
+    PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
+    sys->galerkin = PETSC_TRUE;
+  }
+  PetscCall(NameChosen(ksp, length, method, &sys->galerkin));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -124,6 +124,10 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
 /* J = dF/dc + volume (shift I + extra). Assembled. Ballistic transport enters without limiter. Collective. */
 PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec c, PetscReal shift, const PetscReal extra[], Mat J);
 
+/* Makes the rows of solid cells in J, each 1 on the diagonal, a share of the least diagonal entry of the fluid. Coarse matrices that are products with
+   interpolations would else hold the fluid near solid where it is, and correct nothing there. Collective. */
+PetscErrorCode SoretOperatorWeakenSolid(const SoretOperator *op, PetscReal share, Mat J);
+
 /* Calls visit for each row of this rank. Collective: exchanges ghosts first. */
 typedef PetscErrorCode (*SoretRowVisitor)(SoretOperator *op, const SoretRow *row, void *context);
 PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec c, SoretRowVisitor visit, void *context);

@@ -76,7 +76,7 @@ def parse(arguments):
     command = add(commands, "plot", draw, "profiles, maps or planes of the last frame, and all else that belongs to it", 200, "picture, of any format matplotlib knows (default: FILE with .png)")
     command.add_argument("--frame", type=int, default=-1, help="number of the frame, negative from the end (default: the last)")
     command.add_argument("--species", nargs="+", metavar="NAME", help="only these")
-    command.add_argument("--only", nargs="+", metavar="PART", help="only these parts: fields, beside (fluxes, rates, S_T against T, ...), time, sweep")
+    command.add_argument("--only", nargs="+", metavar="PART", help="only these parts: wall (of solid in 3D), fields, beside (fluxes, rates, S_T against T, ...), time, sweep")
     command = add(commands, "compare", compare, "how far two results are apart, as a table and a picture", 200, "picture (default: FILE with _compare.png)")
     command.add_argument("second", metavar="SECOND", help="another result over the same box, on any grid")
     command.add_argument("--frame", type=int, default=-1, help="number of the frame in both (default: the last)")

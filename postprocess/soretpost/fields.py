@@ -3,11 +3,11 @@
 import math
 
 import numpy as np
-from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.ticker import LogLocator
 
+from .box import draw_box
 from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, ticks, total_style
-from .surface import isosurface, normals
+from .surface import isosurface
 from .view import plane_key
 
 MOST_PIXELS = 1500  # along each axis of a map
@@ -39,21 +39,21 @@ def use_log(curves):
     return max(tops) > 300 * min(tops) or any(is_wide(c.min(), c.max()) for c in finite)
 
 
-def draw_curves(view, axes, axis, key, with_totals=True):
-    """Concentrations along a line of cells, T on the axis at the right. Returns what a legend needs and the second axis."""
+def draw_curves(view, axes, axis, values, with_totals=True):
+    """Concentrations along an axis, T on the axis at the right. values(field) has what belongs there. Returns what a legend needs and the second axis."""
     x, curves, handles = view.centres(axis), [], []
     for i, name in enumerate(view.species):
-        curves.append(view.read(name, key))
+        curves.append(values(name))
         handles += axes.plot(x, curves[-1], label=name, **line_style(i))
     for i, (name, weights) in enumerate(totals(view) if with_totals else []):
-        total = sum(w * view.read(s, key) for s, w in weights.items())
+        total = sum(w * values(s) for s, w in weights.items())
         curves.append(total)
         handles += axes.plot(x, total, label=name, **total_style(i))
     scale_amounts(view, axes, curves)
     twin = None
     if view.temperature is not None:
         twin = axes.twinx()
-        handles += twin.plot(x, view.read("temperature", key), label="T", color=GREY, linewidth=1.0, alpha=0.9)
+        handles += twin.plot(x, values("temperature"), label="T", color=GREY, linewidth=1.0, alpha=0.9)
         twin.tick_params(axis="y", colors=GREY)
         twin.spines["right"].set_color(GREY)
         twin.yaxis.set_major_locator(ticks(5))
@@ -161,7 +161,7 @@ def legend_above(axes, handles, **options):
 
 def draw_1d(view, figure):
     axes = figure.subplots()
-    handles, _ = draw_curves(view, axes, "x", ())
+    handles, _ = draw_curves(view, axes, "x", view.read)
     legend_above(axes, handles, ncol=min(len(handles), 6))
     axes.set_ylabel(label("concentration", view.amount[1]))
 
@@ -199,12 +199,6 @@ PANEL = 1.5  # inches, width of a plane
 CUTS = 2.3  # inches, height of the lines
 SURFACES = 1.9  # inches, height of the boxes with surfaces
 SHARES = (1 / 3, 2 / 3)  # of the range of colours, at which there are surfaces
-# directions in the box, x y z: to the right of the picture, upwards in it, and towards the eye
-AZIMUTH, ELEVATION = np.radians(-58), np.radians(22)
-RIGHT = np.array([-np.sin(AZIMUTH), np.cos(AZIMUTH), 0.0])
-TO_EYE = np.array([np.cos(AZIMUTH) * np.cos(ELEVATION), np.sin(AZIMUTH) * np.cos(ELEVATION), np.sin(ELEVATION)])
-UP = np.cross(TO_EYE, RIGHT)
-LIGHT = (UP + TO_EYE - 0.5 * RIGHT) / np.linalg.norm(UP + TO_EYE - 0.5 * RIGHT)
 
 
 def heights_of(view):
@@ -213,10 +207,15 @@ def heights_of(view):
     return [PANEL * min(max(extents[v] / extents[h], 0.3), 2.0) for _, (v, h) in PLANES]
 
 
+def height_of_3d(view):
+    return sum(heights_of(view)) + 2.1 + (0 if view.mostly_solid else SURFACES) + CUTS
+
+
 def draw_3d(view, figure):
-    """A column per field, a row per plane through the hottest cell; below them surfaces, and the lines in which the planes meet."""
+    """A column per field, a row per plane through the hottest cell; below them surfaces, and the lines in which the planes meet. Where most is solid, of which
+    surfaces and lines would be scraps: planes with the most fluid, and means over the fluid of each layer of cells."""
     fields, heights = view.fields + view.derived, heights_of(view)
-    top, middle, bottom = figure.subfigures(3, 1, height_ratios=[sum(heights) + 2.1, SURFACES, CUTS])
+    top, *middle, bottom = figure.subfigures(2 if view.mostly_solid else 3, 1, height_ratios=[sum(heights) + 2.1, *([] if view.mostly_solid else [SURFACES]), CUTS])
     panels = top.subplots(3, len(fields), squeeze=False, gridspec_kw={"height_ratios": heights})
     for column, field in zip(panels.T, fields):
         draw_planes(view, top, column, field, heights)
@@ -226,8 +225,9 @@ def draw_3d(view, figure):
     for axes in panels[:, 1:].ravel():
         axes.set_ylabel("")
         axes.tick_params(labelleft=False)
-    draw_surfaces(view, middle, fields)
-    draw_cuts(view, bottom)
+    for figure in middle:
+        draw_surfaces(view, figure, fields)
+    (draw_layers if view.mostly_solid else draw_cuts)(view, bottom)
 
 
 def draw_planes(view, figure, panels, field, heights):
@@ -244,53 +244,39 @@ def draw_planes(view, figure, panels, field, heights):
 
 def draw_surfaces(view, figure, fields):
     """A box per field, with surfaces of equal value in the colours of the maps above."""
-    ends = np.array([view.edges(a)[[0, -1]] for a in "xyz"])
-    extents = np.ptp(ends, axis=1)
-    shape = np.clip(extents / extents.max(), 0.2, 1)  # of the box as drawn: in proportion, if that can be seen
+    shape, _ = view.drawn
+    ends = np.array([view.edges(a)[[0, -1]] for a in "zyx"])
     panels = figure.subplots(1, len(fields), squeeze=False)[0]
     for axes, field in zip(panels, fields):
         values, places = view.coarse(field)
         colours, norm = colours_of(field, *(view.limits.get(field) or limits_of(view.shown(field))))
-        places = [(p - e[0]) / np.ptp(e) * s for p, e, s in zip(places, ends[::-1], shape[::-1])]
+        places = [(p - e[0]) / np.ptp(e) * s for p, e, s in zip(places, ends, shape[::-1])]
         levels = [(isosurface(values, level, places)[..., ::-1], colours(norm(level))) for level in np.ravel(norm.inverse(np.array(SHARES)))]
         draw_box(axes, shape, levels)
     panels[0].annotate("1/3 and 2/3\nof the range", (-0.12, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right", multialignment="center", fontweight="bold")
 
 
-def seen(points):
-    """Where points of a box lie in the picture: to the right and up."""
-    return points @ np.stack([RIGHT, UP], axis=1)
-
-
-def draw_box(axes, shape, surfaces):
-    """The edges of a box behind and before translucent surfaces with light and shade: [(triangles, colour)]."""
-    corner = lambda *c: np.array(c) * shape  # noqa: E731
-    names, hidden = "xyz", (0, 1, 0)  # the corner that the box itself hides
-    edges = [(a, [tuple(int(k in on) if k != a else e for k in range(3)) for e in (0, 1)]) for a in range(3) for on in ((), *[(k,) for k in range(3) if k != a], tuple(k for k in range(3) if k != a))]
-    behind = [seen(np.array([corner(*c) for c in ends])) for _, ends in edges if hidden in ends]
-    before = [seen(np.array([corner(*c) for c in ends])) for _, ends in edges if hidden not in ends]
-    axes.add_collection(LineCollection(behind, colors=GREY, linewidths=0.5, linestyles=[(0, (3, 3))]))
-    triangles = np.concatenate([t for t, _ in surfaces])
-    if len(triangles):
-        order = np.argsort((triangles.mean(axis=1) @ TO_EYE), kind="stable")  # what is near hides what is far
-        light = 0.65 + 0.35 * np.abs(normals(triangles) @ LIGHT)
-        faces = np.concatenate([np.tile(colour, (len(t), 1)) for t, colour in surfaces])
-        faces[:, :3] *= light[:, None]
-        faces[:, 3] = 0.55
-        axes.add_collection(PolyCollection(seen(triangles)[order], facecolors=faces[order], edgecolors="none", linewidths=0, rasterized=True))
-    axes.add_collection(LineCollection(before, colors="black", linewidths=0.6))
-    for name, middle, away in zip(names, (corner(0.5, 0, 0), corner(1, 0.5, 0), corner(1, 1, 0.5)), ((-3, -4), (4, -4), (4, 0))):
-        axes.annotate(name, seen(middle), away, textcoords="offset points", ha="left" if away[0] > 0 else "right", va="top" if away[1] else "center")
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-    axes.autoscale_view()
-
-
 def draw_cuts(view, figure):
-    """Along the three lines in which the planes meet, on common axes."""
+    """Along the three lines in which the planes meet."""
+
+    def along(axis):
+        key = tuple(slice(None) if a == axis else view.where[a] for a in view.dims)
+        return lambda field: view.read(field, key)
+
+    draw_along_axes(view, figure, along, "along the dashed lines", with_totals=False)
+
+
+def draw_layers(view, figure):
+    """Means over the fluid of each layer of cells, along the three axes."""
+    means = {field: view.layer_means(field) for field in view.fields}
+    draw_along_axes(view, figure, lambda axis: lambda field: means[field][axis], "means over the fluid of each layer of cells", with_totals=True)
+
+
+def draw_along_axes(view, figure, along, title, with_totals):
+    """Curves along x, y and z on common axes; along(axis)(field) has their values."""
     panels, twins = figure.subplots(1, 3, sharey=True), []
     for axes, axis in zip(panels, "xyz"):
-        handles, twin = draw_curves(view, axes, axis, tuple(slice(None) if a == axis else view.where[a] for a in view.dims), with_totals=False)
+        handles, twin = draw_curves(view, axes, axis, along(axis), with_totals)
         twins += [twin] if twin else []
     panels[0].set_ylabel(label("concentration", view.amount[1]))
     for twin in twins:
@@ -298,4 +284,4 @@ def draw_cuts(view, figure):
     for twin in twins[:-1]:
         twin.set_ylabel("")
         twin.tick_params(labelright=False)
-    legend_above(panels[1], handles, ncol=min(len(handles), 8), title="along the dashed lines", title_fontsize=8)
+    legend_above(panels[1], handles, ncol=min(len(handles), 8), title=title, title_fontsize=8)

@@ -8,14 +8,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .courses import columns_of, count_series_panels, draw_beside, draw_series, draw_sweep, has_series, has_sweep, panels_beside, sweep_panels
-from .fields import CUTS, PANEL, SURFACES, draw_1d, draw_2d, draw_3d, grid_of, heights_of
+from .fields import PANEL, draw_1d, draw_2d, draw_3d, grid_of, height_of_3d
 from .result import Result
 from .result import open as open_result
 from .style import COLOURS, DASHES, GREY, STYLE, label, line_style, pretty, scale_of, total_style  # noqa: F401 - for those who draw with these
 from .view import View
+from .wall import draw_walls, size_of_walls
 
 ROW = 2.5  # inches, of panels beside each other
-PARTS = ("fields", "beside", "time", "sweep")
 
 
 def size_of_fields(view):
@@ -28,7 +28,7 @@ def size_of_fields(view):
         shape = np.ptp(view.edges("y")) / np.ptp(view.edges("x"))
         wide = {1: 4.6, 2: 3.7}.get(columns, 3.0)
         return wide * columns, rows * ((wide - 1.2) * min(max(shape, 0.25), 4) + 0.45) + 0.5
-    return max(6.4, (PANEL + 0.5) * count + 1.0), sum(heights_of(view)) + 2.1 + SURFACES + CUTS
+    return max(6.4, (PANEL + 0.5) * count + 1.0), height_of_3d(view)
 
 
 def size_of_row(count):
@@ -46,6 +46,8 @@ def parts_of(view):
     """The same of all there is to show."""
     result, parts = view.result, []
     draw = {1: draw_1d, 2: draw_2d, 3: draw_3d}[len(view.dims)]
+    if view.fluid:
+        parts.append(("wall", *size_of_walls(view), lambda figure: draw_walls(view, figure)))
     parts.append(("fields", *size_of_fields(view), lambda figure: draw(view, figure)))
     if panels_beside(view):
         parts.append(("beside", *size_of_row(len(panels_beside(view))), lambda figure: draw_beside(view, figure)))
@@ -83,7 +85,7 @@ def plot(result, frame=-1, species=None, parts=None, limits=None, where=None):
 
     result - a path or what soretpost.open() returns
     species - names, if not all are wanted
-    parts - some of "fields", "beside" (fluxes, rates, S_T against T, entropy production), "time", "sweep"; default: all there are
+    parts - some of "wall" (of solid in 3D), "fields", "beside" (fluxes, rates, S_T against T, entropy production), "time", "sweep"; default: all there are
     limits - {field: (low, high)}, where - {axis: cell} of the planes: see View
     """
     if not isinstance(result, Result):

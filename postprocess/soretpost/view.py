@@ -117,10 +117,41 @@ class View:
         factor, unit = scale_of(self.result.units("time"), np.nanmax(np.abs(self.result.times)))
         return f"{self.result.title},  t = {factor * time:.4g}{' ' + pretty(unit) if unit else ''}"
 
+    @functools.cached_property
+    def drawn(self):
+        """The extents of a box as drawn, x first, in proportion if that can be seen, and the edges of its cells there."""
+        edges = [self.edges(a) for a in "xyz"]
+        extents = np.array([np.ptp(e) for e in edges])
+        shape = np.clip(extents / extents.max(), 0.2, 1)
+        return shape, [(e - e[0]) / np.ptp(e) * s for e, s in zip(edges, shape)]
+
+    @functools.cached_property
+    def fluid(self):
+        """{axis: how many cells of each layer are fluid} of a box with solid in it, None without. Reads plane by plane."""
+        solid = self.result.solid
+        if solid is None or len(self.dims) < 3:
+            return None
+        counts = [np.zeros(n, dtype=int) for n in solid.shape]
+        for k in range(solid.shape[0]):
+            plane = np.asarray(solid[k]) <= 0.5
+            counts[0][k] = plane.sum()
+            counts[1] += plane.sum(axis=1)
+            counts[2] += plane.sum(axis=0)
+        return dict(zip(self.dims, counts))
+
+    @property
+    def mostly_solid(self):
+        """Is less than half of a box in three dimensions fluid?"""
+        return self.fluid is not None and 2 * self.fluid["z"].sum() < math.prod(self.result.solid.shape)
+
     @property
     def where(self):
-        """{axis: cell} of the planes that are shown of a box: through the hottest cell, or through the middle of an axis at whose end that is."""
-        if self._where is None:
+        """{axis: cell} of the planes that are shown of a box: through the hottest cell, or through the middle of an axis at whose end that is. Where most is solid
+        those with the most fluid."""
+        if self._where is None and self.mostly_solid:
+            most = {a: np.flatnonzero(self.fluid[a] == self.fluid[a].max()) for a in self.dims}
+            self._where = {a: int(layers[len(layers) // 2]) for a, layers in most.items()}
+        elif self._where is None:
             counts = [len(self.result.coords[a]) for a in self.dims]
             self._where = {a: i if 0 < i < n - 1 else n // 2 for a, i, n in zip(self.dims, self.hottest(), counts)}
         return self._where
@@ -146,6 +177,20 @@ class View:
         if len(self.dims) < 3:
             return [self.read(field)]
         return [self.read(field, plane_key(self, normal)) for normal in "zyx"]
+
+    def layer_means(self, field):
+        """{axis: means of a field over the fluid of each layer of cells}, linear between layers without fluid. Reads plane by plane, and of a large grid not all."""
+        shape = self.result.solid.shape
+        sums, weights = [np.zeros(n) for n in shape], [np.zeros(n) for n in shape]
+        heights, depths, widths = (np.diff(self.edges(a)) for a in self.dims)
+        for k in range(0, shape[0], math.ceil(math.prod(shape) / MOST_CELLS)):
+            volume = np.where(np.asarray(self.result.solid[k]) > 0.5, 0.0, heights[k] * np.outer(depths, widths))
+            amount = np.where(volume > 0, volume * self.read(field, (k,)), 0.0)
+            for total, plane in ((sums, amount), (weights, volume)):
+                total[0][k] += plane.sum()
+                total[1] += plane.sum(axis=1)
+                total[2] += plane.sum(axis=0)
+        return {a: np.interp(self.centres(a), self.centres(a)[w > 0], s[w > 0] / w[w > 0], np.nan, np.nan) for a, s, w in zip(self.dims, sums, weights)}
 
     def coarse(self, field):
         """Values and positions of a field in cells spread over the box, at most MOST_LAYERS along each axis and with those at the walls. Reads plane by

@@ -23,12 +23,14 @@ import soretpost  # noqa: E402
 import soretpost.style as style  # noqa: E402
 from make_result import CELLS, concentrations, make, temperature  # noqa: E402
 from soretpost.__main__ import main  # noqa: E402
+from soretpost.box import TO_EYE, seen  # noqa: E402
 from soretpost.compare import compare  # noqa: E402
-from soretpost.fields import seen  # noqa: E402
 from soretpost.movie import frames_to_show, movie  # noqa: E402
 from soretpost.report import report  # noqa: E402
 from soretpost.result import parse_sum  # noqa: E402
 from soretpost.surface import area, isosurface, normals  # noqa: E402
+from soretpost.view import View  # noqa: E402
+from soretpost.wall import cast, facing  # noqa: E402
 
 try:
     import xarray
@@ -282,6 +284,51 @@ class Surfaces(unittest.TestCase):
         self.assertTrue(0 < area(isosurface(holed, 0.9, x)) < 0.9 * np.sqrt(2))
 
 
+class Rays(unittest.TestCase):
+    """A ball of cells in a box with unequal spacing, seen by rays."""
+
+    def setUp(self):
+        self.edges = [s * (np.linspace(0, 1, n + 1) + 0.1 * np.linspace(0, 1, n + 1) ** 2) / 1.1 for n, s in ((50, 1.0), (44, 0.8), (40, 0.9))]
+        centres = np.meshgrid(*[0.5 * (e[1:] + e[:-1]) for e in self.edges], indexing="ij")
+        self.middle, self.radius = np.array([0.5, 0.4, 0.45]), 0.3
+        self.body = sum((c - m) ** 2 for c, m in zip(centres, self.middle)) < self.radius**2
+        self.hits = cast(self.body, self.edges, 150)
+
+    def place(self, cells):
+        return np.stack([0.5 * (e[1:] + e[:-1])[c] for e, c in zip(self.edges, cells.T)], axis=1)
+
+    def test_ball(self):
+        """What is met is the body, from a cell beside that is not; it covers a disc; no place before it on the ray belongs to the body."""
+        hits = self.hits
+        self.assertTrue(self.body[tuple(hits.cell.T)].all() and not self.body[tuple(hits.before.T)].any())
+        np.testing.assert_array_equal(np.abs(hits.cell - hits.before).sum(axis=1), 1)
+        left, right, low, top = hits.extent
+        size = (right - left) / hits.shape[1]
+        self.assertAlmostEqual((top - low) / hits.shape[0], size, 12)
+        self.assertEqual(len(np.unique(hits.pixel)), len(hits.pixel))
+        self.assertAlmostEqual(len(hits.pixel) * size**2, np.pi * self.radius**2, delta=0.02)
+        self.assertAlmostEqual(hits.depth.max(), self.middle @ TO_EYE + self.radius, delta=0.02)
+        rows, columns = np.divmod(hits.pixel, hits.shape[1])
+        centres = np.stack([left + (columns + 0.5) * size, top - (rows + 0.5) * size], axis=1)
+        self.assertLess(np.abs(seen(self.place(hits.cell)) - centres).max(), 0.03)  # where the cell is in the picture
+        start = self.place(hits.cell) + (hits.depth - self.place(hits.cell) @ TO_EYE)[:, None] * TO_EYE
+        for step in np.linspace(0.03, 1.5, 60):
+            at = start + step * TO_EYE
+            self.assertTrue((np.linalg.norm(at - self.middle, axis=1) > self.radius - 0.03).all())
+
+    def test_facing(self):
+        out = (self.place(self.hits.cell) - self.middle) / self.radius
+        self.assertGreater((facing(self.body, self.edges, self.hits.cell) * out).sum(axis=1).min(), 0.9)
+
+    def test_full_and_empty(self):
+        """A body that fills the box is met at its walls, from outside; where there is none nothing is met."""
+        hits = cast(np.ones((4, 3, 5), bool), [np.linspace(0, 1, n + 1) for n in (4, 3, 5)], 60)
+        self.assertTrue((hits.before < 0).all())
+        walls = (hits.cell == np.where(TO_EYE > 0, np.array([3, 2, 4]), 0)).any(axis=1)
+        self.assertTrue(walls.all() and 0.5 < len(hits.pixel) / np.prod(hits.shape) < 1)
+        self.assertEqual(len(cast(np.zeros((4, 3, 5), bool), [np.linspace(0, 1, n + 1) for n in (4, 3, 5)], 60).pixel), 0)
+
+
 class Plotting(WithFiles):
     def check_not_blank(self, picture):
         """There is ink in every panel, and white paper left."""
@@ -331,6 +378,59 @@ class Plotting(WithFiles):
     def test_solid(self):
         picture = Picture(soretpost.plot(self.make(2, solid=True)))
         np.testing.assert_array_equal(picture.colour(picture.map_of("A"), 0.75, 0.75), [0xC8] * 3)
+
+    def porous(self, solid):
+        """A result in three dimensions, with the cells solid where solid(x, y, z) says."""
+        path = self.make(3, solid=True)
+        z, y, x = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in CELLS[3]], indexing="ij")
+        with h5py.File(path, "a") as file:
+            file["solid"][...] = solid(x, y, z)
+            for name, data in concentrations(temperature(3, (x, y, z)), 1.0).items():
+                file[f"frames/000000/{name}"][...] = np.where(file["solid"][()] > 0.5, 0.0, data)
+        return path
+
+    def boxes(self, picture):
+        return {a.get_title(): a for a in picture.axes if a.images}
+
+    def test_pore(self):
+        """Most is solid: the pore is seen, coloured by what is in it; planes with the most fluid, means over the fluid instead of surfaces and lines."""
+        inside = lambda y, z: (y - 0.55) ** 2 + (z - 0.4) ** 2 < 0.15**2  # noqa: E731
+        path = self.porous(lambda x, y, z: np.where(inside(y, z), 0, 1))
+        picture = Picture(soretpost.plot(path))
+        self.check_not_blank(picture)
+        boxes = self.boxes(picture)
+        self.assertEqual(list(boxes), ["T", "A", "A2", "A + 2 A2"])
+        front = lambda x: seen(np.array([x, 0.55, 0.4]) + 0.149 * np.cross([1.0, 0, 0], np.cross(TO_EYE, [1.0, 0, 0])) / np.hypot(*TO_EYE[1:]))  # noqa: E731
+        hot, cold = (picture.colour(boxes["T"], *front(x)) for x in (0.3, 0.03))
+        for colour, share in ((hot, 0.9), (cold, 0.15)):  # the hues of cividis there, in light and shade
+            hues = [np.array(matplotlib.colormaps["cividis"](s)[:3]) for s in (share - 0.15, share, share + 0.1)]
+            self.assertLess(min(np.abs(colour / max(colour) - hue / max(hue)).max() for hue in hues), 0.15)
+        self.assertGreater(hot.sum(), cold.sum() + 60)
+        np.testing.assert_array_equal(picture.colour(boxes["T"], *seen(np.array([0.5, 0.1, 0.9]))), [255] * 3)  # rock is not drawn
+        with soretpost.open(path) as result:
+            where = View(result).where
+        self.assertLess(abs((where["y"] + 0.5) / CELLS[3][1] - 0.55) + abs((where["z"] + 0.5) / CELLS[3][0] - 0.4), 0.05)
+        layers = next(a for a in picture.axes if [line.get_label() for line in a.lines] == ["A", "A2", "A + 2 A2"] and a.get_xlabel() == "x")
+        with h5py.File(path) as file:
+            fluid, a = file["solid"][()] < 0.5, file["frames/000000/A"][()]
+        np.testing.assert_allclose(layers.lines[0].get_ydata(), [a[:, :, i][fluid[:, :, i]].mean() for i in range(CELLS[3][2])])
+
+    def test_obstacle(self):
+        """Most is fluid: the obstacle is seen, coloured by the fluid beside it; grey at its end, which no fluid touches."""
+        path = self.porous(lambda x, y, z: np.where((x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.2**2, 1, 0))
+        with h5py.File(path, "a") as file:
+            file["frames/000000/A"][...] = np.where(file["solid"][()] > 0.5, 0.0, 2.0)
+        picture = Picture(soretpost.plot(path, parts=["wall"]))
+        axes = self.boxes(picture)["A"]
+        end = picture.colour(axes, *seen(np.array([0.5, 0.5, 1.0])))
+        self.assertTrue(np.ptp(end) <= 2 and end[0] > 0x60, end)
+        side = picture.colour(axes, *seen(np.array([0.5, 0.5, 0.5])))
+        hue = np.array(matplotlib.colormaps["viridis"](0.5)[:3])  # of a field that does not vary
+        self.assertLess(np.abs(side / max(side) - hue / max(hue)).max(), 0.03)
+
+    def test_no_wall(self):
+        with self.assertRaisesRegex(ValueError, "nothing to show as 'wall'"):
+            soretpost.plot(self.make(3), parts=["wall"])
 
     def test_slices(self):
         picture = Picture(soretpost.plot(self.make(3)))
