@@ -26,7 +26,7 @@ struct SoretFAS_s {
   SoretCycleTest test;
   void          *context;
   PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
-  SoretAnderson  anderson;                /* NULL where there is no solid                                 */
+  SoretAnderson  anderson;                /* NULL while cycles are not accelerated                        */
 };
 
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
@@ -125,7 +125,7 @@ static PetscErrorCode SolveShell(SNES snes, Vec c)
   PetscFunctionBegin;
   PetscCall(SNESShellGetContext(snes, &fas));
   PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, &max_cycles, NULL));
-  if (fas->sys[0]->op->grid->closed && !fas->anderson) PetscCall(SoretAndersonCreate(c, &fas->anderson)); /* winding pores are not seen on coarse grids */
+  if (fas->sys[0]->op->grid->closed) PetscCall(SoretFASAccelerate(fas, c)); /* winding pores are not seen on coarse grids */
   if (!fas->goes_on) SoretAndersonForget(fas->anderson);
   for (PetscInt cycle = 0; !reason; cycle++) {
     PetscReal fnorm;
@@ -188,10 +188,12 @@ static PetscErrorCode CreateCoarsest(SoretFAS fas)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Past solid, coarse grids see less of the way: they get more cycles, and what they say more sweeps. */
 static PetscErrorCode ReadOptions(SoretFAS fas)
 {
   PetscFunctionBegin;
-  fas->down = fas->up = fas->cycles = 1;
+  fas->down = 1;
+  fas->up = fas->cycles = fas->sys[0]->op->grid->closed ? 2 : 1;
   PetscOptionsBegin(fas->sys[0]->op->grid->comm, NULL, "Nonlinear multigrid", "SNESFAS");
   PetscCall(PetscOptionsInt("-snes_fas_smoothdown", "sweeps before the coarser level", "", fas->down, &fas->down, NULL));
   PetscCall(PetscOptionsInt("-snes_fas_smoothup", "sweeps after it", "", fas->up, &fas->up, NULL));
@@ -298,6 +300,13 @@ PetscErrorCode SoretFASGoOn(SoretFAS fas, SoretAnderson *anderson)
   PetscCall(SoretAndersonDestroy(&fas->anderson));
   fas->anderson = *anderson;
   *anderson     = NULL;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFASAccelerate(SoretFAS fas, Vec c)
+{
+  PetscFunctionBegin;
+  if (!fas->anderson) PetscCall(SoretAndersonCreate(c, &fas->anderson));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

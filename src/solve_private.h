@@ -138,6 +138,9 @@ PetscInt SoretFASNumLevels(SoretFAS fas);
 /* Should nonlinear multigrid be used: for large problems, unless -snes_type says otherwise? Ballistic transport has no smoother. */
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use);
 
+/* From the next cycle on they are accelerated; the vectors for that are made like c. Collective. */
+PetscErrorCode SoretFASAccelerate(SoretFAS fas, Vec c);
+
 /* The acceleration of its cycles, NULL where there is none; for checkpoints. */
 SoretAnderson SoretFASGetAnderson(SoretFAS fas);
 

@@ -3,96 +3,6 @@
 
 #include "soret/multigrid.h"
 
-/* ---- creation ---- */
-
-/* Along x the even cells lie between the coarse cell before theirs and theirs, the odd ones between theirs and the next; entries of a row are
-   then neighbours, and no index is needed. */
-static PetscErrorCode FillWeightsAlongX(SoretTransfer *t)
-{
-  const SoretGrid *fine = t->fine->grid;
-  const PetscInt   ns   = t->fine->num_species;
-
-  PetscFunctionBegin;
-  if (!t->coarsened[0]) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscMalloc2(fine->count[0] * ns, &t->lo, fine->count[0] * ns, &t->hi));
-  for (PetscInt i = 0; i < fine->count[0]; i++) {
-    PetscInt  index[2];
-    PetscReal weight[2];
-
-    SoretAxisWeights(fine, t->coarse->grid, 0, fine->start[0] + i, index, weight);
-    for (PetscInt s = 0; s < ns; s++) {
-      t->lo[i * ns + s] = weight[i % 2 ? 0 : 1];
-      t->hi[i * ns + s] = weight[i % 2 ? 1 : 0];
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode FillWeights(SoretTransfer *t)
-{
-  const SoretGrid *fine = t->fine->grid, *coarse = t->coarse->grid;
-
-  PetscFunctionBegin;
-  for (int axis = 1; axis < 3; axis++) {
-    PetscCall(PetscMalloc2(2 * fine->count[axis], &t->index[axis], 2 * fine->count[axis], &t->weight[axis]));
-    for (PetscInt i = 0; i < fine->count[axis]; i++) {
-      SoretAxisWeights(fine, coarse, axis, fine->start[axis] + i, &t->index[axis][2 * i], &t->weight[axis][2 * i]);
-      for (int e = 0; e < 2; e++) t->index[axis][2 * i + e] -= t->start[axis];
-    }
-  }
-  PetscCall(FillWeightsAlongX(t));
-  PetscCall(PetscMalloc3(t->size[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode FillVolumes(SoretTransfer *t)
-{
-  const SoretGrid *grid = t->fine->grid;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMalloc1(grid->num_cells, &t->volume));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
-
-    t->volume[p] = SoretGridTakesPart(grid, p, ijk, t->coarse->grid, t->coarsened) ? SoretOperatorCellVolume(t->fine, p) : 0.0;
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t)
-{
-  PetscFunctionBegin;
-  t->fine_sys   = fine;
-  t->coarse_sys = coarse;
-  t->fine       = fine->op;
-  t->coarse     = coarse->op;
-  for (int axis = 0; axis < 3; axis++) {
-    const PetscInt layer = axis < t->coarse->grid->dim ? 1 : 0;
-
-    t->coarsened[axis] = coarsened[axis];
-    t->start[axis]     = t->coarse->grid->start[axis] - layer;
-    t->size[axis]      = t->coarse->grid->count[axis] + 2 * layer;
-  }
-  PetscCall(PetscCalloc1(t->size[0] * t->size[1] * t->size[2] * t->coarse->num_species, &t->box));
-  PetscCall(FillWeights(t));
-  if (t->fine->grid->num_pockets > 1) PetscCall(FillVolumes(t));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretTransferDestroy(SoretTransfer *t)
-{
-  PetscFunctionBegin;
-  if (!t->box) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFree2(t->lo, t->hi));
-  for (int axis = 1; axis < 3; axis++) {
-    if (t->index[axis]) PetscCall(PetscFree2(t->index[axis], t->weight[axis]));
-  }
-  PetscCall(PetscFree3(t->line, t->row, t->work));
-  PetscCall(PetscFree(t->volume));
-  PetscCall(PetscFree(t->box));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* ---- to the coarser level ---- */
 
 /* out = volume times u for a row. */
@@ -349,6 +259,14 @@ static void ReplaceInside(PetscInt nx, PetscInt ns, const PetscReal *volume, con
   }
 }
 
+/* What a row was interpolated from, without the coarse cells that hold no fluid. */
+static void Renormalize(PetscInt nx, PetscInt ns, const PetscReal *share, PetscReal *restrict x)
+{
+  for (PetscInt i = 0; i < nx; i++) {
+    for (PetscInt s = 0; s < ns; s++) x[i * ns + s] /= share[i];
+  }
+}
+
 PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine)
 {
   const SoretGrid *grid = t->fine->grid;
@@ -364,6 +282,7 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
 
     InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
     BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, t->fine->b + row * nx * ns, coarse_old || t->volume ? t->row : out);
+    if (t->share) Renormalize(nx, ns, t->share + row * nx, coarse_old || t->volume ? t->row : out);
     if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
     else if (t->volume) ReplaceInside(nx, ns, t->volume + row * nx, t->row, out);
@@ -371,5 +290,124 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
   }
   PetscCall(VecRestoreArray(fine, &c));
   PetscCall(SoretSystemKnow(t->fine_sys, fine, content));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* ---- creation ---- */
+
+/* Along x the even cells lie between the coarse cell before theirs and theirs, the odd ones between theirs and the next; entries of a row are
+   then neighbours, and no index is needed. */
+static PetscErrorCode FillWeightsAlongX(SoretTransfer *t)
+{
+  const SoretGrid *fine = t->fine->grid;
+  const PetscInt   ns   = t->fine->num_species;
+
+  PetscFunctionBegin;
+  if (!t->coarsened[0]) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc2(fine->count[0] * ns, &t->lo, fine->count[0] * ns, &t->hi));
+  for (PetscInt i = 0; i < fine->count[0]; i++) {
+    PetscInt  index[2];
+    PetscReal weight[2];
+
+    SoretAxisWeights(fine, t->coarse->grid, 0, fine->start[0] + i, index, weight);
+    for (PetscInt s = 0; s < ns; s++) {
+      t->lo[i * ns + s] = weight[i % 2 ? 0 : 1];
+      t->hi[i * ns + s] = weight[i % 2 ? 1 : 0];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FillWeights(SoretTransfer *t)
+{
+  const SoretGrid *fine = t->fine->grid, *coarse = t->coarse->grid;
+
+  PetscFunctionBegin;
+  for (int axis = 1; axis < 3; axis++) {
+    PetscCall(PetscMalloc2(2 * fine->count[axis], &t->index[axis], 2 * fine->count[axis], &t->weight[axis]));
+    for (PetscInt i = 0; i < fine->count[axis]; i++) {
+      SoretAxisWeights(fine, coarse, axis, fine->start[axis] + i, &t->index[axis][2 * i], &t->weight[axis][2 * i]);
+      for (int e = 0; e < 2; e++) t->index[axis][2 * i + e] -= t->start[axis];
+    }
+  }
+  PetscCall(FillWeightsAlongX(t));
+  PetscCall(PetscMalloc3(t->size[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode FillVolumes(SoretTransfer *t)
+{
+  const SoretGrid *grid = t->fine->grid;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(grid->num_cells, &t->volume));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt ijk[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+
+    t->volume[p] = SoretGridTakesPart(grid, p, ijk, t->coarse->grid, t->coarsened) ? SoretOperatorCellVolume(t->fine, p) : 0.0;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* For each fine cell the weight, in its interpolation, of coarse cells with fluid. */
+static PetscErrorCode FillShares(SoretTransfer *t)
+{
+  const SoretGrid *grid = t->fine->grid, *coarse = t->coarse->grid;
+  const PetscInt   ns = t->fine->num_species, nx = grid->count[0];
+  PetscReal       *ones, *b;
+  Vec              mask;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(grid->num_cells, &t->share));
+  PetscCall(SoretOperatorCreateVector(t->coarse, &mask));
+  PetscCall(VecGetArray(mask, &ones));
+  for (PetscInt q = 0; q < coarse->num_cells * ns; q++) ones[q] = t->coarse->volume[q / ns] > 0.0 ? 1.0 / t->coarse->b[q] : 0.0;
+  PetscCall(VecRestoreArray(mask, &ones));
+  PetscCall(GatherCoarse(t, mask, NULL));
+  PetscCall(VecDestroy(&mask));
+  PetscCall(PetscMalloc1(nx * ns, &b));
+  for (PetscInt q = 0; q < nx * ns; q++) b[q] = 1.0;
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
+    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, t->row);
+    for (PetscInt i = 0; i < nx; i++) t->share[row * nx + i] = t->row[i * ns] > 0.0 ? t->row[i * ns] : 1.0;
+  }
+  PetscCall(PetscFree(b));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t)
+{
+  PetscFunctionBegin;
+  t->fine_sys   = fine;
+  t->coarse_sys = coarse;
+  t->fine       = fine->op;
+  t->coarse     = coarse->op;
+  for (int axis = 0; axis < 3; axis++) {
+    const PetscInt layer = axis < t->coarse->grid->dim ? 1 : 0;
+
+    t->coarsened[axis] = coarsened[axis];
+    t->start[axis]     = t->coarse->grid->start[axis] - layer;
+    t->size[axis]      = t->coarse->grid->count[axis] + 2 * layer;
+  }
+  PetscCall(PetscCalloc1(t->size[0] * t->size[1] * t->size[2] * t->coarse->num_species, &t->box));
+  PetscCall(FillWeights(t));
+  if (t->fine->grid->num_pockets > 1) PetscCall(FillVolumes(t));
+  if (t->coarse->volume) PetscCall(FillShares(t));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretTransferDestroy(SoretTransfer *t)
+{
+  PetscFunctionBegin;
+  if (!t->box) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscFree2(t->lo, t->hi));
+  for (int axis = 1; axis < 3; axis++) {
+    if (t->index[axis]) PetscCall(PetscFree2(t->index[axis], t->weight[axis]));
+  }
+  PetscCall(PetscFree3(t->line, t->row, t->work));
+  PetscCall(PetscFree(t->volume));
+  PetscCall(PetscFree(t->share));
+  PetscCall(PetscFree(t->box));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -11,6 +11,7 @@ typedef struct {
   SoretSystem   *fine_sys, *coarse_sys;
   SoretOperator *fine, *coarse;   /* theirs */
   PetscBool      coarsened[3];
+  PetscReal     *share;           /* [fine cells] weight of coarse cells with fluid in what is interpolated, NULL: 1 everywhere */
   PetscReal     *box;             /* u of the coarse grid with a layer of neighbours, edges and corners included */
   PetscInt       start[3], size[3]; /* its first cell in the whole grid, and its extent                       */
   PetscInt      *index[3];        /* [count][2] of the fine cells: entries of the ghosted array along y and z */
