@@ -16,10 +16,21 @@ typedef struct {
   Vec           c, old, rhs;
 } Level;
 
+/* The coarsest level of several ranks, whole on each of them, with levels of its own below. */
+typedef struct {
+  SoretGrid     grid;
+  SoretBoundary boundary;
+  SoretOperator op;
+  SoretSystem   sys;
+  SoretFAS      fas;
+  Vec           c, rhs;
+} Whole;
+
 struct SoretFAS_s {
   SoretHierarchy hierarchy;
   Level          level[SORET_MAX_LEVELS]; /* 0 is the finest; its operator, system and vectors are the caller's */
   SoretSystem   *sys[SORET_MAX_LEVELS];
+  Whole         *whole;                   /* NULL: the coarsest level is solved directly */
   SNES           snes, coarsest;
   Vec            none;                    /* without entries, for a SNES that would else make a residual of its own */
   PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
@@ -84,19 +95,63 @@ static PetscErrorCode Descend(SoretFAS fas, PetscInt l, Vec rhs, Vec c, PetscRea
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A vector of the coarsest level, to all ranks. */
+static PetscErrorCode ToWhole(SoretFAS fas, Vec mine, Vec whole)
+{
+  const SoretOperator *op = fas->sys[fas->hierarchy.num - 1]->op;
+  const PetscReal     *from;
+  PetscReal           *to;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(mine, &from));
+  PetscCall(VecGetArray(whole, &to));
+  PetscCall(SoretGridGather(op->grid, SORET_GRID_CELLS, op->num_species, from, to));
+  PetscCall(VecRestoreArray(whole, &to));
+  PetscCall(VecRestoreArrayRead(mine, &from));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The cells of this rank of what all have found. */
+static PetscErrorCode FromWhole(SoretFAS fas, Vec whole, Vec mine)
+{
+  const SoretGrid *grid = fas->sys[fas->hierarchy.num - 1]->op->grid;
+  const PetscInt   ns   = fas->sys[0]->op->num_species;
+  const PetscReal *from;
+  PetscReal       *to;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(whole, &from));
+  PetscCall(VecGetArray(mine, &to));
+  for (PetscInt k = 0; k < grid->count[2]; k++) {
+    for (PetscInt j = 0; j < grid->count[1]; j++) PetscCall(PetscArraycpy(to + (k * grid->count[1] + j) * grid->count[0] * ns, from + (((grid->start[2] + k) * grid->n[1] + grid->start[1] + j) * grid->n[0] + grid->start[0]) * ns, grid->count[0] * ns));
+  }
+  PetscCall(VecRestoreArray(mine, &to));
+  PetscCall(VecRestoreArrayRead(whole, &from));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The coarsest level for left side = rhs: directly, or by cycles on every rank. */
+static PetscErrorCode SolveLast(SoretFAS fas, Vec rhs, Vec c)
+{
+  PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_COARSE);
+  if (fas->whole) {
+    PetscCall(ToWhole(fas, rhs, fas->whole->rhs));
+    PetscCall(ToWhole(fas, c, fas->whole->c));
+    for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->rhs, fas->whole->c));
+    PetscCall(FromWhole(fas, fas->whole->c, c));
+  } else PetscCall(SNESSolve(fas->coarsest, rhs, c));
+  SoretRecordEnd(SORET_PHASE_COARSE);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* The coarser level, what it says, and the sweeps after it. */
 static PetscErrorCode Ascend(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
 {
   Level *next = &fas->level[l + 1];
 
   PetscFunctionBegin;
-  if (l + 1 == fas->hierarchy.num - 1) {
-    SoretRecordBegin(SORET_PHASE_COARSE);
-    PetscCall(SNESSolve(fas->coarsest, next->rhs, next->c));
-    SoretRecordEnd(SORET_PHASE_COARSE);
-  } else {
-    for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas, l + 1, next->rhs, next->c));
-  }
+  for (PetscInt k = 0; k < (l + 1 < fas->hierarchy.num - 1 ? fas->cycles : 1); k++) PetscCall(SoretFASCycle(fas, l + 1, next->rhs, next->c));
   SoretRecordBegin(SORET_PHASE_TRANSFER);
   PetscCall(SoretTransferInterpolate(&fas->level[l].to_coarser, next->c, next->old, c));
   SoretRecordEnd(SORET_PHASE_TRANSFER);
@@ -107,6 +162,10 @@ static PetscErrorCode Ascend(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
 PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
 {
   PetscFunctionBegin;
+  if (l == fas->hierarchy.num - 1) {
+    PetscCall(SolveLast(fas, rhs, c));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SmoothLevel(fas, l, fas->down, rhs, c));
   PetscCall(Descend(fas, l, rhs, c, NULL));
   PetscCall(Ascend(fas, l, rhs, c));
@@ -205,7 +264,6 @@ static PetscErrorCode ReadOptions(SoretFAS fas)
 static PetscErrorCode CreateSNES(SoretFAS fas)
 {
   PetscFunctionBegin;
-  PetscCall(ReadOptions(fas));
   PetscCall(SNESCreate(fas->sys[0]->op->grid->comm, &fas->snes));
   PetscCall(VecCreateMPIWithArray(fas->sys[0]->op->grid->comm, fas->sys[0]->op->num_species, fas->sys[0]->op->grid->num_cells * fas->sys[0]->op->num_species, PETSC_DETERMINE, NULL, &fas->none));
   PetscCall(SNESSetFunction(fas->snes, fas->none, FormResidual, fas->sys[0]));
@@ -236,19 +294,88 @@ static PetscErrorCode CreateLevel(SoretFAS fas, PetscInt l, Vec fine_0)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas)
+/* Few cells on each rank: what a message takes would be most of the time of a level, and a direct solver on many ranks far more. */
+enum { FEW_PER_RANK = 8, MOST_WHOLE = 65536 };
+
+/* The last level that the ranks share, whole on each of them from there on; the number of levels if there is none. Parts of the fluid are not known
+   there. */
+static PetscErrorCode FindWhole(const SoretHierarchy *hierarchy, PetscInt *level)
 {
+  PetscMPIInt ranks;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(hierarchy->grid[0]->comm, &ranks));
+  for (*level = 1; *level < hierarchy->num; (*level)++) {
+    const SoretGrid *grid  = hierarchy->grid[*level];
+    const PetscReal  cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+
+    if (ranks > 1 && grid->num_pockets == 1 && cells <= (*level == hierarchy->num - 1 ? MOST_WHOLE : FEW_PER_RANK * ranks)) break;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas);
+
+static PetscErrorCode CreateWhole(SoretFAS fas)
+{
+  const PetscInt last = fas->hierarchy.num - 1;
+  SoretSystem   *sys  = fas->sys[last];
+  Whole         *whole;
+
+  PetscFunctionBegin;
+  PetscCall(PetscNew(&whole));
+  fas->whole = whole;
+  PetscCall(SoretGridCreateWhole(sys->op->grid, &whole->grid));
+  PetscCall(SoretOperatorCreateCoarse(sys->op, &whole->grid, NULL, &whole->boundary, &whole->op));
+  PetscCall(SoretOperatorCreateVector(&whole->op, &whole->c));
+  PetscCall(VecDuplicate(whole->c, &whole->rhs));
+  if (sys->num_local) PetscCall(ToWhole(fas, fas->level[last].c, whole->c)); /* for the sums that each cell keeps */
+  PetscCall(SoretSystemCreate(&whole->op, sys->sums, sys, whole->c, sys->augmented, &whole->sys));
+  PetscCall(CreateLevels(&whole->sys, whole->c, &whole->fas));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode DestroyWhole(Whole **whole)
+{
+  PetscFunctionBegin;
+  if (!*whole) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretFASDestroy(&(*whole)->fas));
+  PetscCall(VecDestroy(&(*whole)->c));
+  PetscCall(VecDestroy(&(*whole)->rhs));
+  PetscCall(SoretSystemDestroy(&(*whole)->sys));
+  PetscCall(SoretOperatorDestroy(&(*whole)->op));
+  PetscCall(SoretBoundaryDestroy(&(*whole)->boundary));
+  PetscCall(SoretGridDestroy(&(*whole)->grid));
+  PetscCall(PetscFree(*whole));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The levels of a system, and what solves the coarsest of them. */
+static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas)
+{
+  PetscInt last;
   SoretFAS f;
 
   PetscFunctionBegin;
   PetscCall(PetscNew(fas));
   f         = *fas;
   f->sys[0] = finest;
+  PetscCall(ReadOptions(f));
   PetscCall(SoretHierarchyCreate(finest->op->grid, PETSC_TRUE, &f->hierarchy));
+  PetscCall(FindWhole(&f->hierarchy, &last));
+  PetscCall(SoretHierarchyEnd(&f->hierarchy, last + 1));
   for (PetscInt l = 1; l < f->hierarchy.num; l++) PetscCall(CreateLevel(f, l, l == 1 ? c_0 : f->level[l - 1].c));
-  if (f->hierarchy.num < 2) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(CreateCoarsest(f));
-  PetscCall(CreateSNES(f));
+  if (last < f->hierarchy.num) PetscCall(CreateWhole(f));
+  else if (last > 1 || finest->op->whole) PetscCall(CreateCoarsest(f));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas)
+{
+  PetscFunctionBegin;
+  PetscCall(CreateLevels(finest, c_0, fas));
+  if ((*fas)->hierarchy.num < 2) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(CreateSNES(*fas));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -274,6 +401,7 @@ PetscErrorCode SoretFASDestroy(SoretFAS *fas)
   PetscCall(VecDestroy(&(*fas)->none));
   PetscCall(SoretAndersonDestroy(&(*fas)->anderson));
   PetscCall(SNESDestroy(&(*fas)->coarsest));
+  PetscCall(DestroyWhole(&(*fas)->whole));
   for (PetscInt l = (*fas)->hierarchy.num - 1; l >= 0; l--) PetscCall(DestroyLevel(&(*fas)->level[l]));
   PetscCall(SoretHierarchyDestroy(&(*fas)->hierarchy));
   PetscCall(PetscFree(*fas));
@@ -317,7 +445,7 @@ SoretAnderson SoretFASGetAnderson(SoretFAS fas)
 
 PetscInt SoretFASNumLevels(SoretFAS fas)
 {
-  return fas->hierarchy.num;
+  return fas->hierarchy.num + (fas->whole ? SoretFASNumLevels(fas->whole->fas) - 1 : 0);
 }
 
 PetscErrorCode SoretFASUpdate(SoretFAS fas)
@@ -326,6 +454,11 @@ PetscErrorCode SoretFASUpdate(SoretFAS fas)
   for (PetscInt l = 1; l < fas->hierarchy.num; l++) {
     PetscCall(SoretOperatorSetTime(&fas->level[l].op, fas->sys[0]->op->t));
     fas->level[l].sys.shift = fas->sys[0]->shift;
+  }
+  if (fas->whole) {
+    PetscCall(SoretOperatorSetTime(&fas->whole->op, fas->sys[0]->op->t));
+    fas->whole->sys.shift = fas->sys[0]->shift;
+    PetscCall(SoretFASUpdate(fas->whole->fas));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -343,7 +476,12 @@ PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context
     PetscCall(VecDuplicate(fas->level[l].c, &x[l]));
     PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, x[l - 1], x[l]));
   }
-  if (num > 1) PetscCall(solve(context, fas->sys[num - 1], x[num - 1]));
+  if (fas->whole) {
+    PetscCall(ToWhole(fas, x[num - 1], fas->whole->c));
+    PetscCall(SoretFASStart(fas->whole->fas, solve, context, fas->whole->c));
+    if (fas->whole->fas->hierarchy.num > 1) PetscCall(SoretFASCycle(fas->whole->fas, 0, NULL, fas->whole->c)); /* not its finest level, but one of many */
+    PetscCall(FromWhole(fas, fas->whole->c, x[num - 1]));
+  } else PetscCall(solve(context, fas->sys[num - 1], x[num - 1]));
   for (PetscInt l = num - 2; l >= 0; l--) {
     PetscCall(SoretTransferInterpolate(&fas->level[l].to_coarser, x[l + 1], NULL, x[l]));
     PetscCall(VecDestroy(&x[l + 1]));

@@ -296,20 +296,36 @@ PetscBool SoretGridFits(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt w
   return PETSC_FALSE;
 }
 
-/* Cells of each rank along an axis, as equal as they can be in units of a power of two that leaves each rank at least four: so
-   that cells coarsen in pairs without crossing ranks. The last rank takes the rest. */
-static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
+/* Deals out the cells along an axis in units, the last rank with the rest. Returns the largest share, 0 if a rank has none. */
+static PetscInt Deal(PetscInt n, PetscInt ranks, PetscInt unit, PetscInt range[])
 {
-  PetscInt unit = 1, units, start = 0;
+  PetscInt start = 0, most = 0;
 
-  while (ranks > 1 && n / (2 * unit) >= 4 * ranks) unit *= 2;
-  units = n / unit;
   for (PetscInt r = 0; r < ranks; r++) {
-    const PetscInt end = r == ranks - 1 ? n : (r + 1) * units / ranks * unit;
+    const PetscInt end = r == ranks - 1 ? n : (r + 1) * (n / unit) / ranks * unit;
 
+    if (end == start) return 0;
     range[r] = end - start;
+    most     = PetscMax(most, range[r]);
     start    = end;
   }
+  return most;
+}
+
+/* Cells of each rank along an axis in the largest power of two as unit that gives no rank more than an eighth above its share: so that cells coarsen
+   in pairs, again and again, without crossing ranks. */
+static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
+{
+  PetscInt unit = 1;
+  const PetscInt most = PetscMax(Deal(n, ranks, 1, range), 9 * n / (8 * ranks));
+
+  while (unit < n) unit *= 2;
+  for (; unit > 1; unit /= 2) {
+    const PetscInt found = Deal(n, ranks, unit, range);
+
+    if (found && found <= most) return;
+  }
+  (void)Deal(n, ranks, 1, range);
 }
 
 static PetscErrorCode SetAxis(const SoretGridSpec *spec, int axis, SoretGrid *grid)
@@ -465,6 +481,25 @@ PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3
   if (*possible && aligned && fine->num_pockets > 1) PetscCall(CoarsenPockets(fine, coarsen, coarse));
   PetscCall(PetscFree3(range[0], range[1], range[2]));
   PetscCall(SoretGridSpecDestroy(&spec));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretGridCreateWhole(const SoretGrid *grid, SoretGrid *whole)
+{
+  const PetscInt        one[3]   = {1, 1, 1};
+  const PetscInt *const range[3] = {&grid->n[0], &grid->n[1], &grid->n[2]};
+  SoretGridSpec         spec     = {.dim = grid->dim};
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) {
+    spec.n[axis]        = grid->n[axis];
+    spec.size[axis]     = grid->size[axis];
+    spec.origin[axis]   = grid->origin[axis];
+    spec.periodic[axis] = grid->periodic[axis];
+    spec.edge[axis]     = grid->equal[axis] ? NULL : grid->edge[axis]; /* borrowed */
+  }
+  PetscCall(CreateGrid(PETSC_COMM_SELF, &spec, one, range, whole));
+  whole->fluid_volume = grid->fluid_volume;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -143,7 +143,8 @@ static hsize_t SelectSlice(const Box *box, PetscInt64 i, PetscInt64 n, hid_t fil
   slice.start[0] += lo;
   slice.count[0] = hi - lo;
   *entries       = (hi - lo) * box->row;
-  *memory_space  = H5Screate_simple(1, (hsize_t[]){*entries > 0 ? *entries : 1}, NULL);
+  /* of the shape of the selection in the file: with another one HDF5 goes through chunks entry by entry */
+  *memory_space  = *entries > 0 ? H5Screate_simple(box->rank, slice.count, NULL) : H5Screate_simple(1, (hsize_t[]){1}, NULL);
   if (*entries > 0) {
     H5Sselect_hyperslab(file_space, H5S_SELECT_SET, slice.start, NULL, slice.count, NULL);
   } else {

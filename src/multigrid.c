@@ -48,6 +48,13 @@ PetscErrorCode SoretHierarchyCreate(const SoretGrid *finest, PetscBool aligned, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretHierarchyEnd(SoretHierarchy *hierarchy, PetscInt num)
+{
+  PetscFunctionBegin;
+  while (hierarchy->num > num) PetscCall(SoretGridDestroy(&hierarchy->made[--hierarchy->num]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretHierarchyDestroy(SoretHierarchy *hierarchy)
 {
   PetscFunctionBegin;

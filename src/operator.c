@@ -212,7 +212,8 @@ PetscErrorCode SoretOperatorCreateCoarse(const SoretOperator *fine, const SoretG
   op->finer   = fine;
   op->varies  = fine->varies;
   op->uniform = fine->uniform;
-  for (int axis = 0; axis < 3; axis++) op->coarsened[axis] = coarsened[axis];
+  op->whole   = coarsened ? PETSC_FALSE : PETSC_TRUE;
+  for (int axis = 0; axis < 3 && coarsened; axis++) op->coarsened[axis] = coarsened[axis];
   PetscCall(PetscArraycpy(op->a_constant, fine->a_constant, op->num_species));
   if (op->uniform) PetscCall(AllocateUniform(op));
   else PetscCall(AllocateFaces(op));
@@ -254,7 +255,8 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
   PetscFunctionBegin;
   if (op->fresh && (!op->varies || op->t == t)) PetscFunctionReturn(PETSC_SUCCESS);
   op->t = t;
-  if (op->finer) PetscCall(SoretOperatorAggregate(op));
+  if (op->whole) PetscCall(SoretOperatorGather(op));
+  else if (op->finer) PetscCall(SoretOperatorAggregate(op));
   else {
     PetscCall(SoretTemperatureSetTime(op->temperature, t, &changed));
     PetscCall(SoretModelSetRange(op->model, op->temperature->min, op->temperature->max));

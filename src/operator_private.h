@@ -38,6 +38,9 @@ const PetscReal *SoretCellOrGhost(const SoretOperator *op, const PetscReal *x, c
 /* Makes all caches and wall coefficients from those of the finer operator. Collective. */
 PetscErrorCode SoretOperatorAggregate(SoretOperator *op);
 
+/* The same from an operator for the same cells, dealt out to ranks (gather.c). Collective on the ranks of that. */
+PetscErrorCode SoretOperatorGather(SoretOperator *op);
+
 /* ---- ballistic transport (ballistic.c) ---- */
 
 /* The stencil of the value at a face for a species of velocity v: cells counted from the one above the face (-2, -1 | 0, 1). */

@@ -84,6 +84,18 @@ PetscErrorCode SoretGridDestroy(SoretGrid *grid);
    Collective. */
 PetscErrorCode SoretGridCoarsen(const SoretGrid *fine, const PetscBool coarsen[3], PetscBool aligned, SoretGrid *coarse, PetscBool *possible);
 
+/* The same cells, all of them on every rank: comm is PETSC_COMM_SELF. Without parts of the fluid. */
+PetscErrorCode SoretGridCreateWhole(const SoretGrid *grid, SoretGrid *whole);
+
+/* What an array over a grid has entries for: with faces >= 0 the faces normal to that axis, with wall >= 0 the cells at that wall, else the cells. */
+typedef struct {
+  int faces, wall;
+} SoretGridPart;
+#define SORET_GRID_CELLS ((SoretGridPart){-1, -1})
+
+/* The array over the whole grid, x fastest, m values for each entry, from those of the ranks. Collective. */
+PetscErrorCode SoretGridGather(const SoretGrid *grid, SoretGridPart part, PetscInt m, const PetscReal mine[], PetscReal whole[]);
+
 /* Global indices of cell p of this rank. */
 static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
 {

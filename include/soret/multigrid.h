@@ -19,6 +19,7 @@ typedef struct {
 
 /* aligned: every coarse cell on the rank of its first fine cell; the hierarchy ends where that is not possible. finest is borrowed. Collective. */
 PetscErrorCode SoretHierarchyCreate(const SoretGrid *finest, PetscBool aligned, SoretHierarchy *hierarchy);
+PetscErrorCode SoretHierarchyEnd(SoretHierarchy *hierarchy, PetscInt num); /* drops the levels from num on */
 PetscErrorCode SoretHierarchyDestroy(SoretHierarchy *hierarchy);
 
 /* Linear interpolation to the centre of fine cell i (global) along an axis: two coarse cells and their weights. An index may be -1 or n: the

@@ -56,6 +56,7 @@ struct SoretOperator {
   /* a coarser level is made of the finer one */
   const SoretOperator *finer;
   PetscBool            coarsened[3];
+  PetscBool            whole;     /* or has its cells, all on every rank */
 };
 
 /* Collective. The parts are borrowed and must outlive the operator. */
@@ -74,7 +75,7 @@ PetscErrorCode SoretOperatorCreateVector(const SoretOperator *op, Vec *c);
    closed faces.
 
    grid      - made from the fine one by SoretGridCoarsen(), aligned
-   coarsened - axes along which two cells became one
+   coarsened - axes along which two cells became one; NULL: the grid is the whole fine one on every rank, made by SoretGridCreateWhole()
    boundary  - made here, too
 
    Both operators share the model; the fine one must outlive the coarse one. Collective. */

@@ -71,6 +71,11 @@ def variations(n):
     yield "domain 1000:100:20", dimer(n, size=(1000.0, 100.0, 20.0))
     yield "cubes, 1000:100:20", dimer([8 * n, n, max(n // 4, 8)], size=(1000.0, 100.0, 20.0))
     yield "grading 8 along x, tanh 1.5 along y", dimer(n, grading={"x": {"ratio": 8}, "y": {"tanh": 1.5}})
+    for amount in (1e-80, 1e80):
+        case = dimer(n)
+        case["species"][0]["initial"] = amount
+        case["reactions"][0]["forward"] = 100.0 / amount
+        yield f"amounts {amount:g}", case
     fick = dimer(n)
     for species in fick["species"]:
         species["convention"] = "fick"

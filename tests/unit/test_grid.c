@@ -135,4 +135,97 @@ static PetscErrorCode TestGeometry(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestExchange, TestGeometry)
+/* The number of an entry in the whole array over cells, faces or cells at a wall, from global indices. */
+static PetscReal Number(const SoretGrid *grid, SoretGridPart part, PetscInt i, PetscInt j, PetscInt k)
+{
+  const PetscInt nx = part.wall >= 0 && part.wall / 2 == 0 ? 1 : grid->n[0] + (part.faces == 0), ny = part.wall >= 0 && part.wall / 2 == 1 ? 1 : grid->n[1] + (part.faces == 1);
+
+  return (PetscReal)((k * ny + j) * nx + i);
+}
+
+static PetscErrorCode CheckGather(const SoretGrid *grid, SoretGridPart part, PetscInt m)
+{
+  PetscInt   begin[3], end[3], total = 1, wrong = 0, n = 0;
+  PetscReal *mine, *whole;
+
+  PetscFunctionBeginUser;
+  for (int axis = 0; axis < 3; axis++) {
+    begin[axis] = grid->start[axis];
+    end[axis]   = begin[axis] + grid->count[axis] + (part.faces == axis);
+    if (part.wall >= 0 && part.wall / 2 == axis) {
+      const PetscBool there = (part.wall % 2 ? end[axis] == grid->n[axis] : begin[axis] == 0) ? PETSC_TRUE : PETSC_FALSE;
+
+      begin[axis] = 0;
+      end[axis]   = there ? 1 : 0;
+    } else total *= grid->n[axis] + (part.faces == axis);
+  }
+  PetscCall(PetscMalloc2((grid->num_cells + 1) * 8 * m, &mine, total * m, &whole));
+  for (PetscInt k = begin[2]; k < end[2]; k++) {
+    for (PetscInt j = begin[1]; j < end[1]; j++) {
+      for (PetscInt i = begin[0]; i < end[0]; i++) {
+        for (PetscInt s = 0; s < m; s++) mine[n++] = Number(grid, part, i, j, k) * m + s;
+      }
+    }
+  }
+  for (PetscInt q = 0; q < total * m; q++) whole[q] = -1.0;
+  PetscCall(SoretGridGather(grid, part, m, mine, whole));
+  for (PetscInt q = 0; q < total * m; q++) wrong += whole[q] != (PetscReal)q;
+  Check(wrong == 0);
+  PetscCall(PetscFree2(mine, whole));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The whole array on every rank: cells, faces and walls; and the grid that it is over. */
+static PetscErrorCode TestGather(void)
+{
+  static const char *const domains[] = {"{size: [1], cells: [11]}", "{size: [1, 1], cells: [9, 7], periodic: [y]}", "{size: [1, 2, 3], cells: [7, 6, 5], grading: {y: {ratio: 3}}}"};
+
+  PetscFunctionBeginUser;
+  for (size_t d = 0; d < sizeof(domains) / sizeof(domains[0]); d++) {
+    SoretCase c;
+    SoretGrid grid, whole;
+    PetscBool fits;
+
+    PetscCall(MakeGrid(domains[d], 1, &c, &grid, &fits));
+    if (fits) {
+      PetscCall(CheckGather(&grid, SORET_GRID_CELLS, 3));
+      for (int axis = 0; axis < grid.dim; axis++) PetscCall(CheckGather(&grid, (SoretGridPart){.faces = axis, .wall = -1}, 2));
+      for (int face = 0; face < 2 * grid.dim; face++) {
+        if (!grid.periodic[face / 2]) PetscCall(CheckGather(&grid, (SoretGridPart){.faces = -1, .wall = face}, 2));
+      }
+      PetscCall(SoretGridCreateWhole(&grid, &whole));
+      Check(whole.num_cells == grid.n[0] * grid.n[1] * grid.n[2] && whole.volume == grid.volume);
+      for (int axis = 0; axis < 3; axis++) {
+        Check(whole.equal[axis] == grid.equal[axis]);
+        for (PetscInt i = 0; i < grid.n[axis]; i++) Check(whole.width[axis][i] == grid.width[axis][i] && whole.center[axis][i] == grid.center[axis][i]);
+      }
+      PetscCall(SoretGridDestroy(&whole));
+      PetscCall(SoretGridDestroy(&grid));
+    }
+    PetscCall(SoretCaseDestroy(&c));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* No rank gets much more than its share, and pairs stay together as often as may be. */
+static PetscErrorCode TestShares(void)
+{
+  SoretCase   c;
+  SoretGrid   grid;
+  PetscBool   fits;
+  PetscMPIInt ranks;
+
+  PetscFunctionBeginUser;
+  PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &ranks));
+  PetscCall(MakeGrid("{size: [1], cells: [100]}", 1, &c, &grid, &fits));
+  Check(fits);
+  for (PetscInt r = 0; r < ranks; r++) {
+    Check(grid.range[0][r] <= PetscMax((100 + ranks - 1) / ranks, 9 * 100 / (8 * ranks)));
+    if (r < ranks - 1) Check(grid.range[0][r] % (ranks == 2 ? 16 : ranks == 3 ? 4 : 8) == 0); /* 48 + 52; 32 + 32 + 36; 24 + 24 + 24 + 28 */
+  }
+  PetscCall(SoretGridDestroy(&grid));
+  PetscCall(SoretCaseDestroy(&c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+TestMain(TestExchange, TestGeometry, TestGather, TestShares)
