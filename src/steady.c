@@ -265,6 +265,7 @@ typedef struct {
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
+  const char      *prefix;      /* of the options of Newton's method                  */
   PetscInt         iterations; /* of all solves so far, for the monitor */
   /* checkpoints; all 0 for the coarse solves within a solve */
   SoretCheckpoint  checkpoint;
@@ -554,6 +555,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
 
   PetscFunctionBegin;
   PetscCall(SNESCreate(steady->sys->op->grid->comm, snes));
+  PetscCall(SNESSetOptionsPrefix(*snes, steady->prefix));
   PetscCall(MatCreateVecs(steady->sys->P, &f, NULL));
   PetscCall(SNESSetFunction(*snes, f, FormResidual, steady));
   PetscCall(VecDestroy(&f));
@@ -802,7 +804,7 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
    nothing. What cannot be solved there is left to the finer levels. */
 static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 {
-  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance};
+  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance, .prefix = "fas_start_"};
   SoretOutcome outcome;
   PetscBool    solved;
 

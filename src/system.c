@@ -566,6 +566,24 @@ PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, 
 
 /* ---- positivity and closure ---- */
 
+/* Takes back what an iterative solver does to solid. */
+static PetscErrorCode KeepSolid(SNESLineSearch search, Vec x, Vec y, PetscBool *changed, void *context)
+{
+  const SoretOperator *op = ((SoretSystem *)context)->op;
+  const PetscInt       ns = op->num_species;
+  PetscReal           *d;
+
+  PetscFunctionBegin;
+  *changed = PETSC_FALSE;
+  if (!op->grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecGetArray(y, &d));
+  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
+    if (SoretGridIsSolid(op->grid, p)) PetscCall(PetscArrayzero(d + p * ns, ns));
+  }
+  PetscCall(VecRestoreArray(y, &d));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBool *changed, void *context)
 {
   SoretSystem     *sys = (SoretSystem *)context;
@@ -575,15 +593,12 @@ static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBoo
   PetscInt         count = 0, total;
 
   PetscFunctionBegin;
+  PetscCall(KeepSolid(search, x, y, changed, context));
   PetscCall(VecGetArrayRead(x, &c));
   PetscCall(VecGetArray(y, &d));
   for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
     PetscBool shortened = PETSC_FALSE;
 
-    if (SoretGridIsSolid(sys->op->grid, p)) { /* what an iterative solver leaves there */
-      PetscCall(PetscArrayzero(d + p * ns, ns));
-      continue;
-    }
     /* species by species: a cell that is shortened as a whole by one species that tends to 0 stands still for ever */
     for (PetscInt q = p * ns; q < (p + 1) * ns; q++) {
       if (!(c[q] > 0.0) || c[q] - d[q] > 0.0) continue;
@@ -604,6 +619,13 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search)
 {
   PetscFunctionBegin;
   PetscCall(SNESLineSearchSetPreCheck(search, KeepPositive, sys));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemSetSolid(SoretSystem *sys, SNESLineSearch search)
+{
+  PetscFunctionBegin;
+  PetscCall(SNESLineSearchSetPreCheck(search, KeepSolid, sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
