@@ -87,9 +87,8 @@ PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, 
 /* Would a problem of this size be solved directly? */
 PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns);
 
-/* Before each step of a line search: what is in solid stays, and no concentration that was positive becomes negative; or the first of that alone. */
+/* Shortens the correction y of c - y before each step of a line search, so that no concentration that was positive becomes negative. */
 PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search);
-PetscErrorCode SoretSystemSetSolid(SoretSystem *sys, SNESLineSearch search);
 
 /* Multiplies the species of all cells by 1 + sum_k eta_k w_k so that the global sums have their means again, and the local ones in
    each cell their kept values: along the tangent of local equilibrium, which reactions do not resist. Where the fluid is in several parts, the same

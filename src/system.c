@@ -521,6 +521,22 @@ static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[], PetscBoo
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Takes back what an iterative solver does to solid, where nothing would take it back later. */
+static PetscErrorCode KeepSolid(KSP ksp, Vec b, Vec x, void *context)
+{
+  const SoretOperator *op = ((SoretSystem *)context)->op;
+  const PetscInt       ns = op->num_species;
+  PetscReal           *y;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArray(x, &y));
+  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
+    if (SoretGridIsSolid(op->grid, p)) PetscCall(PetscArrayzero(y + p * ns, ns));
+  }
+  PetscCall(VecRestoreArray(x, &y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
@@ -533,6 +549,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   PetscCall(KSPSetType(ksp, KSPFGMRES));
   PetscCall(KSPGMRESSetRestart(ksp, 50));
   PetscCall(KSPSetTolerances(ksp, rtol, 0.0, PETSC_DEFAULT, 200));
+  if (grid->closed) PetscCall(KSPSetPostSolve(ksp, KeepSolid, sys));
   if (SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
   else if (sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
@@ -566,24 +583,6 @@ PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, 
 
 /* ---- positivity and closure ---- */
 
-/* Takes back what an iterative solver does to solid. */
-static PetscErrorCode KeepSolid(SNESLineSearch search, Vec x, Vec y, PetscBool *changed, void *context)
-{
-  const SoretOperator *op = ((SoretSystem *)context)->op;
-  const PetscInt       ns = op->num_species;
-  PetscReal           *d;
-
-  PetscFunctionBegin;
-  *changed = PETSC_FALSE;
-  if (!op->grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(VecGetArray(y, &d));
-  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
-    if (SoretGridIsSolid(op->grid, p)) PetscCall(PetscArrayzero(d + p * ns, ns));
-  }
-  PetscCall(VecRestoreArray(y, &d));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBool *changed, void *context)
 {
   SoretSystem     *sys = (SoretSystem *)context;
@@ -593,7 +592,6 @@ static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBoo
   PetscInt         count = 0, total;
 
   PetscFunctionBegin;
-  PetscCall(KeepSolid(search, x, y, changed, context));
   PetscCall(VecGetArrayRead(x, &c));
   PetscCall(VecGetArray(y, &d));
   for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
@@ -619,13 +617,6 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search)
 {
   PetscFunctionBegin;
   PetscCall(SNESLineSearchSetPreCheck(search, KeepPositive, sys));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretSystemSetSolid(SoretSystem *sys, SNESLineSearch search)
-{
-  PetscFunctionBegin;
-  PetscCall(SNESLineSearchSetPreCheck(search, KeepSolid, sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -511,7 +511,6 @@ static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char me
   PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 12, PETSC_MAX_INT));
   PetscCall(SNESGetLineSearch(snes, &search));
   PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
-  PetscCall(SoretSystemSetSolid(&tr->sys, search));
   PetscCall(SNESGetKSP(snes, &ksp));
   PetscCall(SoretSystemSetKSP(&tr->sys, ksp, 1.0e-3, length, method));
   PetscFunctionReturn(PETSC_SUCCESS);
