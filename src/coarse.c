@@ -154,7 +154,7 @@ static PetscErrorCode AggregateFaces(SoretOperator *op, int axis)
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(fine_grid->num_cells * ns, &inner));
   for (PetscInt p = 0; p < fine_grid->num_cells; p++) {
-    const PetscInt cell[3] = {p % fine_grid->count[0], p / fine_grid->count[0] % fine_grid->count[1], p / fine_grid->count[0] / fine_grid->count[1]};
+    const PetscInt cell[3] = SORET_LOCAL_INDEX(fine_grid, p);
 
     for (PetscInt s = 0; s < ns; s++) inner[p * ns + s] = InnerResistance(op, axis, cell, s);
   }

@@ -421,7 +421,7 @@ PetscErrorCode SoretDiagnoseContrast(const SoretOperator *op, Vec x, const Petsc
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(x, &c));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = {grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]};
+    const PetscInt ijk[3] = SORET_GLOBAL_INDEX(grid, p);
 
     for (int side = 0; side < 2; side++) {
       if (ijk[0] != (side ? grid->n[0] - 1 : 0)) continue;

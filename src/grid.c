@@ -413,7 +413,7 @@ static PetscErrorCode CoarsenPockets(const SoretGrid *fine, const PetscBool coar
   PetscCall(PetscArraycpy(coarse->pocket_volume, fine->pocket_volume, fine->num_pockets));
   coarse->num_pockets = fine->num_pockets;
   for (PetscInt P = 0; P < coarse->num_cells; P++) {
-    PetscInt  first[3], n[3], at[3] = {P % coarse->count[0], P / coarse->count[0] % coarse->count[1], P / coarse->count[0] / coarse->count[1]}, part[8], num = 0;
+    PetscInt  first[3], n[3], at[3] = SORET_LOCAL_INDEX(coarse, P), part[8], num = 0;
     PetscReal volume[8], most = 0.0;
 
     for (int axis = 0; axis < 3; axis++) {
@@ -753,7 +753,7 @@ const PetscReal *SoretHaloCell(const SoretHalo *halo, const PetscReal value[], P
 {
   const SoretGrid *grid    = halo->grid;
   const int        axis    = face / 2, side = face % 2;
-  const PetscInt   at[3]   = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+  const PetscInt   at[3]   = SORET_LOCAL_INDEX(grid, p);
   const PetscInt   step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, *n = halo->count[axis];
   PetscInt         in[3]   = {at[0], at[1], at[2]};
 

@@ -160,7 +160,7 @@ PetscErrorCode SoretHeatEvaluate(SoretHeat heat, PetscReal t, Vec T, SoretHeatFo
   PetscCall(VecGetArray(f, &out));
   if (J) PetscCall(MatZeroEntries(J));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt   local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+    const PetscInt   local[3] = SORET_LOCAL_INDEX(grid, p);
     const PetscReal *own      = heat->cell + SORET_CELL_VALUES * p;
     PetscInt         ijk[3];
     MatStencil       row, column[7];

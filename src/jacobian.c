@@ -96,7 +96,7 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
   PetscCall(PetscMalloc2(rows, &own, rows, &off));
   for (int pass = 0; pass < 2; pass++) { /* first count, then set the entries to 0, so that none is lost that is 0 at first */
     for (PetscInt p = 0; p < grid->num_cells; p++) {
-      const PetscInt local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+      const PetscInt local[3] = SORET_LOCAL_INDEX(grid, p);
 
       for (PetscInt s = 0; s < ns; s++) {
         const MatStencil row = {.i = grid->start[0] + local[0], .j = grid->start[1] + local[1], .k = grid->start[2] + local[2], .c = s};
@@ -211,7 +211,7 @@ PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec x, PetscReal shift, 
   PetscCall(MatZeroEntries(J));
   PetscCall(VecGetArrayRead(x, &c));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt   local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+    const PetscInt   local[3] = SORET_LOCAL_INDEX(grid, p);
     const PetscInt   ijk[3]   = {grid->start[0] + local[0], grid->start[1] + local[1], grid->start[2] + local[2]};
     const PetscReal  volume   = SoretOperatorCellVolume(op, p);
     const PetscReal *b_of[6];

@@ -286,7 +286,7 @@ PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *th
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(x, &c));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = {grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]};
+    const PetscInt ijk[3] = SORET_GLOBAL_INDEX(grid, p);
     PetscReal      total[SORET_MAX_SPECIES], soret[SORET_MAX_SPECIES], guess[SORET_MAX_SPECIES];
     SoretPoint     point = {.t = op->t, .T = op->temperature->T[p]};
 

@@ -111,7 +111,7 @@ static PetscErrorCode CreateInterpolation(const SoretGrid *fine, const SoretGrid
   PetscCall(MatCreateAIJ(fine->comm, rows, cols, PETSC_DETERMINE, PETSC_DETERMINE, 1 << fine->dim, NULL, 1 << fine->dim, NULL, P));
   PetscCall(MatSetBlockSizes(*P, ns, ns));
   for (PetscInt p = 0; p < fine->num_cells; p++) {
-    const PetscInt ijk[3] = {fine->start[0] + p % fine->count[0], fine->start[1] + p / fine->count[0] % fine->count[1], fine->start[2] + p / fine->count[0] / fine->count[1]};
+    const PetscInt ijk[3] = SORET_GLOBAL_INDEX(fine, p);
     PetscInt       index[3][2], row;
     PetscReal      weight[3][2];
 

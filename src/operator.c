@@ -290,7 +290,7 @@ void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[])
 PetscReal SoretOperatorCellVolume(const SoretOperator *op, PetscInt p)
 {
   const SoretGrid *grid   = op->grid;
-  const PetscInt   ijk[3] = {grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]};
+  const PetscInt   ijk[3] = SORET_GLOBAL_INDEX(grid, p);
 
   return op->volume ? op->volume[p] : SoretGridCellVolume(grid, ijk);
 }

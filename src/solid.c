@@ -35,7 +35,7 @@ static PetscErrorCode CloseByFormula(SoretField field, SoretGrid *grid)
   PetscCall(SoretHaloCreate(grid, 1, 1, &halo));
   PetscCall(SoretHaloExchange(&halo, value));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+    const PetscInt local[3] = SORET_LOCAL_INDEX(grid, p);
 
     if (value[p] > 0.0) grid->closed[p] = SORET_CLOSED_FACES | SORET_CLOSED_CELL;
     for (int face = 0; face < 2 * grid->dim; face++) {
@@ -414,7 +414,7 @@ static void JoinCells(const SoretGrid *grid, PetscInt parent[])
 
   for (PetscInt p = 0; p < grid->num_cells; p++) parent[p] = p;
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt local[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+    const PetscInt local[3] = SORET_LOCAL_INDEX(grid, p);
 
     for (int axis = 0; axis < grid->dim; axis++) {
       PetscInt a, b;

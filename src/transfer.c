@@ -342,7 +342,7 @@ static PetscErrorCode FillVolumes(SoretTransfer *t)
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(grid->num_cells, &t->volume));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = {p % grid->count[0], p / grid->count[0] % grid->count[1], p / grid->count[0] / grid->count[1]};
+    const PetscInt ijk[3] = SORET_LOCAL_INDEX(grid, p);
 
     t->volume[p] = SoretGridTakesPart(grid, p, ijk, t->coarse->grid, t->coarsened) ? SoretOperatorCellVolume(t->fine, p) : 0.0;
   }

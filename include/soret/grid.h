@@ -96,12 +96,16 @@ typedef struct {
 /* The array over the whole grid, x fastest, m values for each entry, from those of the ranks. Collective. */
 PetscErrorCode SoretGridGather(const SoretGrid *grid, SoretGridPart part, PetscInt m, const PetscReal mine[], PetscReal whole[]);
 
-/* Global indices of cell p of this rank. */
+/* Local and global indices of cell p of this rank, to initialise an array of three with. */
+#define SORET_LOCAL_INDEX(grid, p)  {(p) % (grid)->count[0], (p) / (grid)->count[0] % (grid)->count[1], (p) / (grid)->count[0] / (grid)->count[1]}
+#define SORET_GLOBAL_INDEX(grid, p) {(grid)->start[0] + (p) % (grid)->count[0], (grid)->start[1] + (p) / (grid)->count[0] % (grid)->count[1], (grid)->start[2] + (p) / (grid)->count[0] / (grid)->count[1]}
+
+/* The latter, written to ijk. */
 static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
 {
-  ijk[0] = grid->start[0] + p % grid->count[0];
-  ijk[1] = grid->start[1] + p / grid->count[0] % grid->count[1];
-  ijk[2] = grid->start[2] + p / grid->count[0] / grid->count[1];
+  const PetscInt at[3] = SORET_GLOBAL_INDEX(grid, p);
+
+  for (int axis = 0; axis < 3; axis++) ijk[axis] = at[axis];
 }
 
 /* Number of cell p of this rank in the whole box, x fastest. */
