@@ -358,6 +358,7 @@ struct SoretCheckpoint_s {
   PetscInt       num_written;
   /* on rank 0 */
   SoretStopFiles files;
+  SoretAsk       asked;         /* by them within a step, for the next poll */
   PetscReal      job_end;       /* seconds since 1970, 0: none             */
   PetscLogDouble last_begin;    /* of the last checkpoint, or of the run   */
   PetscLogDouble last_poll;
@@ -621,27 +622,50 @@ static PetscErrorCode Write(SoretCheckpoint ck, SoretAsk ask, PetscInt step, Pet
 #define LEAST_MARGIN  5.0  /* s before the end of a job for all that is not measured                    */
 #define UNKNOWN_WRITE 10.0 /* s that a checkpoint may take as long as none has been written in this run */
 
-/* Time that stopping will take: the step that is on the way, and the checkpoint, both with a reserve. */
-static PetscReal Margin(const SoretCheckpoint ck)
+/* Is the job about to end? Stopping takes the rest of the step that is on the way, and the checkpoint, both with a reserve. */
+static PetscBool JobEnds(const SoretCheckpoint ck, PetscReal step)
 {
-  return LEAST_MARGIN + 2.0 * (ck->longest_step + (ck->num_written ? ck->longest_write : UNKNOWN_WRITE));
+  const PetscReal margin = LEAST_MARGIN + 2.0 * (step + (ck->num_written ? ck->longest_write : UNKNOWN_WRITE));
+  struct timespec clock;
+
+  (void)clock_gettime(CLOCK_REALTIME, &clock);
+  return ck->job_end > 0.0 && (PetscReal)clock.tv_sec + margin >= ck->job_end ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* What rank 0 sees besides signals. */
 static PetscErrorCode Look(SoretCheckpoint ck, SoretAsk *ask)
 {
   PetscLogDouble now;
-  struct timespec clock;
-  SoretAsk        files;
+  SoretAsk       files;
 
   PetscFunctionBegin;
   PetscCall(PetscTime(&now));
   ck->longest_step = PetscMax(now - ck->last_poll, 0.9 * ck->longest_step);
   if (ck->every > 0.0 && now - ck->last_begin >= ck->every) *ask = PetscMax(*ask, SORET_ASK_DUE);
-  files = SoretStopFilesLook(&ck->files);
-  *ask  = PetscMax(*ask, files);
-  (void)clock_gettime(CLOCK_REALTIME, &clock);
-  if (ck->job_end > 0.0 && (PetscReal)clock.tv_sec + Margin(ck) >= ck->job_end) *ask = PetscMax(*ask, SORET_STOP_JOB_ENDS);
+  files     = SoretStopFilesLook(&ck->files);
+  *ask      = PetscMax(*ask, PetscMax(files, ck->asked));
+  ck->asked = SORET_ASK_NOTHING;
+  if (JobEnds(ck, ck->longest_step)) *ask = PetscMax(*ask, SORET_STOP_JOB_ENDS);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretCheckpointStopAsked(SoretCheckpoint ck, PetscBool *stop)
+{
+  SoretAsk ask = SoretStopSignal(), files;
+  int      mine, all;
+
+  PetscFunctionBegin;
+  *stop = PETSC_FALSE;
+  if (!ck) PetscFunctionReturn(PETSC_SUCCESS);
+  if (ck->rank == 0) {
+    files     = SoretStopFilesLook(&ck->files);
+    ck->asked = PetscMax(ck->asked, files);
+    if (JobEnds(ck, 0.0)) ck->asked = PetscMax(ck->asked, SORET_STOP_JOB_ENDS); /* what is left of the step need not be waited for */
+    ask = PetscMax(ask, ck->asked);
+  }
+  mine = (int)ask;
+  PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MAX, ck->comm));
+  *stop = all >= (int)SORET_STOP_JOB_ENDS ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -189,8 +189,20 @@ static PetscErrorCode AggregateFaces(SoretOperator *op, int axis)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Does a reaction change this species? */
+static PetscBool Reacts(const SoretOperator *op, PetscInt s)
+{
+  const SoretNetwork *net = &op->model->network;
+
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    if (net->stoichiometry[r * net->num_species + s]) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
 /* The condition at a coarse wall cell: inflow = A (outside - u) of each fine cell with the resistance to the coarse centre in series. What a
-   velocity carries out is simply added. */
+   velocity carries out is simply added, and so is what a species brings that reacts: on its way to the centre it may go as another one, and a coarse grid that
+   made it go alone would ask for several times the correction. */
 static void AggregateWall(SoretOperator *op, int face, PetscInt q)
 {
   const SoretOperator *fine = op->finer;
@@ -205,14 +217,15 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
   first[axis] = face % 2 ? fine->grid->count[axis] - 1 : 0;
   n[axis]     = 1;
   for (PetscInt s = 0; s < ns; s++) {
-    PetscReal alpha = 0.0, beta = 0.0, mirror = 0.0;
+    const PetscBool alone = !op->w[axis] && !op->model->species[s].moves[axis] && !Reacts(op, s) ? PETSC_TRUE : PETSC_FALSE;
+    PetscReal       alpha = 0.0, beta = 0.0, mirror = 0.0;
 
     for (PetscInt line = 0; line < n[0] * n[1] * n[2]; line++) {
       const PetscInt  cell[3] = {first[0] + line % n[0], first[1] + line / n[0] % n[1], first[2] + line / n[0] / n[1]};
       const PetscInt  wall = SoretOperatorWall(fine, face, cell) + s;
       const PetscBool out  = op->grid->num_pockets > 1 && !TakesPart(op, cell) ? PETSC_TRUE : PETSC_FALSE;
       const PetscReal A = fine->boundary->alpha[face][wall] / fine->b[((cell[2] * fine->grid->count[1] + cell[1]) * fine->grid->count[0] + cell[0]) * ns + s];
-      const PetscReal share = A > 0.0 && !op->w[axis] && !op->model->species[s].moves[axis] ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
+      const PetscReal share = A > 0.0 && alone ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
 
       alpha += out ? 0.0 : share * A;
       beta += out ? 0.0 : share * fine->boundary->beta[face][wall];

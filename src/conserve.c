@@ -356,7 +356,9 @@ static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, c
   PetscCall(PetscArraycpy(part->w, sums->w, sums->num_global * ns));
   part->num = sums->num_global;
   for (PetscInt k = 0; k < num; k++) {
-    if (AddToSpan(&kept, closed + k * ns)) PetscCall(PetscArraycpy(part->w + part->num++ * ns, closed + k * ns, ns));
+    if (!AddToSpan(&kept, closed + k * ns)) continue;
+    PetscCall(PetscArraycpy(part->w + part->num * ns, closed + k * ns, ns));
+    part->num++;
   }
   for (PetscInt k = 0; k < part->num; k++) {
     for (PetscInt s = 0; s < ns; s++) part->fed[k] = part->fed[k] || (part->w[k * ns + s] != 0.0 && fed[s]) ? PETSC_TRUE : PETSC_FALSE;

@@ -312,12 +312,12 @@ static PetscInt Deal(PetscInt n, PetscInt ranks, PetscInt unit, PetscInt range[]
   return most;
 }
 
-/* Cells of each rank along an axis in the largest power of two as unit that gives no rank more than an eighth above its share: so that cells coarsen
-   in pairs, again and again, without crossing ranks. */
+/* Cells of each rank along an axis in the largest power of two as unit that gives no rank more than an eighth above its share, or one cell: so that cells
+   coarsen in pairs, again and again, without crossing ranks. */
 static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
 {
-  PetscInt unit = 1;
-  const PetscInt most = PetscMax(Deal(n, ranks, 1, range), 9 * n / (8 * ranks));
+  const PetscInt most = PetscMax(Deal(n, ranks, 1, range) + 1, 9 * n / (8 * ranks));
+  PetscInt       unit = 1;
 
   while (unit < n) unit *= 2;
   for (; unit > 1; unit /= 2) {

@@ -80,9 +80,9 @@ PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c);
 /* Defaults of the linear solver: direct for small problems, Krylov with multigrid for large ones; method gets its name. */
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[]);
 
-/* After SNESSetFromOptions() of a Newton solver: -snes_type fas is meant for the cycles of SoretFAS, not for it. Where there are none, as the grid cannot
-   be made coarser, that is said (say) and Newton's method used. */
-PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes);
+/* SNESSetFromOptions() of a Newton solver, or TSSetFromOptions() of the ts (else NULL) that it is in: -snes_type fas is meant for the cycles of SoretFAS, not for
+   it. Where there are none, as the grid cannot be made coarser, that is said (say) and Newton's method used. */
+PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, SNES snes, TS ts);
 
 /* Would a problem of this size be solved directly? */
 PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns);

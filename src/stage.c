@@ -158,7 +158,7 @@ static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Cycles until what is left, rho/(1 - rho) times the last change with the measured contraction rho, is below a tenth of the error allowed. */
+/* Cycles until what is left, rho/(1 - rho) times the last change with the measured contraction rho, is below three tenths of the error allowed. */
 static PetscErrorCode Solve(SNES snes, Vec c)
 {
   SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
@@ -189,7 +189,7 @@ static PetscErrorCode Solve(SNES snes, Vec c)
     PetscCall(SNESSetIterationNumber(snes, it));
     PetscCall(SNESMonitor(snes, it, change));
     if (PetscIsInfOrNanReal(change)) reason = SNES_DIVERGED_FUNCTION_NANORINF;
-    else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.1)) reason = SNES_CONVERGED_SNORM_RELATIVE;
+    else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.3)) reason = SNES_CONVERGED_SNORM_RELATIVE;
     else if ((it > 2 && rho > 2.0) || it >= MOST_CYCLES) reason = SNES_DIVERGED_DTOL;
     last = change;
   }

@@ -246,6 +246,13 @@ typedef struct {
   PetscReal shift, cnorm, fnorm;
 } Pseudo;
 
+/* What the test of an iteration remembers, as it was before that test. */
+typedef struct {
+  PetscInt  it, linear;
+  PetscReal ratio, eight_ago, measured, totals_off;
+  PetscBool at_floor;
+} Entry;
+
 typedef struct {
   SoretSystem     *sys;
   PetscReal        tolerance;
@@ -258,6 +265,7 @@ typedef struct {
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
+  const char      *prefix;      /* of the options of Newton's method                  */
   PetscInt         iterations; /* of all solves so far, for the monitor */
   /* checkpoints; all 0 for the coarse solves within a solve */
   SoretCheckpoint  checkpoint;
@@ -272,6 +280,8 @@ typedef struct {
   Vec              restored;   /* what the checkpoint holds, until its phase has come */
   PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them */
   PetscBool        stopped;
+  Entry            entry;      /* of the iteration of Newton's method that is on the way */
+  PetscBool        interrupted; /* its linear solve has been ended, since a stop is asked for */
   SoretFAS         fas;        /* while it is used */
 } Steady;
 
@@ -432,6 +442,38 @@ static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Inside a linear solve of Newton's method, which may take as long as all else: where a stop is asked for it ends, by an iteration that is its last. */
+static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *context)
+{
+  enum { EVERY = 4 };
+  Steady   *steady = (Steady *)context;
+  PetscReal rtol, absolute, divergence;
+  PetscInt  most;
+
+  PetscFunctionBegin;
+  if (steady->interrupted || it == 0 || it % EVERY || steady->phase != PHASE_NEWTON || steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretCheckpointStopAsked(steady->checkpoint, &steady->interrupted));
+  if (!steady->interrupted) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(KSPGetTolerances(ksp, &rtol, &absolute, &divergence, &most));
+  PetscCall(KSPSetTolerances(ksp, rtol, absolute, divergence, it));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* After that: c is what it was when the iteration began, and so is all that a checkpoint holds. */
+static PetscErrorCode StopWhereItBegan(Steady *steady, Vec c)
+{
+  const Entry entry = steady->entry;
+
+  PetscFunctionBegin;
+  steady->ratio      = entry.ratio;
+  steady->eight_ago  = entry.eight_ago;
+  steady->measured   = entry.measured;
+  steady->totals_off = entry.totals_off;
+  steady->at_floor   = entry.at_floor;
+  PetscCall(Poll(steady, c, entry.it, entry.linear));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Begins a phase; the one in which the checkpoint was written begins with its iterate. */
 static PetscErrorCode Begin(Steady *steady, Phase phase, Vec c, PetscBool *goes_on)
 {
@@ -459,6 +501,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  steady->entry = (Entry){.it = it, .linear = linear, .ratio = steady->ratio, .eight_ago = steady->eight_ago, .measured = steady->measured, .totals_off = steady->totals_off, .at_floor = steady->at_floor};
   if (steady->phase != PHASE_PSEUDO) PetscCall(Poll(steady, c, it, linear));
   if (steady->stopped) {
     *reason = SNES_DIVERGED_FUNCTION_DOMAIN; /* nobody looks at it */
@@ -512,6 +555,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
 
   PetscFunctionBegin;
   PetscCall(SNESCreate(steady->sys->op->grid->comm, snes));
+  PetscCall(SNESSetOptionsPrefix(*snes, steady->prefix));
   PetscCall(MatCreateVecs(steady->sys->P, &f, NULL));
   PetscCall(SNESSetFunction(*snes, f, FormResidual, steady));
   PetscCall(VecDestroy(&f));
@@ -523,8 +567,8 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SoretSystemSetPositive(steady->sys, search));
   PetscCall(SNESGetKSP(*snes, &ksp));
   PetscCall(SoretSystemSetKSP(steady->sys, ksp, 1.0e-6, length, method));
-  PetscCall(SNESSetFromOptions(*snes));
-  PetscCall(SoretKeepNewton(steady->sys, steady->uncoarsened, *snes));
+  if (steady->checkpoint) PetscCall(KSPMonitorSet(ksp, WatchLinear, steady, NULL));
+  PetscCall(SoretNewtonSetFromOptions(steady->sys, steady->uncoarsened, *snes, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -596,6 +640,7 @@ static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SoretOutcome *ou
   PetscFunctionBegin;
   PetscCall(SNESSolve(snes, NULL, c));
   PetscCall(SNESGetConvergedReason(snes, reason));
+  if (steady->interrupted && !steady->stopped && *reason == SNES_DIVERGED_LINEAR_SOLVE) PetscCall(StopWhereItBegan(steady, c));
   PetscCall(SNESGetIterationNumber(snes, &its));
   PetscCall(SNESGetLinearSolveIterations(snes, &linear));
   outcome->newton_iterations += its;
@@ -759,7 +804,7 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
    nothing. What cannot be solved there is left to the finer levels. */
 static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 {
-  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance};
+  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance, .prefix = "fas_start_"};
   SoretOutcome outcome;
   PetscBool    solved;
 

@@ -458,6 +458,7 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&instance, sizeof(instance)));
+  PetscCall(PetscMemzero(&report, sizeof(report))); /* of a branch without a point it is told, but not looked at */
   PetscCall(PetscMalloc1(num, &number));
   *more = PETSC_FALSE;
   for (PetscInt b = 0; b < num; b++) {

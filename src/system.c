@@ -521,6 +521,22 @@ static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[], PetscBoo
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Takes back what an iterative solver does to solid, where nothing would take it back later. */
+static PetscErrorCode KeepSolid(KSP ksp, Vec b, Vec x, void *context)
+{
+  const SoretOperator *op = ((SoretSystem *)context)->op;
+  const PetscInt       ns = op->num_species;
+  PetscReal           *y;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArray(x, &y));
+  for (PetscInt p = 0; p < op->grid->num_cells; p++) {
+    if (SoretGridIsSolid(op->grid, p)) PetscCall(PetscArrayzero(y + p * ns, ns));
+  }
+  PetscCall(VecRestoreArray(x, &y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
@@ -533,6 +549,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   PetscCall(KSPSetType(ksp, KSPFGMRES));
   PetscCall(KSPGMRESSetRestart(ksp, 50));
   PetscCall(KSPSetTolerances(ksp, rtol, 0.0, PETSC_DEFAULT, 200));
+  if (grid->closed) PetscCall(KSPSetPostSolve(ksp, KeepSolid, sys));
   if (SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
   else if (sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
@@ -545,15 +562,21 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretKeepNewton(const SoretSystem *sys, PetscBool say, SNES snes)
+PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, SNES snes, TS ts)
 {
   const SoretGrid *grid = sys->op->grid;
-  PetscBool        fas;
+  char             type[64];
+  PetscBool        given, fas = PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCall(PetscObjectTypeCompare((PetscObject)snes, SNESFAS, &fas));
+  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
+  if (given) PetscCall(PetscStrcmp(type, SNESFAS, &fas));
+  if (fas) PetscCall(PetscOptionsClearValue(NULL, "-snes_type")); /* a SNES that was of that type once has lost its line search */
+  if (ts) PetscCall(TSSetFromOptions(ts));
+  else PetscCall(SNESSetFromOptions(snes));
   if (!fas) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SNESSetType(snes, SNESNEWTONLS));
+  PetscCall(PetscOptionsSetValue(NULL, "-snes_type", SNESFAS));
+  PetscCall(PetscOptionsHasName(NULL, NULL, "-snes_type", &given)); /* it is of use */
   if (say) PetscCall(SoretSay(grid->comm, "-snes_type fas: no coarser grid can be made of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells on these ranks; Newton's method is used\n", grid->n[0], grid->n[1], grid->n[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -574,10 +597,6 @@ static PetscErrorCode KeepPositive(SNESLineSearch search, Vec x, Vec y, PetscBoo
   for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
     PetscBool shortened = PETSC_FALSE;
 
-    if (SoretGridIsSolid(sys->op->grid, p)) { /* what an iterative solver leaves there */
-      PetscCall(PetscArrayzero(d + p * ns, ns));
-      continue;
-    }
     /* species by species: a cell that is shortened as a whole by one species that tends to 0 stands still for ever */
     for (PetscInt q = p * ns; q < (p + 1) * ns; q++) {
       if (!(c[q] > 0.0) || c[q] - d[q] > 0.0) continue;

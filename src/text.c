@@ -13,9 +13,9 @@ size_t SoretScanNumber(const char *text)
 {
   size_t n = 0, digits = 0, e;
 
-  while (isdigit((unsigned char)text[n])) n++, digits++;
+  for (; isdigit((unsigned char)text[n]); n++) digits++;
   if (text[n] == '.') n++;
-  while (isdigit((unsigned char)text[n])) n++, digits++;
+  for (; isdigit((unsigned char)text[n]); n++) digits++;
   if (!digits) return 0;
   if (text[n] != 'e' && text[n] != 'E') return n;
   e = n + 1;

@@ -572,8 +572,8 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
   PetscCall(TSSetPostStep(*ts, PostStep));
   PetscCall(TSGetSNES(*ts, &snes));
   if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
-  PetscCall(TSSetFromOptions(*ts));
-  if (!tr->stage) PetscCall(SoretKeepNewton(&tr->sys, PETSC_TRUE, snes));
+  if (tr->stage) PetscCall(TSSetFromOptions(*ts));
+  else PetscCall(SoretNewtonSetFromOptions(&tr->sys, PETSC_TRUE, snes, *ts));
   PetscCall(TSGetType(*ts, &type));
   if (strcmp(type, TSROSW)) PetscCall(TSAdaptSetCheckStage(adapt, CheckStage)); /* what Rosenbrock methods give are increments, of any sign */
   if (tr->stage) {
@@ -608,8 +608,7 @@ static PetscErrorCode CreateEuler(Transient *tr)
   if (tr->stage) PetscCall(SoretStageSetSNES(tr->stage, snes));
   else {
     PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
-    PetscCall(SNESSetFromOptions(snes));
-    PetscCall(SoretKeepNewton(&tr->sys, PETSC_FALSE, snes));
+    PetscCall(SoretNewtonSetFromOptions(&tr->sys, PETSC_FALSE, snes, NULL));
     PetscCall(SNESGetLineSearch(snes, &search));
     PetscCall(SoretSystemSetPositive(&tr->sys, search));
   }

@@ -111,6 +111,17 @@ def test_no_launcher(directory):
     run(directory, SLURM_JOB_ID=1, SLURM_NTASKS=1)
 
 
+def test_coarse_levels(directory):
+    """Levels with few cells for each of 8 ranks cost two collective messages a cycle and no others, in the start as well; all else needs at most three reductions for a level."""
+    case = dict(BOX, domain={"size": [1, 1, 1], "cells": [24, 24, 24]}, output={"file": "r.h5", "record": True, "fields": []})
+    run(directory, "-snes_type", "fas", ranks=8, case=case)
+    r = record(directory)
+    coarse, cycles = r["phases"]["coarse"], r["cycles"]
+    assert coarse["messages"] == 0 and 0 < coarse["reductions"] <= 2 * (cycles + 4), coarse
+    levels = [r["phases"][name] for name in ("smoother", "residual", "transfer", "halo")]
+    assert 0 < sum(p["reductions"] for p in levels) <= 3 * 2 * 2 * (cycles + 4), levels
+
+
 def test_memory_per_rank(directory):
     """Nothing is gathered: on 16 ranks the one with most memory has less than half a field more than the one with least. The buffer of the rank that
     collects for MPI-IO is bounded, and here kept to 1 MiB."""

@@ -121,6 +121,10 @@ PetscErrorCode SoretCheckpointRemove(SoretCheckpoint checkpoint, const char *par
    step, t - where the run is, for people only */
 PetscErrorCode SoretCheckpointPoll(SoretCheckpoint checkpoint, PetscInt step, PetscReal t, PetscBool *stop);
 
+/* Within a step or iteration, where nothing can be written: is the run asked to stop? Then the caller ends the step, goes back to where it began, and polls.
+   Costs one small reduction. With checkpoint = NULL: never. Collective. */
+PetscErrorCode SoretCheckpointStopAsked(SoretCheckpoint checkpoint, PetscBool *stop);
+
 /* Why the run was stopped: "SIGTERM", "the file STOP", "the end of the job"; NULL if it was not. */
 const char *SoretCheckpointStopped(SoretCheckpoint checkpoint);
 
