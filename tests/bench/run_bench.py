@@ -1,30 +1,41 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Wall time and peak memory of whole processes, soret beside its yardstick in one run; ratios mean something, seconds do not travel.
+"""Time and peak memory of whole processes on one core, soret beside its yardstick and other programs in one run; ratios mean something, seconds do not travel.
 
-usage: run_bench.py SORET [--yardstick snesfas.c] [--peers] [--cells 64] [--repeat 3] [--solver bench_solver] [--json FILE]
+usage: run_bench.py SORET [--problem A B C] [--yardstick snesfas.c] [--peers] [--cells 64] [--repeat 3] [--solver bench_solver] [--json FILE]
 
-The problem is B of docs/performance.md: 2 A <=> A2 beside a hot spot, steady, one core, solved to the default tolerance. The yardstick
-is a single-purpose matrix-free multigrid program, compiled here. Peers are Newton's method of PETSc with an assembled matrix, in soret's own frame: Galerkin
-multigrid on its grids, GAMG and hypre. Each is run alternately and the fastest of each counts. With --solver the report of bench_solver, with the bandwidth
-of the machine, becomes part of the record."""
+The problems are those of docs/performance.md: A two states, linear, and B, 2 A <=> A2, both steady, and C, B in time. B is the default. The yardstick is a
+single-purpose matrix-free multigrid program for A and B, compiled here. Peers are
+- PETSc with an assembled matrix in soret's own frame: Newton's method with Galerkin multigrid on soret's grids, GAMG and hypre; for C BDF of order 4,
+- DOLFINx for A and B (peer_dolfinx.py), where a Python has it,
+- CVODE for C (peer_cvode.c, compiled here), where the compiler finds it.
+All are run alternately and the fastest of each counts. In problem C cost counts at equal achieved error: each is compared with a run of soret at a tolerance of 1e-7, and
+a peer with the cheapest run of soret that is no less accurate. With --solver the report of bench_solver, with the bandwidth of the machine, becomes part of the record.
+Exit status 1 if a program fails or finds another solution than soret."""
 import argparse
 import json
 import os
 import platform
 import resource
 import subprocess
+import sys
 import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASE = os.path.join(HERE, "..", "..", "input", "dimerization_3d.yaml")
-
-
-PEERS = {"assembled, Galerkin": [], "assembled, GAMG": ["-pc_type", "gamg"], "assembled, hypre": ["-pc_type", "hypre"]}
+CASES = {"A": os.path.join(HERE, "..", "cases", "reference_A.yaml"), "B": os.path.join(HERE, "..", "..", "input", "dimerization_3d.yaml"),
+         "C": os.path.join(HERE, "..", "cases", "reference_C.yaml")}
+NEWTON = ["-snes_type", "newtonls"]
+ASSEMBLED = {"assembled, Galerkin": [], "assembled, GAMG": ["-pc_type", "gamg"], "assembled, hypre": ["-pc_type", "hypre"]}
+BDF = ["-ts_type", "bdf", "-ts_bdf_order", "4"]
+TIMES = (0.01, 0.1, 1.0)
+REFERENCE = "soret 1e-7"
+TOLERANCES = {"soret": ("1e-4", "3e-5", "1e-5", "1e-6", "1e-7"), "assembled, BDF4": ("1e-5",), "CVODE": ("1e-5",)}  # of C, the last of soret for reference
+# contrasts agree within this: with the same finite volumes, with finite elements (times the square of the cell), and in time (times the tolerance)
+SAME, SAME_ELEMENTS, SAME_IN_TIME = 1e-7, 1.0, 100.0
 
 
 def measure(command, directory):
-    """Seconds and peak bytes of a process, and what it printed."""
+    """Seconds by the clock and of the processor, and peak bytes of a process, its status and what it printed."""
     read, write = os.pipe()
     begin = time.perf_counter()
     pid = os.fork()
@@ -37,14 +48,11 @@ def measure(command, directory):
     with os.fdopen(read) as pipe:
         text = pipe.read()
     _, status, usage = os.wait4(pid, 0)
-    seconds = time.perf_counter() - begin
-    if status:
-        raise SystemExit(f"{' '.join(command)} failed:\n{text}")
-    return {"seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024, "text": text}
+    return {"seconds": time.perf_counter() - begin, "processor_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024, "status": os.waitstatus_to_exitcode(status), "text": text}
 
 
 def contrast(text):
-    """The number after the word in the output of either program."""
+    """The number after the word in the output of any of the programs."""
     words = text.replace(",", " ").split()
     return float(words[words.index("contrast") + 1])
 
@@ -56,9 +64,142 @@ def compile_yardstick(source, directory):
     return target
 
 
+def compile_cvode(directory):
+    """The path of the program, or None where there is no CVODE."""
+    compiler, target = os.environ.get("CC", "cc"), os.path.join(directory, "peer_cvode")
+    if subprocess.run([compiler, "-E", "-xc", "-"], input="#include <cvode/cvode.h>\n", text=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        return None
+    subprocess.run([compiler, "-std=c11", "-O3", "-march=native", "-ffast-math", os.path.join(HERE, "peer_cvode.c"), "-o", target, "-lsundials_cvode", "-lsundials_nvecserial", "-lm"], check=True)
+    return target
+
+
+def find_dolfinx(problem):
+    """A Python with DOLFINx, or None. What DOLFINx compiles is there after this run."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([python, os.path.join(HERE, "peer_dolfinx.py"), problem, "4"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 77:
+            return python
+    return None
+
+
+def steady_commands(problem, soret, args, directory):
+    """Name: command, None where it is not installed."""
+    commands = {"soret": soret}
+    if args.yardstick:
+        commands["yardstick"] = [compile_yardstick(args.yardstick, directory), "-n", str(args.cells), "-prob", "0" if problem == "A" else "1"]
+    if args.peers:
+        commands |= {name: [*soret, *NEWTON, *options] for name, options in ASSEMBLED.items()}
+        python = find_dolfinx(problem)
+        commands["DOLFINx"] = python and [python, os.path.join(HERE, "peer_dolfinx.py"), problem, str(args.cells)]
+    return commands
+
+
+def transient_commands(soret, args, directory):
+    at = lambda name, tolerance, *options: [*soret, f"output.file={name} {tolerance}.h5", f"solve.tolerance={tolerance}", *options]
+    commands = {f"soret {tolerance}": at("soret", tolerance) for tolerance in TOLERANCES["soret"]}
+    if args.peers:
+        name, program = "assembled, BDF4", compile_cvode(directory)
+        commands |= {f"{name} {tolerance}": at(name, tolerance, *NEWTON, *BDF) for tolerance in TOLERANCES[name]}
+        commands |= {f"CVODE {tolerance}": program and [program, str(args.cells), tolerance, f"CVODE {tolerance}.bin"] for tolerance in TOLERANCES["CVODE"]}
+    return commands
+
+
+def run_all(commands, repeat, directory):
+    """The fastest of each by either clock."""
+    best = {}
+    for _ in range(repeat):
+        for name, command in commands.items():
+            if not command or best.get(name, {"status": 0})["status"]:
+                continue
+            result = measure(command, directory)
+            for key in ("seconds", "processor_seconds") if name in best else ():
+                result[key] = min(result[key], best[name][key])
+            best[name] = result
+    return best
+
+
+def read_fields(name, n, directory):
+    """Concentrations [time][z][y][x][species] of a run of C."""
+    import h5py
+    import numpy as np
+    path = os.path.join(directory, name)
+    if name.startswith("CVODE"):
+        return np.fromfile(f"{path}.bin").reshape(len(TIMES), n, n, n, 2)
+    with h5py.File(f"{path}.h5") as f:
+        frames = [f["frames"][k] for k in sorted(f["frames"])][1:]
+        if not np.allclose([frame.attrs["time"] for frame in frames], TIMES):
+            raise SystemExit(f"{name}: frames at other times than {TIMES}")
+        return np.stack([np.stack([frame["A"][()], frame["A2"][()]], axis=-1) for frame in frames])
+
+
+def errors_in_time(name, n, directory, reference):
+    """Contrasts of a run of C, and how far these and the concentrations are from the reference."""
+    total = lambda fields: fields[..., 0] + 2 * fields[..., 1]
+    contrasts = lambda fields: [float(one[..., 0].sum() / one[..., -1].sum()) for one in total(fields)]
+    fields = read_fields(name, n, directory)
+    found, right = contrasts(fields), contrasts(reference)
+    return {"contrast": found, "errors": {f"contrast at {t:g}": abs(a - b) for t, a, b in zip(TIMES, found, right)} | {"field": float(abs(fields - reference).max())}}
+
+
+def say_ratio(name, result, other, other_name, record):
+    """Time of one over that of another, on the screen and in the record."""
+    ratios = [result[key] / other[key] for key in ("seconds", "processor_seconds")]
+    record[f"{name} / {other_name}"] = dict(zip(("seconds", "processor_seconds"), ratios))
+    print(f"{name} / {other_name}: {ratios[0]:.2f} by the clock, {ratios[1]:.2f} in time of the processor")
+
+
+def compare_steady(n, best, record, failures):
+    for name, result in best.items():
+        result["contrast"] = contrast(result["text"])
+        same = SAME_ELEMENTS / n**2 if name == "DOLFINx" else SAME
+        if not abs(result["contrast"] - best["soret"]["contrast"]) < same:
+            failures.append(f"{name}: contrast {result['contrast']:.8f}, more than {same:.1e} from that of soret")
+    if "yardstick" in best:
+        say_ratio("soret", best["soret"], best["yardstick"], "yardstick", record)
+    for name, result in best.items():
+        if name not in ("soret", "yardstick"):
+            say_ratio(name, result, best["soret"], "soret", record)
+
+
+def compare_in_time(n, best, directory, record, failures):
+    reference = read_fields(REFERENCE, n, directory)
+    for name, result in best.items():
+        result |= errors_in_time(name, n, directory, reference)
+        print(f"{name:24s} contrast {'  '.join(f'{c:.8f}' for c in result['contrast'])}   off by " + "  ".join(f"{e:.1e} ({what})" for what, e in result["errors"].items()))
+        same = SAME_IN_TIME * float(name.split()[-1])
+        failures += [f"{name}: {what} off by {e:.1e}, more than {same:.1e}" for what, e in result["errors"].items() if not e < same]
+    for name in (name for name in best if not name.startswith("soret")):
+        for what, error in best[name]["errors"].items():
+            good = [s for s in best if s.startswith("soret") and best[s]["errors"][what] <= error]
+            cheapest = min(good, key=lambda s: best[s]["processor_seconds"])  # the reference at least
+            print(f"{what} no worse than off by {error:.1e}: ", end="")
+            say_ratio(name, best[name], best[cheapest], f"{cheapest}, {what}", record)
+
+
+def run_problem(problem, args, failures):
+    n, unknowns, record = args.cells, 2 * args.cells**3, {}
+    with tempfile.TemporaryDirectory() as directory:
+        soret = [os.path.abspath(args.soret), CASES[problem], f"domain.cells=[{n},{n},{n}]", "output.file=bench.h5", "output.overwrite=true"]
+        commands = transient_commands(soret, args, directory) if problem == "C" else steady_commands(problem, soret, args, directory)
+        best = run_all(commands, args.repeat, directory)
+        print(f"problem {problem}, {n}^3 cells")
+        for name in commands:
+            if name not in best:
+                print(f"{name:24s} not installed")
+                continue
+            result = best[name]
+            print(f"{name:24s} {result['seconds']:8.3f} s   processor {result['processor_seconds']:8.3f} s   {result['peak_bytes'] / 2**20:8.1f} MiB   {result['peak_bytes'] / unknowns:7.1f} B/unknown" + ("" if problem == "C" or result["status"] else f"   contrast {contrast(result['text']):.8f}"))
+            if result["status"]:
+                failures.append(f"{problem}: {name} ended with status {result['status']}\n{result['text']}")
+        best = {name: result for name, result in best.items() if result["status"] == 0}
+        if (REFERENCE if problem == "C" else "soret") in best:
+            compare_in_time(n, best, directory, record, failures) if problem == "C" else compare_steady(n, best, record, failures)
+    return {"unknowns": unknowns, "ratios": record} | {name: {k: v for k, v in result.items() if k not in ("text", "status")} for name, result in best.items()}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("soret")
+    parser.add_argument("--problem", nargs="+", choices=sorted(CASES), default=["B"])
     parser.add_argument("--yardstick")
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--solver")
@@ -66,38 +207,24 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json")
     args = parser.parse_args()
-    n = args.cells
-    best = {}
-    with tempfile.TemporaryDirectory() as directory:
-        commands = {"soret": [os.path.abspath(args.soret), CASE, f"domain.cells=[{n},{n},{n}]", "output.file=bench.h5", "output.overwrite=true"]}
-        if args.yardstick:
-            commands["yardstick"] = [compile_yardstick(args.yardstick, directory), "-n", str(n), "-prob", "1"]
-        for name, options in PEERS.items() if args.peers else ():
-            commands[name] = [*commands["soret"], "-snes_type", "newtonls", *options]
-        for _ in range(args.repeat):
-            for name, command in commands.items():
-                result = measure(command, directory)
-                if name not in best or result["seconds"] < best[name]["seconds"]:
-                    best[name] = result
-    unknowns = 2 * n**3
-    record = {"problem": "B", "cells": n, "unknowns": unknowns, "machine": platform.machine(), "page_faults": resource.getrusage(resource.RUSAGE_CHILDREN).ru_majflt}
-    for name, result in best.items():
-        print(f"{name:20s} {result['seconds']:8.3f} s   {result['peak_bytes'] / 2**20:8.1f} MiB   {result['peak_bytes'] / unknowns:7.1f} B/unknown   contrast {contrast(result['text']):.8f}")
-        record[name] = {key: result[key] for key in ("seconds", "peak_bytes")} | {"contrast": contrast(result["text"])}
-    if "yardstick" in best:
-        record["ratio"] = best["soret"]["seconds"] / best["yardstick"]["seconds"]
-        print(f"soret / yardstick, whole process: {record['ratio']:.2f}")
-    for name in PEERS if args.peers else ():
-        record[f"{name} / soret"] = best[name]["seconds"] / best["soret"]["seconds"]
-        print(f"{name} / soret: {record[f'{name} / soret']:.1f}")
+    sys.stdout.reconfigure(line_buffering=True)
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    failures = []
+    with tempfile.TemporaryDirectory() as cache:  # a run that was killed leaves a lock in the cache of DOLFINx
+        os.environ["XDG_CACHE_HOME"] = cache
+        record = {"cells": args.cells, "machine": platform.machine()} | {f"problem {problem}": run_problem(problem, args, failures) for problem in args.problem}
+    record["page_faults"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_majflt
     if args.solver:
-        report = subprocess.run([args.solver, CASE, f"domain.cells=[{n},{n},{n}]"], check=True, capture_output=True, text=True).stdout
+        n = args.cells
+        report = subprocess.run([args.solver, CASES["B"], f"domain.cells=[{n},{n},{n}]"], check=True, capture_output=True, text=True).stdout
         record["solver"] = report.splitlines()
         print(report, end="")
     if args.json:
         with open(args.json, "w") as file:
             json.dump(record, file, indent=2)
+    print("\n".join(f"failed: {what}" for what in failures) or "good")
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
