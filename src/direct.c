@@ -5,9 +5,8 @@
 
 #include <petscksp.h>
 
-/* Pivoting needs more room than the analysis foresees, and MUMPS gives up where it lacks (INFOG(1) = -8, -9). As an option, because a factor is
-   there only when it is needed; unless it is given already. */
-static PetscErrorCode LeaveRoom(PC pc)
+/* A control parameter of MUMPS as an option, because a factor is there only when it is needed; unless it is given already. */
+static PetscErrorCode SetControl(PC pc, int number, const char value[])
 {
   const char *prefix;
   char        name[128];
@@ -15,9 +14,9 @@ static PetscErrorCode LeaveRoom(PC pc)
 
   PetscFunctionBegin;
   PetscCall(PCGetOptionsPrefix(pc, &prefix));
-  PetscCall(PetscSNPrintf(name, sizeof(name), "-%smat_mumps_icntl_14", prefix ? prefix : ""));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "-%smat_mumps_icntl_%d", prefix ? prefix : "", number));
   PetscCall(PetscOptionsHasName(NULL, NULL, name, &given));
-  if (!given) PetscCall(PetscOptionsSetValue(NULL, name, "200"));
+  if (!given) PetscCall(PetscOptionsSetValue(NULL, name, value));
   PetscCall(PetscOptionsHasName(NULL, NULL, name, &given)); /* no warning where no factor is ever made */
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -34,7 +33,10 @@ static PetscErrorCode Factorise(PC pc, PetscBool band, PetscBool mumps)
   PetscCall(PCSetType(pc, PCLU));
   if (mumps) {
     PetscCall(PCFactorSetMatSolverType(pc, "mumps"));
-    PetscCall(LeaveRoom(pc));
+    /* neither the analysis, made once, nor the scaling of the columns depend on numbers of earlier matrices: a run that goes on has not seen these */
+    PetscCall(SetControl(pc, 6, "0"));
+    PetscCall(SetControl(pc, 8, "4"));
+    PetscCall(SetControl(pc, 14, "200")); /* pivoting needs more room than it foresees, and MUMPS gives up where it lacks (INFOG(1) = -8, -9) */
   } else {
     PetscCall(PCFactorSetMatOrderingType(pc, band ? MATORDERINGNATURAL : MATORDERINGND));
     PetscCall(PCFactorSetShiftType(pc, MAT_SHIFT_NONE));
