@@ -256,7 +256,7 @@ PetscErrorCode SoretGridSpecDestroy(SoretGridSpec *spec)
 /* ---- the grid ---- */
 
 /* Number of ranks along each axis: the factorisation with the smallest surface between ranks that leaves `width` cells at least
-   along every axis. All zero if there is none. PETSc's own choice ignores the minimum and stops with an internal error. */
+   along every axis, and of these the one that cuts rows least. All zero if there is none. PETSc's own choice ignores the minimum and stops with an internal error. */
 static void CutRanks(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt width, PetscInt cut[3])
 {
   PetscReal best = PETSC_MAX_REAL;
@@ -271,7 +271,7 @@ static void CutRanks(const SoretGridSpec *spec, PetscMPIInt ranks, PetscInt widt
 
       if ((ranks / z) % y || spec->n[1] / y < (y > 1 ? width : 1) || spec->n[0] / x < (x > 1 ? width : 1)) continue;
       surface = (x - 1) * ny * nz + (y - 1) * nx * nz + (z - 1) * nx * ny;
-      if (surface < best) {
+      if (surface <= best) {
         best   = surface;
         cut[0] = x;
         cut[1] = y;

@@ -69,14 +69,19 @@ static inline PetscInt RowNumber(const SoretOperator *op, PetscInt j, PetscInt k
   return k * op->grid->count[1] + j;
 }
 
-/* Cells [begin, end) of a row of this rank as u = b c; cells outside come from the layers of the neighbours along x. */
+/* Cells [begin, end) of a row of this rank as u = b c, with the layers of the neighbours along x where they reach these. */
+static void FillCells(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscInt begin, PetscInt end, PetscReal *u)
+{
+  const PetscInt ns = op->num_species, w = op->width * ns, m = op->grid->count[0] * ns, first = begin * ns;
+
+  if (begin == 0) memcpy(u - w, op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
+  SoretKernelScaleRow(end * ns - first, op->b + number * m + first, c + number * m + first, u + first);
+  if (end * ns == m) memcpy(u + m, op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
+}
+
 static void FillRow(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscReal *u)
 {
-  const PetscInt ns = op->num_species, w = op->width * ns, m = op->grid->count[0] * ns;
-
-  memcpy(u - w, op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
-  SoretKernelScaleRow(m, op->b + number * m, c + number * m, u);
-  memcpy(u + m, op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
+  FillCells(op, c, number, 0, op->grid->count[0], u);
 }
 
 /* Fills rows m0 to m1 - 1 of slab o, and those around them; o may lie in the layers of a neighbour. */
@@ -687,29 +692,37 @@ static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *ro
   }
 }
 
-/* A row in the window, with the rows around it, where the slabs are not filled. */
-static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j, PetscInt k, SoretRow *row)
+/* Cells [begin, end) of a row in the window, with the cells and rows around them, where the slabs are not filled. */
+static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j, PetscInt k, PetscInt begin, PetscInt end, SoretRow *row)
 {
   const SoretGrid *grid = op->grid;
-  const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
+  const PetscInt   ns = op->num_species, nx = grid->count[0], first = PetscMax(begin - 1, 0), last = PetscMin(end + 1, nx);
   PetscReal       *own = op->window + ns;
 
   row->j     = j;
   row->k     = k;
-  row->first = RowNumber(op, j, k) * grid->count[0];
+  row->first = RowNumber(op, j, k) * nx;
   row->c     = c + row->first * ns;
-  FillRow(op, c, RowNumber(op, j, k), own);
+  FillCells(op, c, RowNumber(op, j, k), first, last, own);
   for (int axis = 0; axis < 3; axis++) {
     for (int d = 0; d < 5; d++) row->u[axis][d] = own + (axis == 0 && PetscAbsInt(d - 2) <= 1 ? (d - 2) * ns : 0);
     for (int side = 0; side < 2 && axis > 0 && axis < grid->dim; side++) {
       const PetscInt at[3] = {0, j + (axis == 1 ? 2 * side - 1 : 0), k + (axis == 2 ? 2 * side - 1 : 0)}, other = axis == 1 ? k : j;
       PetscReal     *u     = op->window + (2 * axis - 1 + side) * op->row_length + ns;
 
-      if (at[axis] >= 0 && at[axis] < grid->count[axis]) FillRow(op, c, RowNumber(op, at[1], at[2]), u);
-      else memcpy(u, op->halo.recv[axis][side] + other * m, (size_t)m * sizeof(PetscReal));
+      if (at[axis] >= 0 && at[axis] < grid->count[axis]) FillCells(op, c, RowNumber(op, at[1], at[2]), first, last, u);
+      else memcpy(u + first * ns, op->halo.recv[axis][side] + (other * nx + first) * ns, (size_t)((last - first) * ns) * sizeof(PetscReal));
       row->u[axis][2 * side + 1] = u;
     }
   }
+}
+
+/* Is cell (i, j, k) of this rank of the colour that comes first? */
+static PetscBool IsRed(const SoretOperator *op, PetscInt i, PetscInt j, PetscInt k)
+{
+  const PetscInt *start = op->grid->start;
+
+  return (start[0] + i + start[1] + j + start[2] + k) % 2 ? PETSC_FALSE : PETSC_TRUE;
 }
 
 /* Does row (j, k) touch another rank along y or z? */
@@ -742,12 +755,17 @@ static PetscErrorCode CorrectShared(SoretOperator *op, const Sweep *sweep, Petsc
     for (PetscInt j = 0; j < op->grid->count[1]; j++) {
       const PetscBool shared = RowIsShared(op, j, k);
 
-      if (!shared && !lo && !hi) continue;
-      PointWindow(op, sweep->c, j, k, &row);
-      if (shared) CorrectRow(op, sweep, &row, 0, nx, 0);
-      else {
-        if (lo) CorrectRow(op, sweep, &row, 0, 1, 0);
-        if (hi && (nx > 1 || !lo)) CorrectRow(op, sweep, &row, nx - 1, nx, 0);
+      if (shared) {
+        PointWindow(op, sweep->c, j, k, 0, nx, &row);
+        CorrectRow(op, sweep, &row, 0, nx, 0);
+        continue;
+      }
+      for (int side = 0; side < 2; side++) {
+        const PetscInt i = side ? nx - 1 : 0;
+
+        if (!(side ? hi : lo) || (side && lo && nx == 1) || !IsRed(op, i, j, k)) continue;
+        PointWindow(op, sweep->c, j, k, i, i + 1, &row);
+        CorrectRow(op, sweep, &row, i, i + 1, 0);
       }
     }
   }
