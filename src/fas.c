@@ -18,12 +18,9 @@ typedef struct {
 
 /* The coarsest level of several ranks, whole on each of them, with levels of its own below. */
 typedef struct {
-  SoretGrid     grid;
-  SoretBoundary boundary;
-  SoretOperator op;
-  SoretSystem   sys;
-  SoretFAS      fas;
-  Vec           c, rhs;
+  SoretGrid grid;
+  Level     level;
+  SoretFAS  fas;
 } Whole;
 
 struct SoretFAS_s {
@@ -136,10 +133,10 @@ static PetscErrorCode SolveLast(SoretFAS fas, Vec rhs, Vec c)
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_COARSE);
   if (fas->whole) {
-    PetscCall(ToWhole(fas, rhs, fas->whole->rhs));
-    PetscCall(ToWhole(fas, c, fas->whole->c));
-    for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->rhs, fas->whole->c));
-    PetscCall(FromWhole(fas, fas->whole->c, c));
+    PetscCall(ToWhole(fas, rhs, fas->whole->level.rhs));
+    PetscCall(ToWhole(fas, c, fas->whole->level.c));
+    for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->level.rhs, fas->whole->level.c));
+    PetscCall(FromWhole(fas, fas->whole->level.c, c));
   } else PetscCall(SNESSolve(fas->coarsest, rhs, c));
   SoretRecordEnd(SORET_PHASE_COARSE);
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -321,17 +318,33 @@ static PetscErrorCode CreateWhole(SoretFAS fas)
   const PetscInt last = fas->hierarchy.num - 1;
   SoretSystem   *sys  = fas->sys[last];
   Whole         *whole;
+  Level         *level;
 
   PetscFunctionBegin;
   PetscCall(PetscNew(&whole));
   fas->whole = whole;
+  level      = &whole->level;
   PetscCall(SoretGridCreateWhole(sys->op->grid, &whole->grid));
-  PetscCall(SoretOperatorCreateCoarse(sys->op, &whole->grid, NULL, &whole->boundary, &whole->op));
-  PetscCall(SoretOperatorCreateVector(&whole->op, &whole->c));
-  PetscCall(VecDuplicate(whole->c, &whole->rhs));
-  if (sys->num_local) PetscCall(ToWhole(fas, fas->level[last].c, whole->c)); /* for the sums that each cell keeps */
-  PetscCall(SoretSystemCreate(&whole->op, sys->sums, sys, whole->c, sys->augmented, &whole->sys));
-  PetscCall(CreateLevels(&whole->sys, whole->c, &whole->fas));
+  PetscCall(SoretOperatorCreateCoarse(sys->op, &whole->grid, NULL, &level->boundary, &level->op));
+  PetscCall(SoretOperatorCreateVector(&level->op, &level->c));
+  PetscCall(VecDuplicate(level->c, &level->rhs));
+  if (sys->num_local) PetscCall(ToWhole(fas, fas->level[last].c, level->c)); /* for the sums that each cell keeps */
+  PetscCall(SoretSystemCreate(&level->op, sys->sums, sys, level->c, sys->augmented, &level->sys));
+  PetscCall(CreateLevels(&level->sys, level->c, &whole->fas));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode DestroyLevel(Level *level)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretTransferDestroy(&level->to_coarser));
+  if (!level->op.model) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecDestroy(&level->c));
+  PetscCall(VecDestroy(&level->old));
+  PetscCall(VecDestroy(&level->rhs));
+  PetscCall(SoretSystemDestroy(&level->sys));
+  PetscCall(SoretOperatorDestroy(&level->op));
+  PetscCall(SoretBoundaryDestroy(&level->boundary));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -340,11 +353,7 @@ static PetscErrorCode DestroyWhole(Whole **whole)
   PetscFunctionBegin;
   if (!*whole) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretFASDestroy(&(*whole)->fas));
-  PetscCall(VecDestroy(&(*whole)->c));
-  PetscCall(VecDestroy(&(*whole)->rhs));
-  PetscCall(SoretSystemDestroy(&(*whole)->sys));
-  PetscCall(SoretOperatorDestroy(&(*whole)->op));
-  PetscCall(SoretBoundaryDestroy(&(*whole)->boundary));
+  PetscCall(DestroyLevel(&(*whole)->level));
   PetscCall(SoretGridDestroy(&(*whole)->grid));
   PetscCall(PetscFree(*whole));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -376,20 +385,6 @@ PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas)
   PetscCall(CreateLevels(finest, c_0, fas));
   if ((*fas)->hierarchy.num < 2) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(CreateSNES(*fas));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode DestroyLevel(Level *level)
-{
-  PetscFunctionBegin;
-  PetscCall(SoretTransferDestroy(&level->to_coarser));
-  if (!level->op.model) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(VecDestroy(&level->c));
-  PetscCall(VecDestroy(&level->old));
-  PetscCall(VecDestroy(&level->rhs));
-  PetscCall(SoretSystemDestroy(&level->sys));
-  PetscCall(SoretOperatorDestroy(&level->op));
-  PetscCall(SoretBoundaryDestroy(&level->boundary));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -456,8 +451,8 @@ PetscErrorCode SoretFASUpdate(SoretFAS fas)
     fas->level[l].sys.shift = fas->sys[0]->shift;
   }
   if (fas->whole) {
-    PetscCall(SoretOperatorSetTime(&fas->whole->op, fas->sys[0]->op->t));
-    fas->whole->sys.shift = fas->sys[0]->shift;
+    PetscCall(SoretOperatorSetTime(&fas->whole->level.op, fas->sys[0]->op->t));
+    fas->whole->level.sys.shift = fas->sys[0]->shift;
     PetscCall(SoretFASUpdate(fas->whole->fas));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -477,10 +472,10 @@ PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context
     PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, x[l - 1], x[l]));
   }
   if (fas->whole) {
-    PetscCall(ToWhole(fas, x[num - 1], fas->whole->c));
-    PetscCall(SoretFASStart(fas->whole->fas, solve, context, fas->whole->c));
-    if (fas->whole->fas->hierarchy.num > 1) PetscCall(SoretFASCycle(fas->whole->fas, 0, NULL, fas->whole->c)); /* not its finest level, but one of many */
-    PetscCall(FromWhole(fas, fas->whole->c, x[num - 1]));
+    PetscCall(ToWhole(fas, x[num - 1], fas->whole->level.c));
+    PetscCall(SoretFASStart(fas->whole->fas, solve, context, fas->whole->level.c));
+    if (fas->whole->fas->hierarchy.num > 1) PetscCall(SoretFASCycle(fas->whole->fas, 0, NULL, fas->whole->level.c)); /* not its finest level, but one of many */
+    PetscCall(FromWhole(fas, fas->whole->level.c, x[num - 1]));
   } else PetscCall(solve(context, fas->sys[num - 1], x[num - 1]));
   for (PetscInt l = num - 2; l >= 0; l--) {
     PetscCall(SoretTransferInterpolate(&fas->level[l].to_coarser, x[l + 1], NULL, x[l]));

@@ -229,7 +229,7 @@ PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec x, PetscReal shift, 
     for (PetscInt s = 0; s < ns; s++) {
       MatrixRow m = {.row = {.i = ijk[0], .j = ijk[1], .k = ijk[2], .c = s}};
 
-      AddEntry(&m, 0, 0, s, volume > 0.0 ? volume * shift : shift > 0.0 ? shift : 1.0); /* nothing happens in solid but dc/dt = 0: keep what is there */
+      AddEntry(&m, 0, 0, s, volume > 0.0 ? volume * shift : 1.0); /* nothing happens in solid: keep what is there */
       for (PetscInt j = 0; j < ns; j++) AddEntry(&m, 0, 0, j, block[s * ns + j]);
       AddTransportEntries(op, &m, local, ijk, s, b_of, op->b + p * ns);
       PetscCall(MatSetValuesStencil(J, 1, &m.row, m.num, m.column, m.value, ADD_VALUES));

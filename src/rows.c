@@ -660,12 +660,20 @@ static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, con
   }
 }
 
+/* Of cell (i, j, k) of this rank: 0, which comes first, or 1. */
+static inline PetscInt Colour(const SoretOperator *op, PetscInt i, PetscInt j, PetscInt k)
+{
+  const PetscInt *start = op->grid->start;
+
+  return (start[0] + i + start[1] + j + start[2] + k) & 1;
+}
+
 /* Corrects the cells of one colour among cells begin to end - 1 of a row, and their u. */
 static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *row, PetscInt begin, PetscInt end, PetscInt colour)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
-  const PetscInt   parity = (grid->start[0] + begin + grid->start[1] + row->j + grid->start[2] + row->k + colour) & 1;
+  const PetscInt   skip   = Colour(op, begin, row->j, row->k) == colour ? 0 : 1;
   const PetscBool  stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
   const PetscReal *volume = op->blocks == SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
@@ -684,11 +692,11 @@ static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *ro
     blocks.volume   = volume;
     blocks.b        = op->b + p;
     blocks.rhs      = sweep->rhs ? sweep->rhs + p : NULL;
-    SoretBlocksCorrect(ns, op->blocks, &blocks, begin + parity, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
+    SoretBlocksCorrect(ns, op->blocks, &blocks, begin + skip, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
   } else {
     const RowParts parts = {.f = f, .diagonal = diagonal, .walls = open ? walls : NULL, .volume = volume};
 
-    for (PetscInt i = begin + parity; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
+    for (PetscInt i = begin + skip; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
   }
 }
 
@@ -715,14 +723,6 @@ static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j,
       row->u[axis][2 * side + 1] = u;
     }
   }
-}
-
-/* Is cell (i, j, k) of this rank of the colour that comes first? */
-static PetscBool IsRed(const SoretOperator *op, PetscInt i, PetscInt j, PetscInt k)
-{
-  const PetscInt *start = op->grid->start;
-
-  return (start[0] + i + start[1] + j + start[2] + k) % 2 ? PETSC_FALSE : PETSC_TRUE;
 }
 
 /* Does row (j, k) touch another rank along y or z? */
@@ -763,7 +763,7 @@ static PetscErrorCode CorrectShared(SoretOperator *op, const Sweep *sweep, Petsc
       for (int side = 0; side < 2; side++) {
         const PetscInt i = side ? nx - 1 : 0;
 
-        if (!(side ? hi : lo) || (side && lo && nx == 1) || !IsRed(op, i, j, k)) continue;
+        if (!(side ? hi : lo) || (side && lo && nx == 1) || Colour(op, i, j, k) != 0) continue;
         PointWindow(op, sweep->c, j, k, i, i + 1, &row);
         CorrectRow(op, sweep, &row, i, i + 1, 0);
       }
