@@ -10,8 +10,9 @@
 typedef enum {
   SORET_BLOCKS_NONE,    /* not at all: another kind of network                                                    */
   SORET_BLOCKS_STORED,  /* with transport that was computed before                                                 */
-  SORET_BLOCKS_UNIFORM, /* transport is computed in them; conductances are products of one factor per axis, or     */
-  SORET_BLOCKS_FACES    /* stored face by face                                                                     */
+  SORET_BLOCKS_FACES,   /* transport is computed in them; conductances are stored face by face, or                 */
+  SORET_BLOCKS_UNIFORM, /* products of one factor per axis, and                                                    */
+  SORET_BLOCKS_EVEN     /* cells are as wide as each other along x; beyond a wall u is what it is in the cell there */
 } SoretBlocks;
 
 /* Rate = kf x0 x1 - kb y0 y1, its factors concentrations or 1. */
@@ -31,7 +32,7 @@ typedef struct {
   const PetscReal        *k, *k_constant;         /* [2 num_reactions][SORET_MAX_LANES] the same everywhere             */
   /* what a solver adds per volume: constant + matrix c - kept; each may be NULL */
   const PetscReal        *constant, *matrix, *kept;
-  const PetscReal        *volume;                 /* not with UNIFORM, but for gross rates                              */
+  const PetscReal        *volume;                 /* not with UNIFORM and EVEN, but for gross rates                     */
   /* transport and walls, with STORED; else walls alone, or NULL: nothing passes */
   const PetscReal        *f;
   const PetscReal        *diagonal;               /* derivative of transport by the own u, with STORED                  */
@@ -40,8 +41,9 @@ typedef struct {
   int                     dim;
   const PetscReal        *u, *u_lo[3], *u_hi[3];  /* u = b c of the row, of the cells below and above it along each axis */
   const PetscReal        *g_lo[3], *g_hi[3];      /* conductances of the faces there, with FACES                        */
-  const PetscReal        *gx, *dx, *gx_sum, *width, *a; /* with UNIFORM: as in SoretKernelUniformRow()                  */
+  const PetscReal        *gx, *dx, *gx_sum, *width, *a; /* with UNIFORM and EVEN: as in SoretKernelUniformRow()         */
   PetscReal               area, g[4];
+  PetscReal               even_width, g_even[6];  /* with EVEN: of all cells; conductance over a of each face           */
   /* smoother */
   const PetscReal        *b, *rhs;                /* rhs may be NULL                                                    */
 } SoretBlockRow;

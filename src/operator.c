@@ -144,7 +144,8 @@ static void ChooseBlocks(SoretOperator *op)
 
   if (!op->pair) op->blocks = SORET_BLOCKS_NONE;
   else if (moves || op->num_species == 3) op->blocks = SORET_BLOCKS_STORED; /* the species of four cells do not fill whole vectors */
-  else op->blocks = op->uniform ? SORET_BLOCKS_UNIFORM : SORET_BLOCKS_FACES;
+  else op->blocks = !op->uniform ? SORET_BLOCKS_FACES : op->grid->equal[0] ? SORET_BLOCKS_EVEN : SORET_BLOCKS_UNIFORM;
+  for (int side = 0; side < 2; side++) op->wall[side] = op->width == 1 && op->halo.neighbor[0][side] == MPI_PROC_NULL ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* What a fine and a coarse operator have in common. */

@@ -69,14 +69,15 @@ static inline PetscInt RowNumber(const SoretOperator *op, PetscInt j, PetscInt k
   return k * op->grid->count[1] + j;
 }
 
-/* Cells [begin, end) of a row of this rank as u = b c, with the layers of the neighbours along x where they reach these. */
+/* Cells [begin, end) of a row of this rank as u = b c, with the layers of the neighbours along x where they reach these; beyond walls, which nothing passes here, as
+   in the cell there. */
 static void FillCells(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscInt begin, PetscInt end, PetscReal *u)
 {
   const PetscInt ns = op->num_species, w = op->width * ns, m = op->grid->count[0] * ns, first = begin * ns;
 
-  if (begin == 0) memcpy(u - w, op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
   SoretKernelScaleRow(end * ns - first, op->b + number * m + first, c + number * m + first, u + first);
-  if (end * ns == m) memcpy(u + m, op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
+  if (begin == 0) memcpy(u - w, op->wall[0] ? u : op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
+  if (end * ns == m) memcpy(u + m, op->wall[1] ? u + m - ns : op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
 }
 
 static void FillRow(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscReal *u)
@@ -130,10 +131,11 @@ static void PointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pe
   }
 }
 
-/* Rows treated together, so that their slabs stay in the second-level cache. */
+/* Rows treated together, so that their slabs stay in the share of a core of the last-level cache. Smaller blocks, for the second level, read memory in shorter pieces, which costs
+   more than is gained (docs/performance.md). */
 static PetscInt RowsPerBlock(const SoretOperator *op)
 {
-  const PetscInt bytes = (2 * op->width + 1) * op->row_length * (PetscInt)sizeof(PetscReal), rows = 262144 / bytes;
+  const PetscInt bytes = (2 * op->width + 1) * op->row_length * (PetscInt)sizeof(PetscReal), rows = 2097152 / bytes;
 
   return op->num_rows <= 2 * rows ? op->num_rows : PetscMax(rows, 8);
 }
@@ -353,20 +355,24 @@ static void BeginBlocks(const SoretOperator *op, const SoretRow *row, const Sore
       blocks->g_hi[axis] = op->g[axis] + SoretFaceIndex(grid, axis, up) * ns;
     }
   }
-  if (op->blocks != SORET_BLOCKS_UNIFORM) return;
+  if (op->blocks < SORET_BLOCKS_UNIFORM) return;
   blocks->gx     = op->gx;
   blocks->dx     = op->dx;
   blocks->gx_sum = op->gx_sum;
   blocks->width  = grid->width[0] + grid->start[0];
   blocks->area   = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
   RowConductances(op, row, blocks->g);
+  if (op->blocks != SORET_BLOCKS_EVEN) return;
+  blocks->even_width = blocks->width[0];
+  for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area / blocks->even_width;
+  for (int face = 0; face < 4; face++) blocks->g_even[2 + face] = blocks->even_width * blocks->g[face];
 }
 
 static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   const Residual *residual = (const Residual *)context;
   const PetscInt  ns = op->num_species, nx = op->grid->count[0];
-  const PetscBool stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE; /* transport is computed before reactions */
+  const PetscBool stored = op->blocks < SORET_BLOCKS_FACES ? PETSC_TRUE : PETSC_FALSE; /* transport is computed before reactions */
   PetscReal      *f = residual->f ? residual->f + row->first * ns : op->row + nx, *walls = stored ? f : op->row + nx + nx * ns;
   PetscBool       open;
 
@@ -379,7 +385,7 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
 
     BeginBlocks(op, row, residual->terms, &blocks);
     blocks.f      = stored || open ? walls : NULL;
-    blocks.volume = op->blocks == SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    blocks.volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / nx, op->row);
     SoretBlocksResidual(ns, op->blocks, &blocks, row->c, f);
   } else if (op->model->network.num_reactions || residual->terms) {
     const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
@@ -674,9 +680,9 @@ static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *ro
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
   const PetscInt   skip   = Colour(op, begin, row->j, row->k) == colour ? 0 : 1;
-  const PetscBool  stored = op->blocks < SORET_BLOCKS_UNIFORM ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool  stored = op->blocks < SORET_BLOCKS_FACES ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
-  const PetscReal *volume = op->blocks == SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
+  const PetscReal *volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
   PetscBool        open;
 
   if (stored) TransportRow(op, row, f, diagonal);

@@ -53,6 +53,7 @@ struct SoretOperator {
   PetscReal *lanes;               /* their work arrays                                                     */
   struct SoretPair *pair;         /* [num_reactions] for blocks of four cells (blocks.h), or NULL: not of that kind */
   int               blocks;       /* SoretBlocks: how rows come to them                                    */
+  PetscBool         wall[2];      /* is there nothing beyond the first and the last cell of a row?         */
   /* a coarser level is made of the finer one */
   const SoretOperator *finer;
   PetscBool            coarsened[3];
