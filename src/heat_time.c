@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heat_private.h"
 
+#include "soret/esdirk.h"
+
 static const PetscReal time_tolerance = 1.0e-7; /* relative error of the temperature in one step of time */
 
 PetscErrorCode SoretHeatForgetSteps(SoretHeat heat)
@@ -90,9 +92,7 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscCall(TSCreate(heat->grid->comm, &heat->ts));
   PetscCall(TSSetOptionsPrefix(heat->ts, "heat_"));
   PetscCall(TSSetDM(heat->ts, heat->dm));
-  PetscCall(TSSetType(heat->ts, TSARKIMEX));
-  PetscCall(TSARKIMEXSetType(heat->ts, TSARKIMEX4));
-  PetscCall(TSARKIMEXSetFullyImplicit(heat->ts, PETSC_TRUE));
+  PetscCall(SoretTimeSetESDIRK(heat->ts));
   PetscCall(TSSetIFunction(heat->ts, NULL, TimeResidual, heat));
   J = heat->J ? heat->J : SoretEllipticMatrix(heat->elliptic);
   PetscCall(TSSetIJacobian(heat->ts, J, J, TimeJacobian, heat));

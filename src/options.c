@@ -5,6 +5,8 @@
 
 #include "solve_private.h"
 
+#include "soret/esdirk.h"
+
 typedef struct {
   size_t length;
   char  *text;
@@ -46,7 +48,7 @@ static PetscErrorCode ConfigureTS(void)
   PetscFunctionBegin;
   PetscCall(TSCreate(PETSC_COMM_SELF, &ts));
   PetscCall(TSSetProblemType(ts, TS_NONLINEAR));
-  PetscCall(TSSetType(ts, TSARKIMEX));
+  PetscCall(SoretTimeSetESDIRK(ts));
   PetscCall(TSSetFromOptions(ts));
   PetscCall(TSDestroy(&ts));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -178,7 +178,8 @@ Mat SoretStageMatrix(SoretStage stage);
 /* Makes the SNES of a TS solve its stages by cycles; after TSSetFromOptions(). */
 PetscErrorCode SoretStageSetSNES(SoretStage stage, SNES snes);
 
-/* For the callbacks of TS: are they asked only for the shift (given to the Jacobian, else 0) and the rate dc/dt of a stage? */
+/* For the callbacks of TS: are they asked only for the shift (given to the Jacobian, else 0) and, in place of the residual, for the state that the shift
+   counts from, c - (dc/dt)/shift? */
 PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift);
 
 PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[]);

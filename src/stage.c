@@ -7,7 +7,7 @@
 #include "kernel.h"
 #include "solve_private.h"
 
-enum { NUM_PAST = 3 };
+enum { MOST_PAST = 16 };
 
 struct SoretStage_s {
   SoretSystem *sys;
@@ -16,16 +16,18 @@ struct SoretStage_s {
   Vec          weight;     /* borrowed: one over the error allowed in each entry      */
   Vec          before, old;
   PetscBool    recording;
-  PetscReal    contraction; /* of a cycle, as measured last */
+  PetscReal    contraction; /* of the first cycle of a stage, as measured last */
   PetscInt     cycles;
   PetscBool    idle;
   /* where stages start */
   TS           ts;
-  PetscReal    t;                /* of the stage                        */
-  PetscReal    start, dt;        /* of the step                         */
+  PetscReal    t;                 /* of the stage                                             */
+  PetscReal    start, dt;         /* of the step                                              */
+  PetscReal    gamma_dt;          /* one over the shift                                       */
+  Vec          ahead;             /* start + gamma_dt times the slope there                   */
   PetscInt     num_past;
-  PetscReal    past_t[NUM_PAST];
-  Vec          past[NUM_PAST];   /* solutions in this step, newest first */
+  PetscReal    past_t[MOST_PAST];
+  Vec          past[MOST_PAST];   /* borrowed: state at the start, and the stages of the step */
 };
 
 enum { MOST_CYCLES = 12 };
@@ -41,76 +43,78 @@ PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift
 
 /* ---- where a stage starts ---- */
 
-/* c becomes c + factor (a - b), but not less than a tenth of what it was. */
-static PetscErrorCode Extrapolate(PetscReal factor, Vec a, Vec b, Vec c)
+/* Begins to collect what is known in a step: its start and, in what `old` adds to it at the first implicit stage (a_21 = gamma), the slope there. */
+static PetscErrorCode BeginStep(SoretStage stage, PetscReal start, PetscReal dt)
 {
-  const PetscReal *va, *vb;
-  PetscReal       *vc;
+  PetscFunctionBegin;
+  stage->start     = start;
+  stage->dt        = dt;
+  stage->past_t[0] = start;
+  stage->num_past  = 1;
+  stage->gamma_dt  = 1.0 / stage->sys->shift;
+  /* it depends on the length of the step: to be measured anew */
+  stage->contraction = 0.5;
+  PetscCall(TSGetSolution(stage->ts, &stage->past[0]));
+  PetscCall(VecCopy(stage->old, stage->ahead));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* c and `before` become c_0 + square (near - c_0) + slope (ahead - c_0), but not less than a tenth of c_0. */
+static PetscErrorCode Extrapolate(SoretStage stage, PetscReal square, Vec near, PetscReal slope, Vec c)
+{
+  const PetscReal *start, *at, *ahead;
+  PetscReal       *guess, *before;
   PetscInt         n;
 
   PetscFunctionBegin;
   PetscCall(VecGetLocalSize(c, &n));
-  PetscCall(VecGetArrayRead(a, &va));
-  PetscCall(VecGetArrayRead(b, &vb));
-  PetscCall(VecGetArray(c, &vc));
+  PetscCall(VecGetArrayRead(stage->past[0], &start));
+  PetscCall(VecGetArrayRead(near, &at));
+  PetscCall(VecGetArrayRead(stage->ahead, &ahead));
+  PetscCall(VecGetArray(c, &guess));
+  PetscCall(VecGetArray(stage->before, &before));
   for (PetscInt q = 0; q < n; q++) {
-    const PetscReal guess = vc[q] + factor * (va[q] - vb[q]), least = 0.1 * vc[q];
+    const PetscReal value = start[q] + square * (at[q] - start[q]) + slope * (ahead[q] - start[q]), least = 0.1 * start[q];
 
-    vc[q] = guess > least ? guess : least;
+    guess[q] = before[q] = value > least ? value : least;
   }
-  PetscCall(VecRestoreArray(c, &vc));
-  PetscCall(VecRestoreArrayRead(b, &vb));
-  PetscCall(VecRestoreArrayRead(a, &va));
+  PetscCall(VecRestoreArray(stage->before, &before));
+  PetscCall(VecRestoreArray(c, &guess));
+  PetscCall(VecRestoreArrayRead(stage->ahead, &ahead));
+  PetscCall(VecRestoreArrayRead(near, &at));
+  PetscCall(VecRestoreArrayRead(stage->past[0], &start));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Keeps c as the solution at a time, in the place of the oldest. */
-static PetscErrorCode Keep(SoretStage stage, PetscReal t, Vec c)
-{
-  const Vec oldest = stage->past[NUM_PAST - 1];
-
-  PetscFunctionBegin;
-  for (int i = NUM_PAST - 1; i > 0; i--) {
-    stage->past[i]   = stage->past[i - 1];
-    stage->past_t[i] = stage->past_t[i - 1];
-  }
-  stage->past[0]   = oldest;
-  stage->past_t[0] = t;
-  stage->num_past  = PetscMin(stage->num_past + 1, NUM_PAST);
-  PetscCall(VecCopy(c, oldest));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* The guess of a stage of ESDIRK from what is known in its step, so that nothing has to be kept for an exact restart: at the first implicit
-   stage from the slope at the start of the step, which is what `old` adds to it (a_21 = gamma); then linearly from the two stages that are
-   nearest in time. Not in the first step, whose slope may belong to a layer that is over in no time. */
+/* The guess of a stage of ESDIRK from what is known in its step, so that nothing has to be kept for an exact restart: the parabola through the
+   start of the step, with its slope there, and the stage that is nearest in time. Longer ones carry on more of the error that stages are left with
+   than they gain. The slope at the start of the first step may belong to a layer that is over in no time: there it is a straight line. */
 static PetscErrorCode Guess(SoretStage stage, Vec c)
 {
-  PetscReal start, dt;
+  PetscReal start, dt, ratio;
   PetscInt  step;
-  int       near[2] = {0, 1};
+  int       near = 0;
 
   PetscFunctionBegin;
   PetscCall(TSGetTime(stage->ts, &start));
   PetscCall(TSGetTimeStep(stage->ts, &dt));
   PetscCall(TSGetStepNumber(stage->ts, &step));
-  if (start != stage->start || dt != stage->dt || !stage->num_past) {
-    stage->start    = start;
-    stage->dt       = dt;
-    stage->num_past = 0;
-    PetscCall(Keep(stage, start, c));
-    if (step > 0) PetscCall(Extrapolate(stage->sys->shift * (stage->t - start), stage->old, stage->past[0], c));
-    PetscFunctionReturn(PETSC_SUCCESS);
+  if (start != stage->start || dt != stage->dt || !stage->num_past) PetscCall(BeginStep(stage, start, dt));
+  for (int i = 1; i < stage->num_past; i++) {
+    if (stage->past_t[i] != start && (!near || PetscAbsReal(stage->past_t[i] - stage->t) < PetscAbsReal(stage->past_t[near] - stage->t))) near = i;
   }
-  if (stage->num_past < 2) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int i = 2; i < stage->num_past; i++) {
-    const int far = PetscAbsReal(stage->past_t[near[0]] - stage->t) > PetscAbsReal(stage->past_t[near[1]] - stage->t) ? 0 : 1;
-
-    if (PetscAbsReal(stage->past_t[i] - stage->t) < PetscAbsReal(stage->past_t[near[far]] - stage->t)) near[far] = i;
-  }
-  PetscCall(VecCopy(stage->past[near[0]], c));
-  PetscCall(Extrapolate((stage->t - stage->past_t[near[0]]) / (stage->past_t[near[0]] - stage->past_t[near[1]]), stage->past[near[0]], stage->past[near[1]], c));
+  ratio = near ? (stage->t - start) / (stage->past_t[near] - start) : 0.0;
+  if (step > 0) PetscCall(Extrapolate(stage, ratio * ratio, stage->past[near], (stage->t - start) * (1.0 - ratio) / stage->gamma_dt, c));
+  else PetscCall(Extrapolate(stage, ratio, stage->past[near], 0.0, c));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Keeps a stage of this step, which TS holds until the next one. */
+static void Keep(SoretStage stage, Vec c)
+{
+  if (stage->num_past == MOST_PAST) return;
+  stage->past[stage->num_past]     = c;
+  stage->past_t[stage->num_past++] = stage->t;
 }
 
 /* ---- solving it ---- */
@@ -118,23 +122,20 @@ static PetscErrorCode Guess(SoretStage stage, Vec c)
 /* shift and old of the stage that TS is at, from what it gives at c. */
 static PetscErrorCode Learn(SoretStage stage, SNES snes, Vec c)
 {
-  Vec rate = stage->before;
-
   PetscFunctionBegin;
   stage->recording = PETSC_TRUE;
   PetscCall(SNESComputeJacobian(snes, c, stage->J, stage->J));
-  PetscCall(SNESComputeFunction(snes, c, rate)); /* dc/dt at c */
+  PetscCall(SNESComputeFunction(snes, c, stage->old));
   stage->recording = PETSC_FALSE;
-  PetscCall(VecWAXPY(stage->old, -1.0 / stage->sys->shift, rate, c));
   PetscCall(SoretFASUpdate(stage->fas));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Root mean square of c - before in units of the error allowed; before becomes c. */
+/* Root mean square of c - before in units of the error allowed. */
 static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
 {
-  const PetscReal *now, *weight;
-  PetscReal       *before, sum = 0.0, all;
+  const PetscReal *now, *before, *weight;
+  PetscReal        sum = 0.0, all;
   PetscInt         n, size;
 
   PetscFunctionBegin;
@@ -142,15 +143,14 @@ static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
   PetscCall(VecGetSize(c, &size));
   PetscCall(VecGetArrayRead(c, &now));
   PetscCall(VecGetArrayRead(stage->weight, &weight));
-  PetscCall(VecGetArray(stage->before, &before));
+  PetscCall(VecGetArrayRead(stage->before, &before));
   SORET_SUM(sum)
   for (PetscInt q = 0; q < n; q++) {
     const PetscReal e = weight[q] * (now[q] - before[q]);
 
     sum += e * e;
-    before[q] = now[q];
   }
-  PetscCall(VecRestoreArray(stage->before, &before));
+  PetscCall(VecRestoreArrayRead(stage->before, &before));
   PetscCall(VecRestoreArrayRead(stage->weight, &weight));
   PetscCall(VecRestoreArrayRead(c, &now));
   PetscCallMPI(MPI_Allreduce(&sum, &all, 1, MPIU_REAL, MPI_SUM, PetscObjectComm((PetscObject)c)));
@@ -176,25 +176,27 @@ static PetscErrorCode Solve(SNES snes, Vec c)
   PetscCall(Learn(stage, snes, c));
   PetscCall(PetscObjectTypeCompare((PetscObject)stage->ts, TSARKIMEX, &guess));
   if (guess) PetscCall(Guess(stage, c));
-  PetscCall(VecCopy(c, stage->before));
+  else PetscCall(VecCopy(c, stage->before));
   for (PetscInt it = 1; !reason; it++) {
     PetscReal rho;
 
     PetscCall(SoretFASCycle(stage->fas, 0, NULL, c));
     PetscCall(MeasureChange(stage, c, &change));
     stage->cycles++;
-    /* before there is a second change to compare with, the contraction of earlier stages, but not less than is seen of smooth data */
-    rho = it > 1 && last > 0.0 ? change / last : PetscMax(stage->contraction, 0.1);
-    if (it > 1) stage->contraction = PetscMin(rho, 0.5);
+    /* before there is a second change to compare with, what the first stage of the step has shown; methods without such steps take what was measured last, but
+       not less than is seen of smooth data */
+    rho = it > 1 && last > 0.0 ? change / last : guess ? stage->contraction : PetscMax(stage->contraction, 0.1);
+    if (it == 2) stage->contraction = PetscMin(rho, 0.5);
     PetscCall(SNESSetIterationNumber(snes, it));
     PetscCall(SNESMonitor(snes, it, change));
     if (PetscIsInfOrNanReal(change)) reason = SNES_DIVERGED_FUNCTION_NANORINF;
     else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.3)) reason = SNES_CONVERGED_SNORM_RELATIVE;
     else if ((it > 2 && rho > 2.0) || it >= MOST_CYCLES) reason = SNES_DIVERGED_DTOL;
     last = change;
+    if (!reason) PetscCall(VecCopy(c, stage->before));
   }
   PetscCall(SNESSetConvergedReason(snes, reason));
-  if (guess && reason > 0) PetscCall(Keep(stage, stage->t, c));
+  if (guess && reason > 0) Keep(stage, c);
   else stage->num_past = 0;
   stage->sys->shift = 0.0;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -219,7 +221,7 @@ PetscErrorCode SoretStageCreate(SoretSystem *sys, Vec c, Vec weight, SoretStage 
   }
   PetscCall(VecDuplicate(c, &s->before));
   PetscCall(VecDuplicate(c, &s->old));
-  for (int i = 0; i < NUM_PAST; i++) PetscCall(VecDuplicate(c, &s->past[i]));
+  PetscCall(VecDuplicate(c, &s->ahead));
   sys->old = s->old;
   PetscCall(VecGetLocalSize(c, &n));
   PetscCall(MatCreateShell(sys->op->grid->comm, n, n, PETSC_DETERMINE, PETSC_DETERMINE, NULL, &s->J));
@@ -279,7 +281,7 @@ PetscErrorCode SoretStageDestroy(SoretStage *stage)
   PetscCall(SoretFASDestroy(&(*stage)->fas));
   PetscCall(VecDestroy(&(*stage)->before));
   PetscCall(VecDestroy(&(*stage)->old));
-  for (int i = 0; i < NUM_PAST; i++) PetscCall(VecDestroy(&(*stage)->past[i]));
+  PetscCall(VecDestroy(&(*stage)->ahead));
   PetscCall(MatDestroy(&(*stage)->J));
   PetscCall(PetscFree(*stage));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -286,10 +286,10 @@ PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec 
     if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
     else if (t->volume) ReplaceInside(nx, ns, t->volume + row * nx, t->row, out);
-    SoretOperatorAddContent(t->fine, row, c, content);
+    if (t->fine_sys->num) SoretOperatorAddContent(t->fine, row, c, content);
   }
   PetscCall(VecRestoreArray(fine, &c));
-  PetscCall(SoretSystemKnow(t->fine_sys, fine, content));
+  if (t->fine_sys->num) PetscCall(SoretSystemKnow(t->fine_sys, fine, content));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -5,6 +5,8 @@
 
 #include "solve_private.h"
 
+#include "soret/esdirk.h"
+
 typedef struct {
   const SoretSolveSpec *spec;
   SoretSystem           sys;
@@ -47,7 +49,7 @@ static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
   if (SoretStageRecord(tr->stage, ts, t, 0.0)) {
-    PetscCall(VecCopy(rate, f));
+    PetscCall(VecWAXPY(f, -1.0 / tr->sys.shift, rate, c));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(SoretSystemResidual(&tr->sys, c, f));
@@ -557,10 +559,7 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
 
   PetscFunctionBegin;
   PetscCall(CreateEquations(tr, ts));
-  /* ESDIRK4(3)6L[2]SA of Kennedy and Carpenter (2003): stiffly accurate, one-step */
-  PetscCall(TSSetType(*ts, TSARKIMEX));
-  PetscCall(TSARKIMEXSetType(*ts, TSARKIMEX4));
-  PetscCall(TSARKIMEXSetFullyImplicit(*ts, PETSC_TRUE));
+  PetscCall(SoretTimeSetESDIRK(*ts));
   PetscCall(TSSetExactFinalTime(*ts, TS_EXACTFINALTIME_MATCHSTEP));
   PetscCall(TSSetMaxSteps(*ts, tr->spec->max_steps));
   PetscCall(TSSetMaxStepRejections(*ts, MOST_ATTEMPTS));
