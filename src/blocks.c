@@ -173,7 +173,11 @@ INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const SoretBloc
 {
   const PetscInt rest = row->nx % SORET_FOUR;
 
-  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) ResidualOfFour(ns, kind, SORET_FOUR, row, i, c, f);
+  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) { /* memory works ahead while this row is computed */
+    __builtin_prefetch(row->ahead[0] + i * ns);
+    __builtin_prefetch(row->ahead[1] + i * ns);
+    ResidualOfFour(ns, kind, SORET_FOUR, row, i, c, f);
+  }
   if (rest) ResidualOfFour(ns, kind, rest, row, row->nx - rest, c, f);
 }
 

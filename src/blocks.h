@@ -44,6 +44,7 @@ typedef struct {
   const PetscReal        *gx, *dx, *gx_sum, *width, *a; /* with UNIFORM and EVEN: as in SoretKernelUniformRow()         */
   PetscReal               area, g[4];
   PetscReal               even_width, g_even[6];  /* with EVEN: of all cells; conductance over a of each face           */
+  const PetscReal        *ahead[2];               /* c and b of a row that is needed soon                               */
   /* smoother */
   const PetscReal        *b, *rhs;                /* rhs may be NULL                                                    */
 } SoretBlockRow;

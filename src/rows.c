@@ -121,6 +121,7 @@ static void PointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pe
   LocateRow(op, m, o, &row->j, &row->k);
   row->first = RowNumber(op, row->j, row->k) * op->grid->count[0];
   row->c     = c + row->first * ns;
+  row->ahead = row->first;
   for (int d = -2; d <= 2; d++) {
     const PetscBool  there = PetscAbsInt(d) <= w ? PETSC_TRUE : PETSC_FALSE;
     const PetscReal *outer = there && dim > 1 ? SlabRow(op, slab[2 + d], m) : own;
@@ -131,11 +132,10 @@ static void PointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pe
   }
 }
 
-/* Rows treated together, so that their slabs stay in the share of a core of the last-level cache. Smaller blocks, for the second level, read memory in shorter pieces, which costs
-   more than is gained (docs/performance.md). */
+/* Rows treated together, so that their slabs, and what is asked for ahead, stay in the second-level cache. */
 static PetscInt RowsPerBlock(const SoretOperator *op)
 {
-  const PetscInt bytes = (2 * op->width + 1) * op->row_length * (PetscInt)sizeof(PetscReal), rows = 2097152 / bytes;
+  const PetscInt bytes = (2 * op->width + 1) * op->row_length * (PetscInt)sizeof(PetscReal), rows = 393216 / bytes;
 
   return op->num_rows <= 2 * rows ? op->num_rows : PetscMax(rows, 8);
 }
@@ -161,6 +161,7 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
         SoretRow row;
 
         PointRow(op, c, m, o, slab, &row);
+        if (o + w + 1 < op->num_slabs) row.ahead += (w + 1) * op->grid->count[0] * (op->grid->dim > 2 ? op->grid->count[1] : 1); /* of the slab that is filled next */
         PetscCall(visit(op, &row, context));
       }
     }
@@ -345,6 +346,8 @@ static void BeginBlocks(const SoretOperator *op, const SoretRow *row, const Sore
   blocks->kept          = terms && terms->kept ? terms->kept + row->first * ns : NULL;
   blocks->dim           = (int)grid->dim;
   blocks->u             = row->u[0][2];
+  blocks->ahead[0]      = row->c + (row->ahead - row->first) * ns;
+  blocks->ahead[1]      = op->b + row->ahead * ns;
   for (int axis = 0; axis < 3; axis++) {
     blocks->u_lo[axis] = row->u[axis][1];
     blocks->u_hi[axis] = row->u[axis][3];

@@ -15,6 +15,7 @@
 typedef struct {
   PetscInt         j, k;         /* local indices of the row                                              */
   PetscInt         first;        /* number of its first cell on this rank                                 */
+  PetscInt         ahead;        /* first cell of a row that is needed soon, or its own: for kernels to ask memory for */
   const PetscReal *c;            /* concentrations                                                        */
   const PetscReal *u[3][5];      /* [axis][2 + offset] rows of u = b c at offset -2..2 along the axis; along x all are the same row, shifted */
 } SoretRow;
