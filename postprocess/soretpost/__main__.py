@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Command line: python3 -m soretpost plot | compare | movie | report | info FILE ..., scaling RECORD.json ..., import FILE... -o FILE.h5"""
+"""Command line: python3 -m soretpost plot | compare | movie | report | info FILE ..., scaling RECORD.json ..., bench RECORD.json, import FILE... -o FILE.h5"""
 import argparse
 import os
 import sys
 
-from . import __version__, importer, scaling
+from . import __version__, bench, importer, scaling
 from . import open as open_result
 
 
@@ -87,6 +87,7 @@ def parse(arguments):
     add(commands, "report", report, "one page of HTML: outcome, pictures, budgets, timings, provenance, case", output="page (default: FILE with .html)")
     add(commands, "info", info, "what the file holds")
     scaling.add_command(commands)
+    bench.add_command(commands)
     importer.add_arguments(commands.add_parser("import", help="images, surfaces and fields of other programs as datasets for a case file"))
     if not (sys.argv[1:] if arguments is None else arguments):
         parser.print_help(sys.stderr)

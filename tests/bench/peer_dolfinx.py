@@ -9,6 +9,9 @@ import sys
 import time
 
 try:
+    import petsc4py
+
+    petsc4py.init(sys.argv)  # before anyone else: options
     import numpy as np
     import ufl
     from dolfinx import fem, mesh
