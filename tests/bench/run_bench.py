@@ -35,7 +35,7 @@ ASSEMBLED = {"PETSc, multigrid": [*LEVELS, "-mat_type", "aij"],
              "PETSc, hypre": [*LOOSE, "-sequence", "0", "-pc_type", "hypre"]}
 INTEGRATORS = {"PETSc, BDF4": [*LEVELS, "-ts_type", "bdf", "-ts_bdf_order", "4", "-snes_type", "ksponly"],
                "PETSc, Rosenbrock": [*LEVELS, "-ts_type", "rosw", "-ts_rosw_type", "4l"]}
-DOLFINX = {"DOLFINx, GAMG": []}  # hypre fails on its singular matrix: 118 s and 3.5 GiB at 64^3
+DOLFINX = {"DOLFINx, GAMG": []}  # hypre gave no answer in 118 s and 3.5 GiB at 64^3; why is not known
 TIMES = (0.01, 0.1, 1.0)
 REFERENCE = "soret 1e-7"
 TOLERANCES = {"soret": ("1e-3", "3e-4", "1e-4", "3e-5", "1e-5", "1e-6", "1e-7"), "PETSc, BDF4": ("1e-3", "1e-4", "1e-5"), "PETSc, Rosenbrock": ("1e-3", "1e-4"), "CVODE": ("1e-4", "1e-5")}

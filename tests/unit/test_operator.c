@@ -198,15 +198,17 @@ static PetscErrorCode CheckAll(const char *yaml)
 #define BOX1 "domain: {size: [1.0], cells: [9], grading: {x: {ratio: 3}}}\ntemperature: \"1 + x^2 + 0.1*t\"\n"
 #define BOX2 "domain: {size: [1.0, 0.7], cells: [7, 5], grading: {y: {tanh: 1.2}}}\ntemperature: \"1 + x^2 + 0.5*x*y + 0.1*t\"\n"
 #define BOX3 "domain: {size: [1.0, 0.7, 0.9], cells: [5, 4, 6], grading: {z: {ratio: 2}}}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n"
-static const char *const boxes[] = {HEAD BOX1, HEAD BOX2, HEAD BOX3};
+/* equal cells along x, and more of them than the smoother takes at once */
+#define BOX4 "domain: {size: [1.0, 0.7, 0.9], cells: [143, 2, 3], grading: {y: {ratio: 2}}}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n"
+static const char *const boxes[] = {HEAD BOX1, HEAD BOX2, HEAD BOX3, HEAD BOX4};
 
 static PetscErrorCode CheckBoxes(const char *rest)
 {
   char text[4096];
 
   PetscFunctionBeginUser;
-  for (int dim = 0; dim < 3; dim++) {
-    PetscCall(PetscSNPrintf(text, sizeof(text), "%s%s", boxes[dim], rest));
+  for (size_t k = 0; k < sizeof(boxes) / sizeof(boxes[0]); k++) {
+    PetscCall(PetscSNPrintf(text, sizeof(text), "%s%s", boxes[k], rest));
     PetscCall(CheckAll(text));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
