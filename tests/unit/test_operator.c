@@ -243,6 +243,36 @@ static PetscErrorCode TestReactions(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Reactions of at most two factors go through blocks of four cells: one to four species, with one conductivity (products of one factor per axis, or one number where cells are
+   equal) and with several, between closed walls and open ones. */
+static PetscErrorCode TestBlocks(void)
+{
+  static const char *const reactions[] = {"{equation: 2 A => A, forward: \"2*T\"}", "{equation: 2 A <=> B, forward: 3, backward: T}", "{equation: A + B <=> C, forward: T, backward: 2}", "{equation: A + B <=> C, forward: T, backward: 2}, {equation: 2 C <=> 2 D, forward: \"1 + x\", backward: 1}"};
+  static const char *const walls[] = {"", "boundaries: {x+: {A: {value: 2}}, x-: {A: {transfer: 1, outside: 0.5}}}\n"};
+
+  PetscFunctionBeginUser;
+  for (int ns = 1; ns <= 4; ns++) {
+    for (int varies = 0; varies < 2; varies++) {
+      for (int open = 0; open < 2; open++) {
+        char text[2048] = "species:\n";
+
+        for (int s = 0; s < ns; s++) {
+          char line[128];
+
+          PetscCall(PetscSNPrintf(line, sizeof(line), varies ? "  - {name: %c, diffusivity: \"%g*T^2 + 0.1*x\", convention: fick}\n" : "  - {name: %c, diffusivity: {law: einstein, mobility: %g}}\n", 'A' + s, 1.0 / (1.0 + s)));
+          PetscCall(PetscStrlcat(text, line, sizeof(text)));
+        }
+        PetscCall(PetscStrlcat(text, "reactions: [", sizeof(text)));
+        PetscCall(PetscStrlcat(text, reactions[ns - 1], sizeof(text)));
+        PetscCall(PetscStrlcat(text, "]\n", sizeof(text)));
+        PetscCall(PetscStrlcat(text, walls[open], sizeof(text)));
+        PetscCall(CheckBoxes(text));
+      }
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TestBoundaries(void)
 {
   static const char *const sides[] = {"x-", "x+", "y-", "y+", "z-", "z+"};
@@ -395,4 +425,4 @@ static PetscErrorCode TestZeroFlux(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestConventions, TestReactions, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux)
+TestMain(TestConventions, TestReactions, TestBlocks, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux)
