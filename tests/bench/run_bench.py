@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 CASES = {"A": os.path.join(HERE, "..", "cases", "reference_A.yaml"), "B": os.path.join(HERE, "..", "..", "input", "dimerization_3d.yaml"),
          "C": os.path.join(HERE, "..", "cases", "reference_C.yaml")}
 NEWTON = ["-snes_type", "newtonls"]
-ASSEMBLED = {"assembled, Galerkin": [], "assembled, GAMG": ["-pc_type", "gamg"], "assembled, hypre": ["-pc_type", "hypre"]}
+ASSEMBLED = {"assembled, Galerkin": ["-pc_type", "mg"], "assembled, GAMG": ["-pc_type", "gamg"], "assembled, hypre": ["-pc_type", "hypre"]}
 BDF = ["-ts_type", "bdf", "-ts_bdf_order", "4"]
 TIMES = (0.01, 0.1, 1.0)
 REFERENCE = "soret 1e-7"
