@@ -37,16 +37,22 @@ struct SoretFAS_s {
   SoretAnderson  anderson;                /* NULL while cycles are not accelerated                        */
 };
 
-PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
+PetscBool SoretFASIsUsual(const SoretOperator *op)
 {
   const PetscReal unknowns = (PetscReal)op->grid->n[0] * (PetscReal)op->grid->n[1] * (PetscReal)op->grid->n[2] * (PetscReal)op->num_species;
-  char            type[64];
-  PetscBool       given;
+
+  return op->width == 1 && !SoretIsSmall(op->grid->dim, unknowns) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use)
+{
+  char      type[64];
+  PetscBool given;
 
   PetscFunctionBegin;
+  *use = SoretFASIsUsual(op);
   PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
   if (given) PetscCall(PetscStrcmp(type, SNESFAS, use));
-  else *use = SoretIsSmall(op->grid->dim, unknowns) ? PETSC_FALSE : PETSC_TRUE;
   if (op->width > 1) *use = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

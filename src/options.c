@@ -59,6 +59,7 @@ static PetscErrorCode ConfigureAll(void)
   static const char *const of_cycles[] = {"-snes_fas_smoothdown", "-snes_fas_smoothup", "-snes_fas_cycles"};
 
   PetscFunctionBegin;
+  PetscCall(SoretPCFASRegister());
   PetscCall(ConfigureSNES(NULL, PCLU));
   PetscCall(ConfigureSNES(NULL, PCMG));
   PetscCall(ConfigureSNES("fas_coarse_", PCLU));

@@ -419,6 +419,71 @@ PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- the Jacobian times a vector ---- */
+
+typedef struct {
+  const PetscReal *matrix, *c; /* as below; the state */
+  PetscReal       *f;
+} Product;
+
+/* Adds reactions and matrix of cells i to i + n - 1 of a row to f. */
+INLINED void MultiplyLanes(const PetscInt ns, SoretOperator *op, const SoretRow *row, const Product *product, PetscInt i, PetscInt n, const PetscReal *restrict volume, PetscReal *restrict f)
+{
+  const PetscInt   p = row->first + i;
+  PetscReal       *c = op->lanes, *v = c + ns * n, *J = v + ns * n;
+  const PetscReal *k[2 * SORET_MAX_REACTIONS];
+
+  Gather(ns, n, 1, product->c + p * ns, c);
+  Gather(ns, n, 1, row->c + i * ns, v);
+  memset(J, 0, (size_t)(ns * ns * n) * sizeof(PetscReal));
+  SoretOperatorConstantLanes(op, p, k);
+  SoretNetworkAddJacobianLanes(&op->model->network, n, k, c, J);
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt j = 0; j < ns; j++) {
+      const PetscReal *own = J + (s * ns + j) * n;
+
+      for (PetscInt l = 0; l < n; l++) f[l * ns + s] += volume[l] * (product->matrix[s * ns + j] - own[l]) * v[j * n + l];
+    }
+  }
+}
+
+static PetscErrorCode MultiplyRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  const Product   *product = (const Product *)context;
+  const PetscInt   ns = op->num_species, nx = op->grid->count[0];
+  PetscReal       *f = product->f + row->first * ns, *walls = op->row + nx, *slope = walls + nx * ns;
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+
+  PetscFunctionBegin;
+  TransportRow(op, row, f, NULL);
+  if (AddWalls(op, row, PETSC_TRUE, walls, slope)) {
+    for (PetscInt q = 0; q < nx * ns; q++) f[q] += slope[q] * row->c[q];
+  }
+  for (PetscInt i = 0; i < nx; i += op->num_lanes) {
+    const PetscInt n = PetscMin(op->num_lanes, nx - i);
+
+    BY_SPECIES(MultiplyLanes, ns, op, row, product, i, n, volume + i, f + i * ns);
+  }
+  for (PetscInt i = 0; i < nx && op->volume; i++) {
+    for (PetscInt s = 0; s < ns && volume[i] == 0.0; s++) f[i * ns + s] = row->c[i * ns + s];
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOperatorMultiply(SoretOperator *op, const PetscReal matrix[], Vec c, Vec v, Vec f)
+{
+  Product product = {.matrix = matrix};
+
+  PetscFunctionBegin;
+  PetscCheck(op->width == 1, op->grid->comm, PETSC_ERR_SUP, "the product has no ballistic transport");
+  PetscCall(VecGetArrayRead(c, &product.c));
+  PetscCall(VecGetArrayWrite(f, &product.f));
+  PetscCall(SoretOperatorForEachRow(op, v, MultiplyRow, &product));
+  PetscCall(VecRestoreArrayWrite(f, &product.f));
+  PetscCall(VecRestoreArrayRead(c, &product.c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- gross rates ---- */
 
 /* What passes the walls of a row. */

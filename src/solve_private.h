@@ -36,6 +36,8 @@ typedef struct {
   Vec              old;
   Mat              A, P;
   Vec              inverse_volume;    /* transient: rows of the Jacobian are divided by volumes  */
+  Vec              at;                /* not NULL: A and P are one shell, the Jacobian at this state, with */
+  PetscReal        at_shift, *at_matrix; /* this shift, and [num_species][num_species] what it adds in each cell */
   PetscBool        galerkin;          /* coarse matrices will be made of P                       */
   PetscInt         scaled;
   PetscReal       *constant, *matrix, *kept_term; /* terms beside F */
@@ -74,7 +76,10 @@ PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal conte
 /* Makes A and P, if they are not there. */
 PetscErrorCode SoretSystemCreateMatrices(SoretSystem *sys);
 
-/* Assembles P at c and with it A. */
+/* The same without a matrix: for SoretNewtonCreateMatrices(). */
+PetscErrorCode SoretSystemCreateShell(SoretSystem *sys);
+
+/* Assembles P at c and with it A; or, of a shell, keeps c. */
 PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c);
 
 /* Defaults of the linear solver: direct for small problems, Krylov with multigrid for large ones; method gets its name. */
@@ -136,7 +141,10 @@ PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context
 
 PetscInt SoretFASNumLevels(SoretFAS fas);
 
-/* Should nonlinear multigrid be used: for large problems, unless -snes_type says otherwise? Ballistic transport has no smoother. */
+/* Is the problem large enough for multigrid, and has it a smoother, as all but ballistic transport? */
+PetscBool SoretFASIsUsual(const SoretOperator *op);
+
+/* Should nonlinear multigrid be used: where it is usual, unless -snes_type says otherwise? */
 PetscErrorCode SoretFASChoose(const SoretOperator *op, PetscBool *use);
 
 /* From the next cycle on they are accelerated; the vectors for that are made like c. Collective. */
@@ -162,6 +170,21 @@ PetscInt SoretAndersonSteps(SoretAnderson anderson);
 /* What it remembers of its steps, in a checkpoint: up to ten vectors, so that a run goes on with the same bits. Get makes it; NULL for no steps. Collective. */
 PetscErrorCode SoretAndersonPut(SoretAnderson anderson, SoretArchive archive, const SoretOperator *op);
 PetscErrorCode SoretAndersonGet(SoretArchive archive, const SoretOperator *op, Vec x, PetscInt steps, SoretAnderson *anderson);
+
+/* ---- Newton's method on the levels of nonlinear multigrid, without a matrix (pcfas.c) ---- */
+
+/* Name of the preconditioner. */
+#define SORET_PCFAS "fas"
+
+/* Makes the name known to PETSc. Once is enough. */
+PetscErrorCode SoretPCFASRegister(void);
+
+/* Makes A and P for a Newton solver with options of this prefix: a shell where the preconditioner is SORET_PCFAS, by -pc_type or by default, and matrices where
+   it is not or where there is no coarser grid, which is said. */
+PetscErrorCode SoretNewtonCreateMatrices(SoretSystem *sys, const char *prefix);
+
+/* Makes pc this preconditioner, for a system with a shell that is borrowed. Collective. */
+PetscErrorCode SoretPCFASSet(PC pc, SoretSystem *sys, size_t length, char method[]);
 
 /* ---- implicit stages of TS by nonlinear multigrid (stage.c) ---- */
 

@@ -265,7 +265,7 @@ static PetscErrorCode Begin(Steady *steady, Phase phase, Vec c, PetscBool *goes_
 }
 
 /* Converged on the residual without the terms of the sums, and on the totals by themselves (docs/numerics.md). The measure costs a few
-   residuals: while the norm says that it cannot be good yet it is not taken again. */
+   residuals, much for a cycle and little for an iteration of Newton's method: between cycles it is not taken again while the norm says that it cannot be good yet. */
 static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
 {
   const PetscInt at = steady->first + it;
@@ -287,7 +287,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     if (at > 0 && steady->closes && fnorm > 0.5 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
     steady->eight_ago = fnorm;
   }
-  if (at == 0 || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
+  if (!steady->closes || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
     PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
@@ -545,7 +545,7 @@ static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good, SoretOutcom
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Newton's method with an assembled Jacobian, then pseudo-transient continuation. */
+/* Newton's method, then pseudo-transient continuation. */
 static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   SNES                snes;
@@ -555,7 +555,7 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
 
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
-  PetscCall(SoretSystemCreateMatrices(steady->sys));
+  PetscCall(SoretNewtonCreateMatrices(steady->sys, steady->prefix));
   PetscCall(CreateSNES(steady, sizeof(outcome->method), outcome->method, &snes));
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));

@@ -172,6 +172,21 @@ static PetscErrorCode MultA(Mat A, Vec x, Vec y)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The same of nothing but the state. */
+static PetscErrorCode MultShell(Mat A, Vec x, Vec y)
+{
+  SoretSystem *sys;
+
+  PetscFunctionBegin;
+  SoretRecordBegin(SORET_PHASE_JACOBIAN);
+  PetscCall(MatShellGetContext(A, &sys));
+  PetscCall(SoretOperatorMultiply(sys->op, sys->at_matrix, sys->at, x, y));
+  if (sys->num) PetscCall(AddSums(sys, x, y));
+  if (!sys->augmented) PetscCall(SoretOperatorPerVolume(sys->op, 1.0, y));
+  SoretRecordEnd(SORET_PHASE_JACOBIAN);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- creation ---- */
 
 static PetscErrorCode MeasureVolumes(SoretSystem *sys)
@@ -319,6 +334,22 @@ PetscErrorCode SoretSystemCreateMatrices(SoretSystem *sys)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretSystemCreateShell(SoretSystem *sys)
+{
+  SoretOperator *op = sys->op;
+  PetscInt       m;
+
+  PetscFunctionBegin;
+  PetscCall(SoretOperatorCreateVector(op, &sys->at));
+  PetscCall(PetscMalloc1(op->num_species * op->num_species, &sys->at_matrix));
+  PetscCall(VecGetLocalSize(sys->at, &m));
+  PetscCall(MatCreateShell(op->grid->comm, m, m, PETSC_DETERMINE, PETSC_DETERMINE, sys, &sys->P));
+  PetscCall(MatShellSetOperation(sys->P, MATOP_MULT, (void (*)(void))MultShell));
+  PetscCall(PetscObjectReference((PetscObject)sys->P));
+  sys->A = sys->P;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
 {
   PetscFunctionBegin;
@@ -330,6 +361,8 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
   PetscCall(PetscFree(sys->kept_term));
   PetscCall(VecDestroy(&sys->old));
   PetscCall(VecDestroy(&sys->inverse_volume));
+  PetscCall(VecDestroy(&sys->at));
+  PetscCall(PetscFree(sys->at_matrix));
   PetscCall(MatDestroy(&sys->A));
   PetscCall(MatDestroy(&sys->P));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -479,9 +512,28 @@ PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The shell is the Jacobian at c from now on. */
+static PetscErrorCode KeepState(SoretSystem *sys, Vec c)
+{
+  const PetscInt ns = sys->op->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(VecCopy(c, sys->at));
+  sys->at_shift = sys->shift;
+  PetscCall(PetscArraycpy(sys->at_matrix, sys->extra, ns * ns));
+  for (PetscInt s = 0; s < ns; s++) sys->at_matrix[s * ns + s] += sys->shift;
+  PetscCall(MatAssemblyBegin(sys->P, MAT_FINAL_ASSEMBLY));
+  PetscCall(MatAssemblyEnd(sys->P, MAT_FINAL_ASSEMBLY));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c)
 {
   PetscFunctionBegin;
+  if (sys->at) {
+    PetscCall(KeepState(sys, c));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   SoretRecordBegin(SORET_PHASE_JACOBIAN);
   PetscCall(SoretOperatorJacobian(sys->op, c, sys->shift, sys->extra, sys->P));
   if (sys->inverse_volume) PetscCall(MatDiagonalScale(sys->P, sys->inverse_volume, NULL));
@@ -514,9 +566,9 @@ static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[], PetscBoo
   PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
   PetscCall(PetscOptionsGetString(NULL, prefix, "-ksp_type", type, sizeof(type), NULL));
   PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", pc, sizeof(pc), &given));
-  if (given) {
+  if (given && strcmp(pc, SORET_PCFAS) && strcmp(pc, PCMG)) { /* the first has been seen to be impossible, the other is ours */
     PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
-    PetscCall(PetscEListFind(3, (const char *const[]){PCMG, PCGAMG, PCHYPRE}, pc, &which, galerkin));
+    PetscCall(PetscEListFind(2, (const char *const[]){PCGAMG, PCHYPRE}, pc, &which, galerkin));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -540,18 +592,28 @@ static PetscErrorCode KeepSolid(KSP ksp, Vec b, Vec x, void *context)
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
+  const char      *prefix;
+  char             type[64] = "";
   PetscInt         unknowns;
+  PetscBool        mg;
   PC               pc;
 
   PetscFunctionBegin;
+  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", type, sizeof(type), NULL));
+  PetscCall(PetscStrcmp(type, PCMG, &mg));
   PetscCall(MatGetSize(sys->P, &unknowns, NULL));
   PetscCall(KSPGetPC(ksp, &pc));
   PetscCall(KSPSetType(ksp, KSPFGMRES));
   PetscCall(KSPGMRESSetRestart(ksp, 50));
   PetscCall(KSPSetTolerances(ksp, rtol, 0.0, PETSC_DEFAULT, 200));
   if (grid->closed) PetscCall(KSPSetPostSolve(ksp, KeepSolid, sys));
-  if (SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
-  else if (sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
+  if (sys->at) {
+    PetscCall(SoretPCFASSet(pc, sys, length, method));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (!mg && SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
+  else if (!mg && sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
   } else {
@@ -562,22 +624,42 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Takes an option away if it has this value; or gives it back, as one that is of use. */
+static PetscErrorCode Hide(const char *option, const char *value, PetscBool *hidden)
+{
+  char      given[64];
+  PetscBool set;
+
+  PetscFunctionBegin;
+  *hidden = PETSC_FALSE;
+  PetscCall(PetscOptionsGetString(NULL, NULL, option, given, sizeof(given), &set));
+  if (set) PetscCall(PetscStrcmp(given, value, hidden));
+  if (*hidden) PetscCall(PetscOptionsClearValue(NULL, option));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Show(const char *option, const char *value, PetscBool hidden)
+{
+  PetscFunctionBegin;
+  if (!hidden) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscOptionsSetValue(NULL, option, value));
+  PetscCall(PetscOptionsHasName(NULL, NULL, option, &hidden));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, SNES snes, TS ts)
 {
   const SoretGrid *grid = sys->op->grid;
-  char             type[64];
-  PetscBool        given, fas = PETSC_FALSE;
+  PetscBool        fas, pc = PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given));
-  if (given) PetscCall(PetscStrcmp(type, SNESFAS, &fas));
-  if (fas) PetscCall(PetscOptionsClearValue(NULL, "-snes_type")); /* a SNES that was of that type once has lost its line search */
+  PetscCall(Hide("-snes_type", SNESFAS, &fas)); /* a SNES that was of that type once has lost its line search */
+  if (!sys->at) PetscCall(Hide("-pc_type", SORET_PCFAS, &pc));
   if (ts) PetscCall(TSSetFromOptions(ts));
   else PetscCall(SNESSetFromOptions(snes));
-  if (!fas) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscOptionsSetValue(NULL, "-snes_type", SNESFAS));
-  PetscCall(PetscOptionsHasName(NULL, NULL, "-snes_type", &given)); /* it is of use */
-  if (say) PetscCall(SoretSay(grid->comm, "-snes_type fas: no coarser grid can be made of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells on these ranks; Newton's method is used\n", grid->n[0], grid->n[1], grid->n[2]));
+  PetscCall(Show("-snes_type", SNESFAS, fas));
+  PetscCall(Show("-pc_type", SORET_PCFAS, pc));
+  if (say && fas) PetscCall(SoretSay(grid->comm, "-snes_type fas: no coarser grid can be made of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells on these ranks; Newton's method is used\n", grid->n[0], grid->n[1], grid->n[2]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

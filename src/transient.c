@@ -96,7 +96,7 @@ static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscRe
   tr->change /= sqrt((double)n);
   /* after the first iteration nothing is known of the contraction; half is what a fresh Jacobian is asked for below */
   rho = it > 1 && tr->previous_change > 0.0 ? tr->change / tr->previous_change : 0.5;
-  if (it > 1 && rho > 0.5) PetscCall(SNESSetLagJacobian(snes, -2)); /* stale: a fresh one for the next iteration */
+  if (it > 1 && rho > 0.5 && !tr->sys.at) PetscCall(SNESSetLagJacobian(snes, -2)); /* stale: a fresh one for the next iteration */
   if (rho < 0.95 && rho / (1.0 - rho) * tr->change <= 0.1) *reason = SNES_CONVERGED_SNORM_RELATIVE;
   if (tr->change == 0.0) *reason = SNES_CONVERGED_SNORM_RELATIVE;
   if (it > 2 && rho > 2.0) *reason = SNES_DIVERGED_DTOL;
@@ -115,7 +115,7 @@ static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetTimeStep(ts, &step));
-  if (tr->stage || step == tr->jacobian_step) PetscFunctionReturn(PETSC_SUCCESS);
+  if (tr->stage || tr->sys.at || step == tr->jacobian_step) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(TSGetSNES(ts, &snes));
   PetscCall(SNESSetLagJacobian(snes, -2));
   tr->jacobian_step = step;
@@ -527,7 +527,8 @@ static PetscErrorCode CreateStageSolver(Transient *tr, Vec c)
   PetscCall(SoretFASChoose(tr->sys.op, &multigrid));
   if (multigrid) PetscCall(SoretStageCreate(&tr->sys, c, tr->stage_weight, &tr->stage));
   if (tr->stage) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SoretSystemCreateMatrices(&tr->sys));
+  PetscCall(SoretNewtonCreateMatrices(&tr->sys, NULL));
+  if (tr->sys.at) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &tr->sys.inverse_volume));
   PetscCall(VecSet(tr->sys.inverse_volume, 1.0));
   PetscCall(SoretOperatorPerVolume(tr->sys.op, 1.0, tr->sys.inverse_volume));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Random cases, each by two ways that have little in common: nonlinear multigrid on some number of ranks, and Newton's method with an assembled matrix on one.
+"""Random cases, each by two ways that have little in common: nonlinear multigrid on some number of ranks, and Newton's method with an assembled matrix on one; and by Newton's
+method on the levels of the former, on as many ranks.
 Boxes of one to three dimensions, periodic and stretched axes, solid, conventions, 1 to 5 species, networks of two- and three-body reactions with rates over
 six decades, open walls; steady and in time with a temperature that changes. The states must agree.
 
@@ -66,8 +67,9 @@ def main(first, number):
         r = random.Random(seed)
         made, ranks = case(r, seed % 3 == 2), r.randint(1, 6)
         many = soretrun.run(made, ranks=ranks, options=["-snes_type", "fas"])
-        one = soretrun.run(made, options=["-snes_type", "newtonls"])
-        off = max(np.abs(many.c[s] - one.c[s]).max() / max(np.abs(one.c[s]).max(), 1e-300) for s in one.c)
+        twin = soretrun.run(made, ranks=ranks, options=["-snes_type", "newtonls", "-pc_type", "fas"])
+        one = soretrun.run(made, options=["-snes_type", "newtonls", *(["-pc_type", "mg"] if len(made["domain"]["cells"]) == 3 else [])])
+        off = max(np.abs(other.c[s] - one.c[s]).max() / max(np.abs(one.c[s]).max(), 1e-300) for s in one.c for other in (many, twin))
         good = off < (3e-5 if made["solve"].get("mode") else 1e-6)
         method = many.summary["method"]
         method = method.decode() if isinstance(method, bytes) else method

@@ -126,6 +126,13 @@ PetscErrorCode SoretOperatorCreateMatrix(SoretOperator *op, const PetscReal extr
 /* J = dF/dc + volume (shift I + extra). Assembled. Ballistic transport enters without limiter. Collective. */
 PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec c, PetscReal shift, const PetscReal extra[], Mat J);
 
+/* f = J v with the J of SoretOperatorJacobian(), of which nothing is stored.
+
+   matrix - [num_species][num_species] its shift and `extra` in one
+
+   Collective. */
+PetscErrorCode SoretOperatorMultiply(SoretOperator *op, const PetscReal matrix[], Vec c, Vec v, Vec f);
+
 /* Makes the rows of solid cells in J, each 1 on the diagonal, a share of the least diagonal entry of the fluid. Coarse matrices that are products with
    interpolations would else hold the fluid near solid where it is, and correct nothing there. Collective. */
 PetscErrorCode SoretOperatorWeakenSolid(const SoretOperator *op, PetscReal share, Mat J);

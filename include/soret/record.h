@@ -16,7 +16,7 @@ typedef enum {
   SORET_PHASE_SMOOTHER, /* Gauss-Seidel sweeps, all grids                    */
   SORET_PHASE_TRANSFER, /* interpolation between grids                       */
   SORET_PHASE_COARSE,   /* the coarsest grid of nonlinear multigrid         */
-  SORET_PHASE_JACOBIAN, /* assembled matrices                                */
+  SORET_PHASE_JACOBIAN, /* assembled matrices, products with one that is not  */
   SORET_PHASE_HALO,     /* values of neighbouring ranks: packing and waiting */
   SORET_PHASE_OUTPUT,   /* frames, series, diagnostics                       */
   SORET_PHASE_CHECKPOINT,
