@@ -783,7 +783,7 @@ static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j,
 
   row->j     = j;
   row->k     = k;
-  row->first = RowNumber(op, j, k) * nx;
+  row->first = row->ahead = RowNumber(op, j, k) * nx;
   row->c     = c + row->first * ns;
   FillCells(op, c, RowNumber(op, j, k), first, last, own);
   for (int axis = 0; axis < 3; axis++) {
