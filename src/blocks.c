@@ -279,8 +279,7 @@ INLINED void SolveFour(const PetscInt ns, PetscInt n, PetscInt i, const Equation
   SoretFourStoreCells(ns, n, 2, b, u + i * ns);
 }
 
-/* Some blocks in three short loops, of which a processor holds several rounds at once and so hides what loads and divisions take; one long loop takes a quarter
-   more. Cells of one colour do not change each other's transport. */
+/* Some blocks in three short loops, of which a processor holds several rounds at once and so hides what loads and divisions take. Cells of one colour do not change each other's transport. */
 INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   enum { MOST = 8 };

@@ -22,9 +22,8 @@ struct SoretStage_s {
   /* where stages start */
   TS           ts;
   PetscReal    t;                 /* of the stage                                             */
-  PetscReal    start, dt;         /* of the step                                              */
-  PetscReal    gamma_dt;          /* one over the shift                                       */
-  Vec          ahead;             /* start + gamma_dt times the slope there                   */
+  PetscReal    dt;                /* of the step                                              */
+  Vec          ahead;             /* state at its start + slope there over the shift          */
   PetscInt     num_past;
   PetscReal    past_t[MOST_PAST];
   Vec          past[MOST_PAST];   /* borrowed: state at the start, and the stages of the step */
@@ -47,11 +46,9 @@ PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift
 static PetscErrorCode BeginStep(SoretStage stage, PetscReal start, PetscReal dt)
 {
   PetscFunctionBegin;
-  stage->start     = start;
   stage->dt        = dt;
   stage->past_t[0] = start;
   stage->num_past  = 1;
-  stage->gamma_dt  = 1.0 / stage->sys->shift;
   /* it depends on the length of the step: to be measured anew */
   stage->contraction = 0.5;
   PetscCall(TSGetSolution(stage->ts, &stage->past[0]));
@@ -99,12 +96,12 @@ static PetscErrorCode Guess(SoretStage stage, Vec c)
   PetscCall(TSGetTime(stage->ts, &start));
   PetscCall(TSGetTimeStep(stage->ts, &dt));
   PetscCall(TSGetStepNumber(stage->ts, &step));
-  if (start != stage->start || dt != stage->dt || !stage->num_past) PetscCall(BeginStep(stage, start, dt));
+  if (!stage->num_past || start != stage->past_t[0] || dt != stage->dt) PetscCall(BeginStep(stage, start, dt));
   for (int i = 1; i < stage->num_past; i++) {
     if (stage->past_t[i] != start && (!near || PetscAbsReal(stage->past_t[i] - stage->t) < PetscAbsReal(stage->past_t[near] - stage->t))) near = i;
   }
   ratio = near ? (stage->t - start) / (stage->past_t[near] - start) : 0.0;
-  if (step > 0) PetscCall(Extrapolate(stage, ratio * ratio, stage->past[near], (stage->t - start) * (1.0 - ratio) / stage->gamma_dt, c));
+  if (step > 0) PetscCall(Extrapolate(stage, ratio * ratio, stage->past[near], (stage->t - start) * (1.0 - ratio) * stage->sys->shift, c));
   else PetscCall(Extrapolate(stage, ratio, stage->past[near], 0.0, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

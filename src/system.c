@@ -554,22 +554,17 @@ PetscBool SoretIsSmall(PetscInt dim, PetscReal unknowns)
   return dim == 1 || (dim == 2 && unknowns <= 2.0e4) || (dim == 3 && unknowns <= 2.0e3) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* The method by the names of PETSc, where options will choose another preconditioner; galerkin: does it multiply matrices with interpolations? */
-static PetscErrorCode NameChosen(KSP ksp, size_t length, char method[], PetscBool *galerkin)
+/* The method by the names of PETSc, where -pc_type, `chosen`, is another preconditioner than ours; galerkin: does it multiply matrices with interpolations? */
+static PetscErrorCode NameChosen(const char *prefix, const char *chosen, size_t length, char method[], PetscBool *galerkin)
 {
-  const char *prefix;
-  char        pc[64], type[64] = KSPFGMRES;
-  PetscBool   given;
-  PetscInt    which;
+  char     type[64] = KSPFGMRES;
+  PetscInt which;
 
   PetscFunctionBegin;
-  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  if (!chosen[0] || !strcmp(chosen, SORET_PCFAS) || !strcmp(chosen, PCMG)) PetscFunctionReturn(PETSC_SUCCESS); /* the first has been seen to be impossible */
   PetscCall(PetscOptionsGetString(NULL, prefix, "-ksp_type", type, sizeof(type), NULL));
-  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", pc, sizeof(pc), &given));
-  if (given && strcmp(pc, SORET_PCFAS) && strcmp(pc, PCMG)) { /* the first has been seen to be impossible, the other is ours */
-    PetscCall(PetscSNPrintf(method, length, "%s with %s", type, pc));
-    PetscCall(PetscEListFind(2, (const char *const[]){PCGAMG, PCHYPRE}, pc, &which, galerkin));
-  }
+  PetscCall(PetscSNPrintf(method, length, "%s with %s", type, chosen));
+  PetscCall(PetscEListFind(2, (const char *const[]){PCGAMG, PCHYPRE}, chosen, &which, galerkin));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -593,15 +588,15 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
 {
   const SoretGrid *grid = sys->op->grid;
   const char      *prefix;
-  char             type[64] = "";
+  char             chosen[64] = "";
   PetscInt         unknowns;
   PetscBool        mg;
   PC               pc;
 
   PetscFunctionBegin;
   PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
-  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", type, sizeof(type), NULL));
-  PetscCall(PetscStrcmp(type, PCMG, &mg));
+  PetscCall(PetscOptionsGetString(NULL, prefix, "-pc_type", chosen, sizeof(chosen), NULL));
+  PetscCall(PetscStrcmp(chosen, PCMG, &mg));
   PetscCall(MatGetSize(sys->P, &unknowns, NULL));
   PetscCall(KSPGetPC(ksp, &pc));
   PetscCall(KSPSetType(ksp, KSPFGMRES));
@@ -620,7 +615,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
     PetscCall(SoretMultigridSetPC(sys->op, pc, length, method));
     sys->galerkin = PETSC_TRUE;
   }
-  PetscCall(NameChosen(ksp, length, method, &sys->galerkin));
+  PetscCall(NameChosen(prefix, chosen, length, method, &sys->galerkin));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
