@@ -3,48 +3,15 @@
 
 #include <math.h>
 
-#include "solve_private.h"
+#include "transient_private.h"
 
 #include "soret/esdirk.h"
-
-typedef struct {
-  const SoretSolveSpec *spec;
-  SoretSystem           sys;
-  SoretStage            stage;       /* solves the stages, NULL: Newton's method with an assembled matrix */
-  SoretStepMonitor      monitor;
-  void                 *context;
-  PetscReal            *absolute, *usual; /* [num_species] error that is always allowed: as the case has it, and its default */
-  PetscReal             mean[3 * SORET_MAX_SPECIES]; /* of the sums at the start */
-  PetscBool             closed[SORET_MAX_SPECIES];   /* global sums without prescribed fluxes */
-  Vec                   stage_weight; /* 1/(absolute + tolerance |c|), for the stages       */
-  PetscReal             change, previous_change;
-  PetscInt              steps, rejected, newton, linear;
-  PetscReal             jacobian_step; /* step that the Jacobian was made for */
-  PetscReal             last_step, longest; /* the two steps before an output time shortened them */
-  PetscBool             steady, stalled;
-  /* backward Euler, the last resort */
-  TS                    euler;       /* NULL until it is needed                             */
-  PetscInt              negative;    /* rejections in a row for negative concentrations     */
-  PetscReal             refused;     /* step of the first of them                           */
-  PetscInt              euler_steps;
-  PetscBool             forgot;      /* the last step was such a one: the method starts anew */
-  /* checkpoints */
-  SoretCheckpoint       checkpoint;
-  TS                    ts;
-  PetscReal             target;   /* next output time                                            */
-  Vec                   previous; /* state before the last step, NULL if the method forgets it   */
-  PetscBool             exact;    /* all that the method remembers can be saved                  */
-  PetscBool             in_stage; /* sums are closed in the only stage of a step, else after the step          */
-  PetscBool             restarts; /* then the closing changes the solution, and TS forgets what it knew        */
-  PetscBool             priming;  /* the step that gives the method its memory back              */
-  PetscBool             stopped;
-} Transient;
 
 /* ---- the equations as TS wants them: dc/dt + F(c)/V = 0 ---- */
 
 static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, void *context)
 {
-  Transient *tr = (Transient *)context;
+  SoretTransient *tr = (SoretTransient *)context;
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
@@ -60,7 +27,7 @@ static PetscErrorCode FormIFunction(TS ts, PetscReal t, Vec c, Vec rate, Vec f, 
 
 static PetscErrorCode FormIJacobian(TS ts, PetscReal t, Vec c, Vec rate, PetscReal shift, Mat A, Mat P, void *context)
 {
-  Transient *tr = (Transient *)context;
+  SoretTransient *tr = (SoretTransient *)context;
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
@@ -77,10 +44,10 @@ static PetscErrorCode FormIJacobian(TS ts, PetscReal t, Vec c, Vec rate, PetscRe
    rho/(1 - rho) |change|, is below a tenth of the tolerance of the step. A fixed number of iterations is never trusted. */
 static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscReal ynorm, PetscReal fnorm, SNESConvergedReason *reason, void *context)
 {
-  Transient *tr = (Transient *)context;
-  PetscReal  rho;
-  PetscInt   n;
-  Vec        y, work;
+  SoretTransient *tr = (SoretTransient *)context;
+  PetscReal       rho;
+  PetscInt        n;
+  Vec             y, work;
 
   PetscFunctionBegin;
   *reason = tr->priming ? SNES_CONVERGED_FNORM_ABS : SNES_CONVERGED_ITERATING;
@@ -108,9 +75,9 @@ static PetscErrorCode TestStage(SNES snes, PetscInt it, PetscReal xnorm, PetscRe
    at the first stage of a step and whenever the step has changed. */
 static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
 {
-  Transient *tr;
-  PetscReal  step;
-  SNES       snes;
+  SoretTransient *tr;
+  PetscReal       step;
+  SNES            snes;
 
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
@@ -127,7 +94,7 @@ static PetscErrorCode PreStage(TS ts, PetscReal stage_time)
    before, which has the same sums. */
 static PetscErrorCode PostStage(TS ts, PetscReal stage_time, PetscInt stage, Vec *c)
 {
-  Transient *tr;
+  SoretTransient *tr;
 
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
@@ -136,7 +103,7 @@ static PetscErrorCode PostStage(TS ts, PetscReal stage_time, PetscInt stage, Vec
 }
 
 /* Weights for the changes of the stages of a step, from the state at its beginning. */
-static PetscErrorCode SetStageWeights(Transient *tr, Vec c)
+static PetscErrorCode SetStageWeights(SoretTransient *tr, Vec c)
 {
   const PetscInt   ns = tr->sys.op->num_species, n = tr->sys.op->grid->num_cells * ns;
   const PetscReal *x;
@@ -160,7 +127,7 @@ enum {
    step is given up, for StepByEuler(). */
 static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, PetscBool *accept)
 {
-  Transient       *tr;
+  SoretTransient  *tr;
   const PetscReal *x;
   PetscInt         ns, n;
   int              good = 1, all;
@@ -184,8 +151,8 @@ static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, Petsc
 
 static PetscErrorCode PreStep(TS ts)
 {
-  Transient *tr;
-  Vec        c;
+  SoretTransient *tr;
+  Vec             c;
 
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
@@ -199,7 +166,7 @@ static PetscErrorCode PreStep(TS ts)
 
 /* Change of the state per diffusion time L^2/D of the slowest species that moves, relative to what there is: the largest over species, in
    the 2-norm. The measure of steady solves compares with gross fluxes and means nothing where those die out with the residual. */
-static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
+static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *change)
 {
   const SoretOperator *op = tr->sys.op;
   PetscReal            length = 0.0, slowest = PETSC_MAX_REAL, rate, amount;
@@ -224,7 +191,7 @@ static PetscErrorCode RelativeChange(Transient *tr, Vec c, PetscReal *change)
 }
 
 /* What follows a step, from `before` to t: is it the end, is it time for a checkpoint? */
-static PetscErrorCode FinishStep(Transient *tr, TS ts, PetscReal before, PetscReal t, Vec c)
+static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, PetscReal t, Vec c)
 {
   PetscFunctionBegin;
   tr->longest   = PetscMax(tr->last_step, t - before);
@@ -252,7 +219,7 @@ static PetscErrorCode FinishStep(Transient *tr, TS ts, PetscReal before, PetscRe
    here along the direction that reactions do not resist. */
 static PetscErrorCode PostStep(TS ts)
 {
-  Transient        *tr;
+  SoretTransient   *tr;
   PetscReal         t, before;
   TSConvergedReason reason;
   Vec               c;
@@ -270,174 +237,10 @@ static PetscErrorCode PostStep(TS ts)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- checkpoints ---- */
-
-/* What TS and this module remember from step to step besides concentrations. */
-enum {
-  POSITION_TIME,
-  POSITION_STEP, /* the next one */
-  POSITION_STEPS,
-  POSITION_REJECTED,
-  POSITION_NEWTON,
-  POSITION_LINEAR,
-  POSITION_LAST_STEP,
-  POSITION_LONGEST,
-  POSITION_PREVIOUS_TIME,
-  POSITION_CYCLES,
-  POSITION_CONTRACTION,
-  POSITION_SCALED,
-  POSITION_EULER,
-  POSITION_FORGOT,
-  POSITION_SIZE
-};
-
-/* Counts of TS, which begin at 0 where a run goes on, and those of before. */
-static PetscErrorCode CountSoFar(const Transient *tr, PetscInt *rejected, PetscInt *newton, PetscInt *linear)
-{
-  PetscFunctionBegin;
-  PetscCall(TSGetStepRejections(tr->ts, rejected));
-  PetscCall(TSGetSNESIterations(tr->ts, newton));
-  PetscCall(TSGetKSPIterations(tr->ts, linear));
-  *rejected += tr->rejected;
-  *newton += tr->newton;
-  *linear += tr->linear;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Save(void *context, SoretArchive archive)
-{
-  Transient *tr = (Transient *)context;
-  PetscReal  position[POSITION_SIZE];
-  PetscInt   rejected, newton, linear;
-  Vec        c;
-
-  PetscFunctionBegin;
-  PetscCall(TSGetSolution(tr->ts, &c));
-  PetscCall(TSGetTime(tr->ts, &position[POSITION_TIME]));
-  PetscCall(TSGetTimeStep(tr->ts, &position[POSITION_STEP]));
-  PetscCall(TSGetPrevTime(tr->ts, &position[POSITION_PREVIOUS_TIME]));
-  PetscCall(CountSoFar(tr, &rejected, &newton, &linear));
-  position[POSITION_STEPS]     = (PetscReal)tr->steps;
-  position[POSITION_REJECTED]  = (PetscReal)rejected;
-  position[POSITION_NEWTON]    = (PetscReal)newton;
-  position[POSITION_LINEAR]    = (PetscReal)linear;
-  position[POSITION_LAST_STEP] = tr->last_step;
-  position[POSITION_LONGEST]   = tr->longest;
-  position[POSITION_SCALED]    = (PetscReal)tr->sys.scaled;
-  position[POSITION_EULER]     = (PetscReal)tr->euler_steps;
-  position[POSITION_FORGOT]    = (PetscReal)tr->forgot;
-  SoretStageGetMemory(tr->stage, &position[POSITION_CYCLES], &position[POSITION_CONTRACTION]);
-  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
-  PetscCall(SoretStatePut(archive, "concentration", tr->sys.op, c));
-  if (tr->previous) PetscCall(SoretStatePut(archive, "previous", tr->sys.op, tr->previous));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Theta methods estimate their error from the state before the last step, and PETSc gives no way to set it. So the last step is taken once
-   more, with an iteration that is told to stop at once: TS then remembers its beginning, and its end is replaced by the
-   state of the checkpoint. */
-static PetscErrorCode Prime(Transient *tr, const PetscReal position[], Vec c)
-{
-  Vec now;
-
-  PetscFunctionBegin;
-  PetscCall(VecDuplicate(c, &now));
-  PetscCall(VecCopy(c, now));
-  PetscCall(VecCopy(tr->previous, c));
-  PetscCall(TSSetTime(tr->ts, position[POSITION_PREVIOUS_TIME]));
-  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_LAST_STEP]));
-  PetscCall(TSSetMaxTime(tr->ts, tr->spec->end.value));
-  PetscCall(TSRestartStep(tr->ts));
-  tr->priming = PETSC_TRUE;
-  SoretStageSetIdle(tr->stage, PETSC_TRUE);
-  PetscCall(TSStep(tr->ts));
-  tr->priming = PETSC_FALSE;
-  SoretStageSetIdle(tr->stage, PETSC_FALSE);
-  PetscCall(VecCopy(now, c));
-  PetscCall(VecDestroy(&now));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode Load(void *context, SoretArchive archive)
-{
-  Transient *tr = (Transient *)context;
-  PetscReal  position[POSITION_SIZE];
-  Vec        c;
-
-  PetscFunctionBegin;
-  PetscCall(TSGetSolution(tr->ts, &c));
-  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, position));
-  PetscCall(SoretStateGet(archive, "concentration", tr->sys.op, c));
-  tr->steps     = (PetscInt)position[POSITION_STEPS];
-  tr->rejected  = (PetscInt)position[POSITION_REJECTED];
-  tr->newton    = (PetscInt)position[POSITION_NEWTON];
-  tr->linear    = (PetscInt)position[POSITION_LINEAR];
-  tr->last_step = position[POSITION_LAST_STEP];
-  tr->longest   = position[POSITION_LONGEST];
-  tr->forgot    = position[POSITION_FORGOT] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
-
-  tr->sys.scaled  = (PetscInt)position[POSITION_SCALED];
-  tr->euler_steps = (PetscInt)position[POSITION_EULER];
-  SoretStageSetMemory(tr->stage, position[POSITION_CYCLES], position[POSITION_CONTRACTION]);
-  if (tr->previous && tr->steps > 0 && !tr->forgot) {
-    PetscCall(SoretStateGet(archive, "previous", tr->sys.op, tr->previous));
-    PetscCall(Prime(tr, position, c));
-  }
-  PetscCall(TSSetTime(tr->ts, position[POSITION_TIME]));
-  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_STEP]));
-  PetscCall(TSSetStepNumber(tr->ts, tr->steps));
-  if (!tr->exact || tr->restarts || tr->forgot) PetscCall(TSRestartStep(tr->ts));
-  PetscCall(SoretOperatorSetTime(tr->sys.op, position[POSITION_TIME]));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode IsOneOf(const char *type, PetscInt n, const char *const types[], PetscBool *is)
-{
-  PetscFunctionBegin;
-  *is = PETSC_FALSE;
-  for (PetscInt k = 0; k < n && !*is; k++) PetscCall(PetscStrcmp(type, types[k], is));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Finds out what the method remembers from step to step, after all options are set. */
-static PetscErrorCode FindMemory(Transient *tr, Vec c)
-{
-  static const char *const one_step[]  = {TSARKIMEX, TSROSW, TSBEULER, TSCN, TSTHETA};
-  static const char *const two_steps[] = {TSBEULER, TSCN, TSTHETA};
-  static const char *const adapts[]    = {TSADAPTBASIC, TSADAPTNONE};
-  static const char *const options[]   = {"-ts_arkimex_initial_guess_extrapolate", "-ts_theta_initial_guess_extrapolate", "-ts_adapt_time_step_increase_delay"};
-  TSType                   type;
-  TSAdaptType              adapt_type;
-  TSAdapt                  adapt;
-  PetscBool                known, basic, given, fixed;
-
-  PetscFunctionBegin;
-  PetscCall(TSGetType(tr->ts, &type));
-  PetscCall(TSGetAdapt(tr->ts, &adapt));
-  PetscCall(TSAdaptGetType(adapt, &adapt_type));
-  PetscCall(IsOneOf(type, 5, one_step, &known));
-  PetscCall(IsOneOf(adapt_type, 2, adapts, &basic));
-  tr->exact = known && basic ? PETSC_TRUE : PETSC_FALSE;
-  for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
-    PetscCall(PetscOptionsHasName(NULL, NULL, options[k], &given));
-    if (given) tr->exact = PETSC_FALSE;
-  }
-  if (!tr->exact) PetscCall(SoretSay(tr->sys.op->grid->comm, "note: PETSc keeps some of the history of -ts_type %s to itself. A run that goes on from a checkpoint starts it anew, and equals the uninterrupted one only within the tolerance\n", type));
-  PetscCall(IsOneOf(type, 3, two_steps, &known));
-  PetscCall(PetscStrcmp(adapt_type, TSADAPTNONE, &fixed));
-  tr->in_stage = known;
-  if (known) tr->restarts = PETSC_FALSE;
-  if (tr->exact && known && !fixed && !tr->restarts) {
-    PetscCall(VecDuplicate(c, &tr->previous));
-    PetscCall(VecCopy(c, tr->previous));
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* ---- tolerances and the first step ---- */
 
 /* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, that of the sums it belongs to. */
-static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
+static PetscErrorCode SetAbsolute(SoretTransient *tr, Vec c)
 {
   const SoretSums *sums = tr->sys.sums;
   const PetscInt   ns   = sums->num_species;
@@ -460,7 +263,7 @@ static PetscErrorCode SetAbsolute(Transient *tr, Vec c)
 }
 
 /* A step that changes no concentration by more than about its tolerance times a hundred: |c|/|dc/dt| in the weighted norm. */
-static PetscErrorCode FirstStep(Transient *tr, Vec c, PetscReal *step)
+static PetscErrorCode FirstStep(SoretTransient *tr, Vec c, PetscReal *step)
 {
   PetscReal d0, d1;
   Vec       f;
@@ -486,7 +289,7 @@ static PetscErrorCode FirstStep(Transient *tr, Vec c, PetscReal *step)
 
 /* ---- TS ---- */
 
-static PetscErrorCode SetVectorTolerance(Transient *tr, TS ts, Vec c)
+static PetscErrorCode SetVectorTolerance(SoretTransient *tr, TS ts, Vec c)
 {
   const PetscInt ns = tr->sys.op->num_species;
   PetscReal     *a;
@@ -503,7 +306,7 @@ static PetscErrorCode SetVectorTolerance(Transient *tr, TS ts, Vec c)
 }
 
 /* Newton's method with an assembled matrix for the stages. */
-static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char method[])
+static PetscErrorCode SetNewton(SoretTransient *tr, SNES snes, size_t length, char method[])
 {
   SNESLineSearch search;
   KSP            ksp;
@@ -519,7 +322,7 @@ static PetscErrorCode SetNewton(Transient *tr, SNES snes, size_t length, char me
 }
 
 /* The solver of the stages, and the matrices that it needs. */
-static PetscErrorCode CreateStageSolver(Transient *tr, Vec c)
+static PetscErrorCode CreateStageSolver(SoretTransient *tr, Vec c)
 {
   PetscBool multigrid;
 
@@ -536,7 +339,7 @@ static PetscErrorCode CreateStageSolver(Transient *tr, Vec c)
 }
 
 /* A TS that knows the equations. */
-static PetscErrorCode CreateEquations(Transient *tr, TS *ts)
+static PetscErrorCode CreateEquations(SoretTransient *tr, TS *ts)
 {
   PetscFunctionBegin;
   PetscCall(TSCreate(tr->sys.op->grid->comm, ts));
@@ -551,7 +354,7 @@ static PetscErrorCode CreateEquations(Transient *tr, TS *ts)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[], TS *ts)
+static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char method[], TS *ts)
 {
   TSAdapt adapt;
   SNES    snes;
@@ -588,7 +391,7 @@ static PetscErrorCode CreateTS(Transient *tr, Vec c, size_t length, char method[
 
 /* No method of an order above one keeps concentrations positive with any step. Where one fails again and again, backward Euler goes on: it is
    positive with any step. */
-static PetscErrorCode CreateEuler(Transient *tr)
+static PetscErrorCode CreateEuler(SoretTransient *tr)
 {
   SNESLineSearch search;
   TSAdapt        adapt;
@@ -616,7 +419,7 @@ static PetscErrorCode CreateEuler(Transient *tr)
 }
 
 /* One step of backward Euler from t, x the state before and after. good - it was solved, and nothing is negative */
-static PetscErrorCode EulerStep(Transient *tr, PetscReal t, PetscReal step, Vec x, PetscBool *good, PetscErrorCode *status)
+static PetscErrorCode EulerStep(SoretTransient *tr, PetscReal t, PetscReal step, Vec x, PetscBool *good, PetscErrorCode *status)
 {
   TSConvergedReason reason;
 
@@ -636,7 +439,7 @@ static PetscErrorCode EulerStep(Transient *tr, PetscReal t, PetscReal step, Vec 
 
 /* The step once, and in two halves, y; error - of the latter, in the norm of TS with an `absolute` of at least the default: an error of 1e-20 at the foot of a
    front is what no method of first order can promise. */
-static PetscErrorCode TryEuler(Transient *tr, PetscReal t, PetscReal step, Vec c, Vec once, Vec y, PetscBool *good, PetscReal *error, PetscErrorCode *status)
+static PetscErrorCode TryEuler(SoretTransient *tr, PetscReal t, PetscReal step, Vec c, Vec once, Vec y, PetscBool *good, PetscReal *error, PetscErrorCode *status)
 {
   const PetscReal *a, *b;
   PetscReal        sum = 0.0, all;
@@ -668,7 +471,7 @@ static PetscErrorCode TryEuler(Transient *tr, PetscReal t, PetscReal step, Vec c
 
 /* One step of backward Euler for the run, with the local error that is asked for: ts, which is where it ends, tells the step to try and gets the
    next one. TS_DIVERGED_STEP_REJECTED: it cannot be done. */
-static PetscErrorCode StepByEuler(Transient *tr, TS ts, PetscReal target, Vec c, PetscErrorCode *status)
+static PetscErrorCode StepByEuler(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscErrorCode *status)
 {
   PetscReal t, step, error = 0.0;
   PetscInt  number;
@@ -748,7 +551,7 @@ static PetscErrorCode FastestReaction(const SoretOperator *op, Vec c, PetscInt s
 }
 
 /* Names what keeps the step small: the species and cell of the fastest change in the weighted norm, and the fastest reaction there. */
-static PetscErrorCode Diagnose(Transient *tr, PetscReal t, const char *what, Vec c, SoretOutcome *outcome)
+static PetscErrorCode Diagnose(SoretTransient *tr, PetscReal t, const char *what, Vec c, SoretOutcome *outcome)
 {
   const SoretOperator *op = tr->sys.op;
   PetscReal            value, x[3];
@@ -776,7 +579,7 @@ static PetscErrorCode Diagnose(Transient *tr, PetscReal t, const char *what, Vec
 
 /* A value of T, a rate or a wall that no run can use, at a time that was not tried before the run: it has been told. The state is that of
    the last step. */
-static PetscErrorCode StopAtBadInput(Transient *tr, TS ts, SoretOutcome *outcome)
+static PetscErrorCode StopAtBadInput(SoretTransient *tr, TS ts, SoretOutcome *outcome)
 {
   PetscReal t;
 
@@ -789,7 +592,7 @@ static PetscErrorCode StopAtBadInput(Transient *tr, TS ts, SoretOutcome *outcome
 }
 
 /* Was the step given up because it would not stay positive? Then backward Euler takes the one that was refused first. */
-static PetscErrorCode TurnToEuler(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *turn, PetscErrorCode *status)
+static PetscErrorCode TurnToEuler(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscBool *turn, PetscErrorCode *status)
 {
   TSConvergedReason reason;
 
@@ -804,7 +607,7 @@ static PetscErrorCode TurnToEuler(Transient *tr, TS ts, PetscReal target, Vec c,
 }
 
 /* Integrates up to one output time. */
-static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
+static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
 {
   TSConvergedReason reason;
   PetscErrorCode    status;
@@ -832,10 +635,10 @@ static PetscErrorCode RunTo(Transient *tr, TS ts, PetscReal target, Vec c, Petsc
 
 PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
-  Transient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
-  PetscReal net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now;
-  PetscBool arrived = PETSC_TRUE, restored;
-  TS        ts;
+  SoretTransient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
+  PetscReal      net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now;
+  PetscBool      arrived = PETSC_TRUE, restored;
+  TS             ts;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
@@ -864,8 +667,8 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(TSSetTimeStep(ts, step));
   PetscCall(TSSetSolution(ts, c));
   tr.ts = ts;
-  PetscCall(FindMemory(&tr, c));
-  PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &tr, &restored));
+  PetscCall(SoretTransientFindMemory(&tr, c));
+  PetscCall(SoretCheckpointAdd(checkpoint, "solve", SoretTransientSave, SoretTransientLoad, &tr, &restored));
   if (!restored) PetscCall(monitor(context, 0, 0.0, 0.0, c, PETSC_TRUE));
   PetscCall(TSGetTime(ts, &now));
   PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
@@ -883,7 +686,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
     if (arrived && !tr.steady && i < num_times) PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
   }
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
-  PetscCall(CountSoFar(&tr, &outcome->rejected, &outcome->newton_iterations, &outcome->linear_iterations));
+  PetscCall(SoretTransientCount(&tr, &outcome->rejected, &outcome->newton_iterations, &outcome->linear_iterations));
   outcome->steps     = tr.steps;
   outcome->euler     = tr.euler_steps;
   outcome->scaled    = tr.sys.scaled;
