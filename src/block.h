@@ -19,6 +19,9 @@ typedef PetscReal  SoretFour __attribute__((vector_size(SORET_FOUR * sizeof(Pets
 typedef PetscInt64 SoretFourMask __attribute__((vector_size(SORET_FOUR * sizeof(PetscInt64))));
 
 typedef PetscReal  SoretTwo __attribute__((vector_size(2 * sizeof(PetscReal))));
+/* As they lie in arrays; a copy by memcpy() goes through the stack here and there. */
+typedef SoretFour SoretFourAnywhere __attribute__((aligned(sizeof(PetscReal)), may_alias));
+typedef SoretTwo  SoretTwoAnywhere __attribute__((aligned(sizeof(PetscReal)), may_alias));
 
 /* Four of the eight entries of a and b; two pairs joined; a pair of a vector. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -39,23 +42,17 @@ INLINED SoretFour SoretFourOf(PetscReal value)
 /* Four entries that lie together. */
 INLINED SoretFour SoretFourAt(const PetscReal *x)
 {
-  SoretFour v;
-
-  memcpy(&v, x, sizeof(v));
-  return v;
+  return *(const SoretFourAnywhere *)x;
 }
 
 INLINED SoretTwo SoretTwoAt(const PetscReal *x)
 {
-  SoretTwo v;
-
-  memcpy(&v, x, sizeof(v));
-  return v;
+  return *(const SoretTwoAnywhere *)x;
 }
 
 INLINED void SoretTwoPut(SoretTwo v, PetscReal *x)
 {
-  memcpy(x, &v, sizeof(v));
+  *(SoretTwoAnywhere *)x = v;
 }
 
 /* Entries x[0], x[step], x[2 step], x[3 step]; only the first n exist, and the last of these stands for the others. */
@@ -73,7 +70,7 @@ INLINED SoretFour SoretFourLoad(PetscInt n, const PetscInt step, const PetscReal
 
 INLINED void SoretFourPut(SoretFour v, PetscReal *x)
 {
-  memcpy(x, &v, sizeof(v));
+  *(SoretFourAnywhere *)x = v;
 }
 
 /* ns values of each of four cells `step` apart, in whatever order is cheapest to load: what is done entry by entry needs no other, and Sort brings

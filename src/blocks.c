@@ -15,8 +15,9 @@ INLINED SoretFour RateConstant(const PetscInt ns, const SoretBlockRow *row, Pets
   return slot < 0 ? SoretFourOf(row->k_constant[r * SORET_MAX_LANES]) : SoretFourLoadLanes(ns, n, step, row->k + slot * row->nx + i);
 }
 
-/* sum = terms less sources of n cells from cell i on, and its derivative J by c if wanted. x - concentrations of the row; c - [ns + 1], written. */
-INLINED void React(const PetscInt ns, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
+/* sum = terms less sources of n cells from cell i on, and its derivative J by c if wanted. one - the only reaction, or NULL: what is looked up of it is
+   then the same in all blocks of a loop, a third of the instructions of a residual; x - concentrations of the row; c - [ns + 1], written. */
+INLINED void React(const PetscInt ns, const struct SoretPair *one, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
 {
   SoretFourLoadCells(ns, n, step, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
@@ -33,6 +34,10 @@ INLINED void React(const PetscInt ns, PetscInt n, const PetscInt step, const Sor
 
     SoretFourLoadCells(ns, n, step, row->kept + i * ns, kept);
     for (PetscInt s = 0; s < ns; s++) sum[s] -= kept[s];
+  }
+  if (one) {
+    SoretFourReact(ns, one, RateConstant(ns, row, 0, i, n, step), RateConstant(ns, row, 1, i, n, step), c, sum, J);
+    return;
   }
   for (PetscInt r = 0; r < row->num_reactions; r++) SoretFourReact(ns, &row->pair[r], RateConstant(ns, row, 2 * r, i, n, step), RateConstant(ns, row, 2 * r + 1, i, n, step), c, sum, J);
 }
@@ -126,13 +131,16 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
   return V;
 }
 
-/* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and for a
-   copy of the row that no store can change. */
+/* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and for
+   copies of the row and of an only reaction that no store can change. */
 #define INSTANCE(name, ns, kind, parameters, ...) \
   static void name##ns##kind parameters \
   { \
     const SoretBlockRow copy = *given, *row = &copy; \
-    name(ns, SORET_BLOCKS_##kind, __VA_ARGS__); \
+    if (row->num_reactions == 1) { \
+      const struct SoretPair one = *row->pair; \
+      name(ns, SORET_BLOCKS_##kind, &one, __VA_ARGS__); \
+    } else name(ns, SORET_BLOCKS_##kind, NULL, __VA_ARGS__); \
   }
 #define INSTANCES(name, parameters, ...) \
   INSTANCE(name, 1, STORED, parameters, __VA_ARGS__) \
@@ -159,26 +167,26 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
 
 /* ---- residual ---- */
 
-INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *f)
+INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *f)
 {
   SoretFour       c[SORET_FEW + 1], sum[SORET_FEW], F[SORET_FEW];
   const SoretFour V = Transport(ns, kind, n, 1, row, i, F, NULL);
 
-  React(ns, n, 1, row, i, x, c, sum, NULL);
+  React(ns, one, n, 1, row, i, x, c, sum, NULL);
   for (PetscInt s = 0; s < ns; s++) F[s] += V * sum[s];
   SoretFourStoreCells(ns, n, 1, F, f + i * ns);
 }
 
-INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
   const PetscInt rest = row->nx % SORET_FOUR;
 
   for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) { /* memory works ahead while this row is computed */
     __builtin_prefetch(row->ahead[0] + i * ns);
     __builtin_prefetch(row->ahead[1] + i * ns);
-    ResidualOfFour(ns, kind, SORET_FOUR, row, i, c, f);
+    ResidualOfFour(ns, kind, one, SORET_FOUR, row, i, c, f);
   }
-  if (rest) ResidualOfFour(ns, kind, rest, row, row->nx - rest, c, f);
+  if (rest) ResidualOfFour(ns, kind, one, rest, row, row->nx - rest, c, f);
 }
 
 INSTANCES(Residual, (const SoretBlockRow *given, const PetscReal *c, PetscReal *f), row, c, f)
@@ -199,11 +207,11 @@ typedef struct {
   SoretFour J[SORET_FEW * SORET_FEW];
 } Equations;
 
-INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, Equations *eq)
+INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, Equations *eq)
 {
   SoretFour c[SORET_FEW + 1], b[SORET_FEW], sum[SORET_FEW], J[SORET_FEW * SORET_FEW], more[SORET_FEW];
 
-  React(ns, n, 2, row, i, x, c, sum, J);
+  React(ns, one, n, 2, row, i, x, c, sum, J);
   SoretFourLoadCells(ns, n, 2, row->b + i * ns, b);
   for (PetscInt s = 0; s < ns; s++) sum[s] = eq->f[s] + eq->V * sum[s];
   if (row->rhs) {
@@ -280,7 +288,7 @@ INLINED void SolveFour(const PetscInt ns, PetscInt n, PetscInt i, const Equation
 }
 
 /* Some blocks in three short loops, of which a processor holds several rounds at once and so hides what loads and divisions take. Cells of one colour do not change each other's transport. */
-INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
+INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   enum { MOST = 8 };
   const PetscInt full = (end - begin + 1) / 8, rest = (end - begin + 1) / 2 % SORET_FOUR, tail = begin + 8 * full;
@@ -292,12 +300,12 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const SoretBlock
     const PetscInt num = PetscMin(full - k0, MOST), at = begin + 8 * k0;
 
     for (PetscInt k = 0; k < num; k++) eq[k].V = Transport(ns, kind, SORET_FOUR, 2, row, at + 8 * k, eq[k].f, eq[k].diagonal);
-    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
+    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, one, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
     for (PetscInt k = 0; k < num; k++) SolveFour(ns, SORET_FOUR, at + 8 * k, &eq[k], c, u, total);
   }
   if (rest > 0) {
     eq->V = Transport(ns, kind, rest, 2, row, tail, eq->f, eq->diagonal);
-    Linearise(ns, kind, rest, row, tail, c, eq);
+    Linearise(ns, kind, one, rest, row, tail, c, eq);
     SolveFour(ns, rest, tail, eq, c, u, total);
   }
   for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
@@ -351,4 +359,35 @@ INLINED void Gross(const PetscInt ns, const SoretBlockRow *row, const PetscReal 
 void SoretBlocksGross(PetscInt ns, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[])
 {
   BY_FEW(Gross, ns, row, c, net, gross);
+}
+
+/* ---- amounts ---- */
+
+INLINED void ContentOfFour(const PetscInt ns, PetscInt n, const PetscReal *volume, const PetscReal *x, SoretFour total[])
+{
+  const SoretFour V = SoretFourLoadLanes(ns, n, 1, volume);
+  SoretFour       c[SORET_FEW];
+
+  SoretFourLoadCells(ns, n, 1, x, c);
+  for (PetscInt s = 0; s < ns; s++) {
+    c[s] *= V;
+    for (PetscInt l = n; l < SORET_FOUR; l++) c[s][l] = 0.0;
+    total[s] += c[s];
+  }
+}
+
+INLINED void Content(const PetscInt ns, PetscInt nx, const PetscReal *volume, const PetscReal *c, PetscReal *content)
+{
+  const PetscInt rest = nx % SORET_FOUR, full = nx - rest;
+  SoretFour      total[SORET_FEW];
+
+  for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
+  for (PetscInt i = 0; i < full; i += SORET_FOUR) ContentOfFour(ns, SORET_FOUR, volume + i, c + i * ns, total);
+  if (rest) ContentOfFour(ns, rest, volume + full, c + full * ns, total);
+  for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+}
+
+void SoretBlocksContent(PetscInt ns, PetscInt nx, const PetscReal volume[], const PetscReal c[], PetscReal content[])
+{
+  BY_FEW(Content, ns, nx, volume, c, content);
 }

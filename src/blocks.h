@@ -57,3 +57,6 @@ void SoretBlocksCorrect(PetscInt num_species, SoretBlocks kind, const SoretBlock
 
 /* Net source, and sum over reactions of |nu| (forward + backward rate), integrated over the cells. */
 void SoretBlocksGross(PetscInt num_species, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[]);
+
+/* Adds the sum over nx cells of volume times c of each species. num_species - at most SORET_FEW */
+void SoretBlocksContent(PetscInt num_species, PetscInt nx, const PetscReal volume[], const PetscReal c[], PetscReal content[]);

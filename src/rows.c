@@ -172,6 +172,12 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
 
 /* ---- transport of a row ---- */
 
+/* Of the cross-section of row (j, k). */
+static inline PetscReal RowArea(const SoretGrid *grid, PetscInt j, PetscInt k)
+{
+  return grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
+}
+
 /* Conductances per dx and a of the faces y-, y+, z-, z+ of a row; 0 where closed or beyond the dimension. */
 static void RowConductances(const SoretOperator *op, const SoretRow *row, PetscReal g[4])
 {
@@ -222,7 +228,7 @@ static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
 
   if (op->uniform) {
-    const PetscReal area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+    const PetscReal area = RowArea(grid, row->j, row->k);
     PetscReal       g[4];
 
     RowConductances(op, row, g);
@@ -245,7 +251,7 @@ static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal
 const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
 {
   const SoretGrid *grid  = op->grid;
-  const PetscReal  area  = grid->width[1][grid->start[1] + row % grid->count[1]] * grid->width[2][grid->start[2] + row / grid->count[1]];
+  const PetscReal  area  = RowArea(grid, row % grid->count[1], row / grid->count[1]);
   const PetscReal *width = grid->width[0] + grid->start[0];
 
   if (op->volume) return op->volume + row * grid->count[0];
@@ -253,23 +259,18 @@ const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, 
   return work;
 }
 
-INLINED void AddContentRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict volume, const PetscReal *restrict c, PetscReal *restrict content)
-{
-  for (PetscInt s = 0; s < ns; s++) {
-    PetscReal sum = 0.0;
-
-    SORET_SUM(sum)
-    for (PetscInt i = 0; i < nx; i++) sum += volume[i] * c[i * ns + s];
-    content[s] += sum;
-  }
-}
-
 void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[])
 {
-  const PetscInt   nx     = op->grid->count[0];
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row, op->row);
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns = op->num_species, nx = grid->count[0];
+  const PetscReal *volume = op->volume ? op->volume + row * nx : grid->width[0] + grid->start[0]; /* over the area */
+  PetscReal        area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]), sum[SORET_MAX_SPECIES] = {0.0};
 
-  BY_SPECIES(AddContentRow, op->num_species, nx, volume, c + row * nx * op->num_species, content);
+  if (ns <= SORET_FEW) SoretBlocksContent(ns, nx, volume, c + row * nx * ns, sum);
+  else {
+    for (PetscInt q = 0; q < nx * ns; q++) sum[q % ns] += volume[q / ns] * c[row * nx * ns + q];
+  }
+  for (PetscInt s = 0; s < ns; s++) content[s] += area * sum[s];
 }
 
 /* ---- cells side by side ---- */
@@ -363,7 +364,7 @@ static void BeginBlocks(const SoretOperator *op, const SoretRow *row, const Sore
   blocks->dx     = op->dx;
   blocks->gx_sum = op->gx_sum;
   blocks->width  = grid->width[0] + grid->start[0];
-  blocks->area   = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+  blocks->area   = RowArea(grid, row->j, row->k);
   RowConductances(op, row, blocks->g);
   if (op->blocks != SORET_BLOCKS_EVEN) return;
   blocks->even_width = blocks->width[0];
@@ -513,7 +514,7 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
 
   if (op->uniform && op->width == 1) {
-    const PetscReal area = grid->width[1][grid->start[1] + row->j] * grid->width[2][grid->start[2] + row->k];
+    const PetscReal area = RowArea(grid, row->j, row->k);
     PetscReal       g[4];
 
     RowConductances(op, row, g);
