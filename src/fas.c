@@ -29,7 +29,9 @@ struct SoretFAS_s {
   SoretSystem   *sys[SORET_MAX_LEVELS];
   Whole         *whole;                   /* NULL: the coarsest level is solved directly */
   SNES           snes, coarsest;
-  Vec            none;                    /* without entries, for a SNES that would else make a residual of its own */
+  Vec            none[2];                 /* without entries: state and residual of the SNES, which would else make vectors that nobody needs */
+  Vec            c;                       /* the state while it is solved for           */
+  Vec            guess;                   /* what SoretFASKeep() has seen, on level 1; without one on the finest */
   PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
   SoretCycleTest test;
   void          *context;
@@ -178,14 +180,16 @@ PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
 /* ---- the SNES ---- */
 
 /* Cycles until the test says so. The test is asked in the middle of a cycle, where the residual is known without computing it for that. */
-static PetscErrorCode SolveShell(SNES snes, Vec c)
+static PetscErrorCode SolveShell(SNES snes, Vec none)
 {
   SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
   PetscInt            max_cycles;
   SoretFAS            fas;
+  Vec                 c;
 
   PetscFunctionBegin;
   PetscCall(SNESShellGetContext(snes, &fas));
+  c = fas->c;
   PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, &max_cycles, NULL));
   if (fas->sys[0]->op->grid->closed) PetscCall(SoretFASAccelerate(fas, c)); /* winding pores are not seen on coarse grids */
   if (!fas->goes_on) SoretAndersonForget(fas->anderson);
@@ -268,8 +272,8 @@ static PetscErrorCode CreateSNES(SoretFAS fas)
 {
   PetscFunctionBegin;
   PetscCall(SNESCreate(fas->sys[0]->op->grid->comm, &fas->snes));
-  PetscCall(VecCreateMPIWithArray(fas->sys[0]->op->grid->comm, fas->sys[0]->op->num_species, fas->sys[0]->op->grid->num_cells * fas->sys[0]->op->num_species, PETSC_DETERMINE, NULL, &fas->none));
-  PetscCall(SNESSetFunction(fas->snes, fas->none, FormResidual, fas->sys[0]));
+  for (int k = 0; k < 2; k++) PetscCall(VecCreateMPI(fas->sys[0]->op->grid->comm, 0, 0, &fas->none[k]));
+  PetscCall(SNESSetFunction(fas->snes, fas->none[1], FormResidual, fas->sys[0]));
   PetscCall(SNESSetFromOptions(fas->snes)); /* -snes_monitor, -snes_max_it; the type is set after it, -snes_type fas means this one */
   PetscCall(SNESSetType(fas->snes, SNESSHELL));
   PetscCall(SNESShellSetContext(fas->snes, fas));
@@ -399,7 +403,8 @@ PetscErrorCode SoretFASDestroy(SoretFAS *fas)
   PetscFunctionBegin;
   if (!*fas) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SNESDestroy(&(*fas)->snes));
-  PetscCall(VecDestroy(&(*fas)->none));
+  for (int k = 0; k < 2; k++) PetscCall(VecDestroy(&(*fas)->none[k]));
+  PetscCall(VecDestroy(&(*fas)->guess));
   PetscCall(SoretAndersonDestroy(&(*fas)->anderson));
   PetscCall(SNESDestroy(&(*fas)->coarsest));
   PetscCall(DestroyWhole(&(*fas)->whole));
@@ -419,6 +424,17 @@ PetscErrorCode SoretFASSetTest(SoretFAS fas, SoretCycleTest test, void *context)
   PetscFunctionBegin;
   fas->test    = test;
   fas->context = context;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFASSolve(SoretFAS fas, Vec c, SNESConvergedReason *reason, PetscInt *cycles)
+{
+  PetscFunctionBegin;
+  fas->c = c;
+  PetscCall(SNESSolve(fas->snes, NULL, fas->none[0]));
+  fas->c = NULL;
+  PetscCall(SNESGetConvergedReason(fas->snes, reason));
+  PetscCall(SNESGetIterationNumber(fas->snes, cycles));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -466,6 +482,23 @@ PetscErrorCode SoretFASUpdate(SoretFAS fas)
 
 /* ---- full multigrid start ---- */
 
+PetscErrorCode SoretFASKeep(SoretFAS fas, Vec c)
+{
+  PetscFunctionBegin;
+  PetscCall(VecDuplicate(fas->hierarchy.num > 1 ? fas->level[1].c : c, &fas->guess));
+  if (fas->hierarchy.num > 1) PetscCall(SoretTransferState(&fas->level[0].to_coarser, c, fas->guess));
+  else PetscCall(VecCopy(c, fas->guess));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretFASRecall(SoretFAS fas, Vec c)
+{
+  PetscFunctionBegin;
+  if (fas->hierarchy.num > 1) PetscCall(SoretTransferInterpolate(&fas->level[0].to_coarser, fas->guess, NULL, c));
+  else PetscCall(VecCopy(fas->guess, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context, SoretSystem *sys, Vec c), void *context, Vec c)
 {
   const PetscInt num = fas->hierarchy.num;
@@ -475,7 +508,8 @@ PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context
   x[0] = c;
   for (PetscInt l = 1; l < num; l++) {
     PetscCall(VecDuplicate(fas->level[l].c, &x[l]));
-    PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, x[l - 1], x[l]));
+    if (l == 1 && fas->guess) PetscCall(VecCopy(fas->guess, x[l]));
+    else PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, x[l - 1], x[l]));
   }
   if (fas->whole) {
     PetscCall(ToWhole(fas, x[num - 1], fas->whole->level.c));

@@ -117,8 +117,9 @@ typedef struct SoretFAS_s *SoretFAS;
 PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas);
 PetscErrorCode SoretFASDestroy(SoretFAS *fas);
 
-/* The SNES of the finest level, for options, monitors and tolerances. */
+/* The SNES of the finest level, for options, monitors and tolerances; it is solved by SoretFASSolve(), since its own vectors have no entries. */
 SNES SoretFASGetSNES(SoretFAS fas);
+PetscErrorCode SoretFASSolve(SoretFAS fas, Vec c, SNESConvergedReason *reason, PetscInt *cycles);
 
 /* Called after the smoother of each cycle with the norm of the residual then: sets *reason to stop. */
 typedef PetscErrorCode (*SoretCycleTest)(void *context, PetscInt cycle, PetscReal fnorm, Vec c, SNESConvergedReason *reason);
@@ -138,6 +139,10 @@ PetscErrorCode SoretFASUpdate(SoretFAS fas);
 
 /* Full multigrid start: solves the coarsest level from the restricted c by `solve`, then interpolates and cycles upwards; c is replaced. */
 PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context, SoretSystem *sys, Vec c), void *context, Vec c);
+
+/* Keeps c as far as the next level resolves it, which takes an eighth of a vector in 3D, and puts it back. Where solid is, not all cells are on that level. */
+PetscErrorCode SoretFASKeep(SoretFAS fas, Vec c);
+PetscErrorCode SoretFASRecall(SoretFAS fas, Vec c);
 
 PetscInt SoretFASNumLevels(SoretFAS fas);
 

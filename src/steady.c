@@ -41,6 +41,7 @@ typedef struct {
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
+  PetscBool        lifts;       /* multigrid: the guess is lifted on the coarsest grid */
   const char      *prefix;      /* of the options of Newton's method                  */
   PetscInt         iterations; /* of all solves so far, for the monitor */
   /* checkpoints; all 0 for the coarse solves within a solve */
@@ -580,75 +581,92 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
    nothing. What cannot be solved there is left to the finer levels. */
 static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 {
-  Steady       steady = {.sys = sys, .tolerance = ((const Steady *)context)->tolerance, .prefix = "fas_start_"};
-  SoretOutcome outcome;
-  PetscBool    solved;
+  const Steady *finest = (const Steady *)context;
+  Steady        steady = {.sys = sys, .tolerance = finest->tolerance, .prefix = "fas_start_"};
+  SoretOutcome  outcome;
+  PetscBool     solved;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&outcome, sizeof(outcome)));
+  if (finest->lifts) PetscCall(LiftGuess(sys, c));
   PetscCall(SolveNewton(&steady, 1000, c, &solved, &outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Nonlinear multigrid with a full multigrid start. On failure c is what it was: c_0, lifted unless the start is warm. */
-static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c_0, Vec c, PetscBool *solved, SoretOutcome *outcome)
+/* Nonlinear multigrid with a full multigrid start. On failure c is the guess again, lifted unless the start is warm: as it was where solid is or the guess is
+   a solution nearby, else as far as the next level resolves it. */
+static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
-  const PetscInt      most = steady->sys->op->grid->closed ? 120 : 60; /* winding pores take their time, and still less than a matrix */
-  SNESConvergedReason reason;
+  const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE, tried = steady->restored && steady->phase != PHASE_CYCLES ? PETSC_TRUE : PETSC_FALSE;
+  const PetscInt      most = closed ? 120 : 60; /* winding pores take their time, and still less than a matrix */
+  SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
   PetscInt            cycles;
   SoretFAS            fas;
   PetscBool           goes_on;
-  SNES                snes;
+  Vec                 c_0 = NULL;
 
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
-  PetscCall(SoretFASCreate(steady->sys, c_0, &fas));
+  PetscCall(SoretFASCreate(steady->sys, c, &fas));
   if (SoretFASNumLevels(fas) < 2) { /* so few cells on each rank that there is no coarser level */
     PetscCall(SoretFASDestroy(&fas));
     steady->uncoarsened = PETSC_TRUE;
+    if (!warm) PetscCall(LiftGuess(steady->sys, c));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  snes = SoretFASGetSNES(fas);
+  if (warm || closed) {
+    PetscCall(VecDuplicate(c, &c_0));
+    PetscCall(VecCopy(c, c_0));
+  } else PetscCall(SoretFASKeep(fas, c));
   PetscCall(SoretFASSetTest(fas, TestCycle, steady));
   steady->fas = fas;
-  PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
-  PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
-  if (goes_on) PetscCall(SoretFASGoOn(fas, &steady->anderson));
-  steady->closes = PETSC_TRUE;
-  for (; steady->attempt < 3 && !*solved; steady->attempt++) {
-    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
-    PetscCall(SNESSolve(snes, NULL, c));
-    PetscCall(SNESGetConvergedReason(snes, &reason));
-    PetscCall(SNESGetIterationNumber(snes, &cycles));
+  if (!tried) {
+    if (closed && !warm) PetscCall(LiftGuess(steady->sys, c)); /* cells that are on no coarser grid keep what they have */
+    steady->lifts = closed || warm ? PETSC_FALSE : PETSC_TRUE;
+    PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
+    PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
+    if (goes_on) PetscCall(SoretFASGoOn(fas, &steady->anderson));
+    steady->closes = PETSC_TRUE;
+  }
+  for (; steady->attempt < 3 && !*solved && !tried && reason >= 0; steady->attempt++) {
+    PetscCall(SNESSetTolerances(SoretFASGetSNES(fas), 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(SoretFASSolve(fas, c, &reason, &cycles));
     outcome->cycles += cycles;
     steady->iterations += cycles;
     steady->first = 0;
-    if (reason <= 0) break;
-    PetscCall(CloseTotals(steady, c, solved));
+    if (reason > 0) PetscCall(CloseTotals(steady, c, solved));
   }
   steady->closes = PETSC_FALSE;
   if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
   (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(fas), (int)outcome->cycles);
   if (!*solved && !steady->stopped && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
   else if (!*solved && !steady->stopped) {
-    PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
-    PetscCall(VecCopy(c_0, c));
+    if (!tried) PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
+    if (c_0) PetscCall(VecCopy(c_0, c));
+    else PetscCall(SoretFASRecall(fas, c));
     if (!warm) PetscCall(LiftGuess(steady->sys, c));
   }
   steady->fas = NULL;
   PetscCall(SoretFASDestroy(&fas));
+  PetscCall(VecDestroy(&c_0));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Is the box empty, and does nothing come in? Then that is the steady state, and there is no scale that a solver could measure by. */
 static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
 {
-  PetscReal size;
-  Vec       f;
+  const PetscInt   n = sys->op->grid->num_cells * sys->op->num_species;
+  PetscInt         q = 0;
+  PetscReal        size;
+  const PetscReal *array;
+  Vec              f;
 
   PetscFunctionBegin;
-  PetscCall(VecNorm(c, NORM_INFINITY, &size));
-  *empty = size == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(VecGetArrayRead(c, &array));
+  while (q < n && array[q] == 0.0) q++;
+  PetscCall(VecRestoreArrayRead(c, &array));
+  *empty = q == n ? PETSC_TRUE : PETSC_FALSE;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, empty, 1, MPIU_BOOL, MPI_LAND, sys->op->grid->comm));
   if (!*empty) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &f));
   PetscCall(SoretSystemResidual(sys, c, f)); /* with the totals asked for */
@@ -663,21 +681,18 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   SoretSystem sys;
   Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c};
   PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
-  Vec         c_0;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_TRUE, &sys));
   PetscCall(RemoveAbsent(sums, c));
-  PetscCall(VecDuplicate(c, &c_0));
-  PetscCall(VecCopy(c, c_0));
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
-  if (!solved && !spec->warm) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretFASChoose(op, &use_fas));
+  if (!solved && !spec->warm && !use_fas) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
-  if (use_fas && !solved && (!steady.restored || steady.phase == PHASE_CYCLES)) PetscCall(SolveFAS(&steady, spec->max_steps, spec->warm, c_0, c, &solved, outcome));
+  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, spec->warm, c, &solved, outcome));
   if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));
@@ -688,7 +703,6 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   outcome->scaled    = sys.scaled;
   if (steady.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after iteration %" PetscInt_FMT, SoretCheckpointStopped(checkpoint), steady.iterations);
   if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.at_floor ? "converged: the residual is rounding error" : "converged");
-  PetscCall(VecDestroy(&c_0));
   PetscCall(SoretSystemDestroy(&sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
