@@ -828,13 +828,13 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     PetscReal a;
 
     for (PetscInt s = 0; s < model->num_species; s++) uniform = uniform && SoretModelConductivityIsConstant(model, s, &a) ? PETSC_TRUE : PETSC_FALSE;
-    each    = 130.0 + 45.0 / ns + (uniform ? 0.0 : 30.0) + (grid->solid ? 88.0 : 0.0);
+    each    = 42.0 + 12.0 / ns + (uniform && !grid->solid ? 0.0 : 34.0) + (grid->solid ? 110.0 : 0.0);
     *method = "multigrid, matrix-free";
   } else {
     each    = 560.0 + 58.0 * (ns + 2.0 * (PetscReal)grid->dim);
     *method = "multigrid, assembled";
   }
-  if (spec->mode == SORET_TRANSIENT) each += 200.0;
+  if (spec->mode == SORET_TRANSIENT) each += 250.0;
   *bytes = unknowns * each + SORET_PROGRAM_BYTES;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

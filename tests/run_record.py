@@ -145,6 +145,31 @@ def peak_of(command, directory):
     return text, 1024 * usage.ru_maxrss
 
 
+def test_memory_of_species(directory):
+    """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, beside solid, in time. Of Newton's method with
+    cycles, which a run may fall back on, 400 bytes per unknown are enough."""
+    soret = os.path.abspath(os.environ.get("SORET", "soret"))
+    spot = "0.8 + 0.4*x + 0.3*exp(-((x-0.3)^2 + (y-0.6)^2 + (z-0.5)^2) / (2*0.15^2))"
+    ball = {"solid": "((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04"}
+
+    def case(n, convention="ito", more={}, **rest):
+        species = [{"name": name, "diffusivity": {"law": "einstein", "mobility": mobility}, "convention": convention, "initial": initial} for name, mobility, initial in (("A", 1.0, 1.0), ("A2", 0.4, 0.0))]
+        return dict(soret=1, units="reduced", domain={"size": [1, 1, 1], "cells": [n, n, n], **more}, temperature=spot, species=species,
+                    reactions=[{"equation": "2 A <=> A2", "forward": 100, "backward": "100*exp(2 - 2/T)"}], output={"file": "m.h5", "overwrite": True, "xdmf": False}, **rest)
+
+    for what, written in (("one conductivity", case(96)), ("several", case(80, "fick")), ("solid", case(64, more=ball)), ("in time", case(48, solve={"mode": "transient", "end": 1e-3, "tolerance": 1e-2}))):
+        (Path(directory) / "m.yaml").write_text(json.dumps(written))
+        told, _ = peak_of([soret, "check", "m.yaml"], directory)
+        _, most = peak_of([soret, "m.yaml"], directory)
+        foreseen = float(re.search(r"memory: about ([\d.e+-]+) GiB", told)[1]) * 2**30
+        print(f"memory, {what}: {most / 2**20:.0f} MiB, foreseen {foreseen / 2**20:.0f}")
+        assert most <= 1.03 * foreseen <= 1.3 * most, (what, most, foreseen)
+    (Path(directory) / "m.yaml").write_text(json.dumps(case(48)))
+    _, most = peak_of([soret, "m.yaml", "-snes_type", "newtonls"], directory)
+    print(f"memory, Newton's method with cycles: {most / 2**20:.0f} MiB, {(most - 5e7) / (2 * 48**3):.0f} bytes per unknown")
+    assert most <= 5e7 + 400 * 2 * 48**3, most
+
+
 def test_memory_of_heat(directory):
     """What `soret check` foresees with heat conduction is enough, and not much more than is taken (a steady temperature is found by the check itself): by multigrid with one conductivity and with k(T), in three dimensions and in two,
     with walls that change in time, integrated in time, and with a matrix."""
