@@ -155,8 +155,8 @@ INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt s
 
 INLINED PetscBool SoretFourAny(SoretFourMask mask)
 {
-#if defined(__AVX__)
-  return __builtin_ia32_movmskpd256((SoretFour)mask) ? PETSC_TRUE : PETSC_FALSE; /* else each entry is taken out of its register */
+#if defined(__SSE2__)
+  return __builtin_ia32_movmskpd(SORET_FOUR_PAIR((SoretFour)mask, 0)) | __builtin_ia32_movmskpd(SORET_FOUR_PAIR((SoretFour)mask, 1)) ? PETSC_TRUE : PETSC_FALSE; /* else each entry is taken out of its register */
 #else
   return mask[0] | mask[1] | mask[2] | mask[3] ? PETSC_TRUE : PETSC_FALSE;
 #endif

@@ -132,30 +132,36 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
 }
 
 /* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and for
-   copies of the row and of an only reaction that no store can change. */
+   copies of the row and of an only reaction that no store can change. That a reaction is the only one is made use of where it is a good part of the work. */
 #define INSTANCE(name, ns, kind, parameters, ...) \
-  static void name##ns##kind parameters \
+  SORET_CLONES static void name##ns##kind parameters \
   { \
     const SoretBlockRow copy = *given, *row = &copy; \
-    if (row->num_reactions == 1) { \
+    if ((ns) <= 2 && SORET_BLOCKS_##kind != SORET_BLOCKS_STORED && row->num_reactions == 1) { \
       const struct SoretPair one = *row->pair; \
       name(ns, SORET_BLOCKS_##kind, &one, __VA_ARGS__); \
     } else name(ns, SORET_BLOCKS_##kind, NULL, __VA_ARGS__); \
   }
-#define INSTANCES(name, parameters, ...) \
-  INSTANCE(name, 1, STORED, parameters, __VA_ARGS__) \
-  INSTANCE(name, 2, STORED, parameters, __VA_ARGS__) \
-  INSTANCE(name, 3, STORED, parameters, __VA_ARGS__) \
-  INSTANCE(name, 4, STORED, parameters, __VA_ARGS__) \
-  INSTANCE(name, 1, UNIFORM, parameters, __VA_ARGS__) \
-  INSTANCE(name, 1, EVEN, parameters, __VA_ARGS__) \
-  INSTANCE(name, 2, UNIFORM, parameters, __VA_ARGS__) \
-  INSTANCE(name, 2, EVEN, parameters, __VA_ARGS__) \
-  INSTANCE(name, 4, UNIFORM, parameters, __VA_ARGS__) \
-  INSTANCE(name, 4, EVEN, parameters, __VA_ARGS__) \
-  INSTANCE(name, 1, FACES, parameters, __VA_ARGS__) \
-  INSTANCE(name, 2, FACES, parameters, __VA_ARGS__) \
-  INSTANCE(name, 4, FACES, parameters, __VA_ARGS__)
+/* The same for the last cells of a row, fewer than four: compiled once. */
+#define REST(name, ns, kind, parameters, ...) \
+  static void name##ns##kind parameters \
+  { \
+    name(ns, SORET_BLOCKS_##kind, __VA_ARGS__); \
+  }
+#define INSTANCES(each, name, parameters, ...) \
+  each(name, 1, STORED, parameters, __VA_ARGS__) \
+  each(name, 2, STORED, parameters, __VA_ARGS__) \
+  each(name, 3, STORED, parameters, __VA_ARGS__) \
+  each(name, 4, STORED, parameters, __VA_ARGS__) \
+  each(name, 1, UNIFORM, parameters, __VA_ARGS__) \
+  each(name, 1, EVEN, parameters, __VA_ARGS__) \
+  each(name, 2, UNIFORM, parameters, __VA_ARGS__) \
+  each(name, 2, EVEN, parameters, __VA_ARGS__) \
+  each(name, 4, UNIFORM, parameters, __VA_ARGS__) \
+  each(name, 4, EVEN, parameters, __VA_ARGS__) \
+  each(name, 1, FACES, parameters, __VA_ARGS__) \
+  each(name, 2, FACES, parameters, __VA_ARGS__) \
+  each(name, 4, FACES, parameters, __VA_ARGS__)
 /* The table of them, [kind][species]. */
 #define TABLE(name) \
   { \
@@ -179,23 +185,30 @@ INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const str
 
 INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
-  const PetscInt rest = row->nx % SORET_FOUR;
-
-  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) { /* memory works ahead while this row is computed */
+  for (PetscInt i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) { /* memory works ahead while this row is computed */
     __builtin_prefetch(row->ahead[0] + i * ns);
     __builtin_prefetch(row->ahead[1] + i * ns);
     ResidualOfFour(ns, kind, one, SORET_FOUR, row, i, c, f);
   }
-  if (rest) ResidualOfFour(ns, kind, one, rest, row, row->nx - rest, c, f);
 }
 
-INSTANCES(Residual, (const SoretBlockRow *given, const PetscReal *c, PetscReal *f), row, c, f)
+INLINED void ResidualRest(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+{
+  const PetscInt rest = row->nx % SORET_FOUR;
+
+  ResidualOfFour(ns, kind, NULL, rest, row, row->nx - rest, c, f);
+}
+
+INSTANCES(INSTANCE, Residual, (const SoretBlockRow *given, const PetscReal *c, PetscReal *f), row, c, f)
+INSTANCES(REST, ResidualRest, (const SoretBlockRow *row, const PetscReal *c, PetscReal *f), row, c, f)
 
 void SoretBlocksResidual(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row, const PetscReal c[], PetscReal f[])
 {
-  static void (*const by[][SORET_FEW + 1])(const SoretBlockRow *, const PetscReal *, PetscReal *) = TABLE(Residual);
+  static void (*const full[][SORET_FEW + 1])(const SoretBlockRow *, const PetscReal *, PetscReal *) = TABLE(Residual);
+  static void (*const rest[][SORET_FEW + 1])(const SoretBlockRow *, const PetscReal *, PetscReal *) = TABLE(ResidualRest);
 
-  by[kind][ns](row, c, f);
+  full[kind][ns](row, c, f);
+  if (row->nx % SORET_FOUR) rest[kind][ns](row, c, f);
 }
 
 /* ---- smoother ---- */
@@ -291,7 +304,7 @@ INLINED void SolveFour(const PetscInt ns, PetscInt n, PetscInt i, const Equation
 INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   enum { MOST = 8 };
-  const PetscInt full = (end - begin + 1) / 8, rest = (end - begin + 1) / 2 % SORET_FOUR, tail = begin + 8 * full;
+  const PetscInt full = (end - begin + 1) / 8;
   SoretFour      total[SORET_FEW];
   Equations      eq[MOST];
 
@@ -303,21 +316,32 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const struct Sor
     for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, one, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
     for (PetscInt k = 0; k < num; k++) SolveFour(ns, SORET_FOUR, at + 8 * k, &eq[k], c, u, total);
   }
-  if (rest > 0) {
-    eq->V = Transport(ns, kind, rest, 2, row, tail, eq->f, eq->diagonal);
-    Linearise(ns, kind, one, rest, row, tail, c, eq);
-    SolveFour(ns, rest, tail, eq, c, u, total);
-  }
   for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
 }
 
-INSTANCES(Correct, (const SoretBlockRow *given, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
+INLINED void CorrectRest(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
+{
+  const PetscInt rest = (end - begin + 1) / 2 % SORET_FOUR, at = begin + 8 * ((end - begin + 1) / 8);
+  SoretFour      total[SORET_FEW];
+  Equations      eq;
+
+  for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
+  eq.V = Transport(ns, kind, rest, 2, row, at, eq.f, eq.diagonal);
+  Linearise(ns, kind, NULL, rest, row, at, c, &eq);
+  SolveFour(ns, rest, at, &eq, c, u, total);
+  for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+}
+
+INSTANCES(INSTANCE, Correct, (const SoretBlockRow *given, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
+INSTANCES(REST, CorrectRest, (const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
 
 void SoretBlocksCorrect(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal c[], PetscReal u[], PetscReal content[])
 {
-  static void (*const by[][SORET_FEW + 1])(const SoretBlockRow *, PetscInt, PetscInt, PetscReal *, PetscReal *, PetscReal *) = TABLE(Correct);
+  static void (*const full[][SORET_FEW + 1])(const SoretBlockRow *, PetscInt, PetscInt, PetscReal *, PetscReal *, PetscReal *) = TABLE(Correct);
+  static void (*const rest[][SORET_FEW + 1])(const SoretBlockRow *, PetscInt, PetscInt, PetscReal *, PetscReal *, PetscReal *) = TABLE(CorrectRest);
 
-  by[kind][ns](row, begin, end, c, u, content);
+  if (end - begin + 1 >= 8) full[kind][ns](row, begin, end, c, u, content);
+  if ((end - begin + 1) / 2 % SORET_FOUR) rest[kind][ns](row, begin, end, c, u, content);
 }
 
 /* ---- gross rates ---- */
@@ -356,7 +380,7 @@ INLINED void Gross(const PetscInt ns, const SoretBlockRow *row, const PetscReal 
   if (rest) GrossOfFour(ns, rest, row, row->nx - rest, c, net, gross);
 }
 
-void SoretBlocksGross(PetscInt ns, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[])
+SORET_CLONES void SoretBlocksGross(PetscInt ns, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[])
 {
   BY_FEW(Gross, ns, row, c, net, gross);
 }
@@ -387,7 +411,7 @@ INLINED void Content(const PetscInt ns, PetscInt nx, const PetscReal *volume, co
   for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
 }
 
-void SoretBlocksContent(PetscInt ns, PetscInt nx, const PetscReal volume[], const PetscReal c[], PetscReal content[])
+SORET_CLONES void SoretBlocksContent(PetscInt ns, PetscInt nx, const PetscReal volume[], const PetscReal c[], PetscReal content[])
 {
   BY_FEW(Content, ns, nx, volume, c, content);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel.h"
+
 #include "soret/network.h"
 
 /* ---- mass action, for several cells side by side ----
@@ -43,12 +45,12 @@ static void RatesOf(const SoretReaction *reaction, PetscInt n, const PetscReal *
   Product(&reaction->products, -1, n, k[1], c, backward);
 }
 
-void SoretNetworkRatesLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscInt pitch, PetscReal rates[])
+SORET_CLONES void SoretNetworkRatesLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscInt pitch, PetscReal rates[])
 {
   for (PetscInt r = 0; r < net->num_reactions; r++) RatesOf(&net->reaction[r], n, k + 2 * r, c, rates + 2 * r * pitch, rates + (2 * r + 1) * pitch);
 }
 
-void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[])
+SORET_CLONES void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal s[])
 {
   PetscReal forward[SORET_MAX_LANES], backward[SORET_MAX_LANES];
 
@@ -62,7 +64,7 @@ void SoretNetworkAddSourceLanes(const SoretNetwork *net, PetscInt n, const Petsc
   }
 }
 
-void SoretNetworkAddGrossLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal gross[])
+SORET_CLONES void SoretNetworkAddGrossLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal gross[])
 {
   PetscReal forward[SORET_MAX_LANES], backward[SORET_MAX_LANES];
 
@@ -91,7 +93,7 @@ static void AddSide(const SoretNetwork *net, const SoretReaction *reaction, cons
   }
 }
 
-void SoretNetworkAddJacobianLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal block[])
+SORET_CLONES void SoretNetworkAddJacobianLanes(const SoretNetwork *net, PetscInt n, const PetscReal *const k[], const PetscReal c[], PetscReal block[])
 {
   for (PetscInt r = 0; r < net->num_reactions; r++) {
     const SoretReaction *reaction = &net->reaction[r];

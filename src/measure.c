@@ -79,7 +79,7 @@ INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
 }
 
 /* Adds the squares of one row: species by species, then sum by sum. */
-static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *context)
+SORET_CLONES static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   Measure        *m  = (Measure *)context;
   const PetscInt  ns = op->num_species, nx = op->grid->count[0];

@@ -222,7 +222,7 @@ static PetscBool AddWalls(const SoretOperator *op, const SoretRow *row, PetscBoo
 }
 
 /* Net outflow of each entry of a row through its faces, walls left out, written to f, and, if wanted, its derivative by the entry's own u. */
-static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *restrict f, PetscReal *restrict diagonal)
+SORET_CLONES static void TransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *restrict f, PetscReal *restrict diagonal)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
@@ -311,7 +311,7 @@ typedef struct {
 } Residual;
 
 /* Adds reactions and terms of cells i to i + n - 1 of a row to their residual f. */
-static void ResidualLanes(PetscInt ns, SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, PetscInt i, PetscInt n, const PetscReal *restrict volume, PetscReal *restrict f)
+SORET_CLONES static void ResidualLanes(PetscInt ns, SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, PetscInt i, PetscInt n, const PetscReal *restrict volume, PetscReal *restrict f)
 {
   PetscReal       *c = op->lanes, *sum = c + ns * n;
   const PetscReal *k[2 * SORET_MAX_REACTIONS];
@@ -448,7 +448,7 @@ INLINED void MultiplyLanes(const PetscInt ns, SoretOperator *op, const SoretRow 
   }
 }
 
-static PetscErrorCode MultiplyRow(SoretOperator *op, const SoretRow *row, void *context)
+SORET_CLONES static PetscErrorCode MultiplyRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   const Product   *product = (const Product *)context;
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
@@ -508,7 +508,7 @@ static void AddGrossWalls(const SoretOperator *op, const SoretRow *row, PetscRea
   }
 }
 
-void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
+SORET_CLONES void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
@@ -673,7 +673,7 @@ INLINED PetscBool IsTooLong(const PetscInt ns, PetscInt n, const PetscInt pitch,
 }
 
 /* Newton's correction of the n cells i, i + 2, ... of a row; f and diagonal hold transport and walls of the row. */
-static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, PetscInt i, PetscInt n)
+SORET_CLONES static void CorrectLanes(PetscInt ns, SoretOperator *op, const Sweep *sweep, const SoretRow *row, const RowParts *parts, PetscInt i, PetscInt n)
 {
   const SoretNetwork   *net   = &op->model->network;
   const SoretCellTerms *terms = sweep->terms;

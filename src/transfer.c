@@ -44,7 +44,7 @@ static void AddState(const Restriction *r, const SoretRow *row)
   BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
 }
 
-static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
+SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
 {
   Restriction         *r  = (Restriction *)context;
   const SoretTransfer *t  = r->t;
@@ -267,7 +267,7 @@ static void Renormalize(PetscInt nx, PetscInt ns, const PetscReal *share, PetscR
   }
 }
 
-PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine)
+SORET_CLONES PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec coarse, Vec coarse_old, Vec fine)
 {
   const SoretGrid *grid = t->fine->grid;
   const PetscInt   ns = t->fine->num_species, nx = grid->count[0];
