@@ -593,61 +593,64 @@ static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Nonlinear multigrid with a full multigrid start. On failure c is the guess again, lifted unless the start is warm: as it was where solid is or the guess is
-   a solution nearby, else as far as the next level resolves it. */
-static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
+/* The full multigrid start and cycles after it. The guess is lifted where it is used: on the coarsest grid; around solid before, since cells that are on no
+   coarser grid keep what they have. */
+static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
-  const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE, tried = steady->restored && steady->phase != PHASE_CYCLES ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE;
   const PetscInt      most = closed ? 120 : 60; /* winding pores take their time, and still less than a matrix */
-  SNESConvergedReason reason = SNES_CONVERGED_ITERATING;
+  SNESConvergedReason reason;
   PetscInt            cycles;
-  SoretFAS            fas;
   PetscBool           goes_on;
-  Vec                 c_0 = NULL;
 
   PetscFunctionBegin;
-  *solved = PETSC_FALSE;
-  PetscCall(SoretFASCreate(steady->sys, c, &fas));
-  if (SoretFASNumLevels(fas) < 2) { /* so few cells on each rank that there is no coarser level */
-    PetscCall(SoretFASDestroy(&fas));
-    steady->uncoarsened = PETSC_TRUE;
-    if (!warm) PetscCall(LiftGuess(steady->sys, c));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if (warm || closed) {
-    PetscCall(VecDuplicate(c, &c_0));
-    PetscCall(VecCopy(c, c_0));
-  } else PetscCall(SoretFASKeep(fas, c));
-  PetscCall(SoretFASSetTest(fas, TestCycle, steady));
-  steady->fas = fas;
-  if (!tried) {
-    if (closed && !warm) PetscCall(LiftGuess(steady->sys, c)); /* cells that are on no coarser grid keep what they have */
-    steady->lifts = closed || warm ? PETSC_FALSE : PETSC_TRUE;
-    PetscCall(SoretFASStart(fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
-    PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
-    if (goes_on) PetscCall(SoretFASGoOn(fas, &steady->anderson));
-    steady->closes = PETSC_TRUE;
-  }
-  for (; steady->attempt < 3 && !*solved && !tried && reason >= 0; steady->attempt++) {
-    PetscCall(SNESSetTolerances(SoretFASGetSNES(fas), 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
-    PetscCall(SoretFASSolve(fas, c, &reason, &cycles));
+  if (closed && !warm) PetscCall(LiftGuess(steady->sys, c));
+  steady->lifts = closed || warm ? PETSC_FALSE : PETSC_TRUE;
+  PetscCall(SoretFASSetTest(steady->fas, TestCycle, steady));
+  PetscCall(SoretFASStart(steady->fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
+  PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
+  if (goes_on) PetscCall(SoretFASGoOn(steady->fas, &steady->anderson));
+  steady->closes = PETSC_TRUE;
+  for (; steady->attempt < 3 && !*solved; steady->attempt++) {
+    PetscCall(SNESSetTolerances(SoretFASGetSNES(steady->fas), 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(SoretFASSolve(steady->fas, c, &reason, &cycles));
     outcome->cycles += cycles;
     steady->iterations += cycles;
     steady->first = 0;
-    if (reason > 0) PetscCall(CloseTotals(steady, c, solved));
+    if (reason <= 0) break;
+    PetscCall(CloseTotals(steady, c, solved));
   }
   steady->closes = PETSC_FALSE;
   if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
-  (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(fas), (int)outcome->cycles);
-  if (!*solved && !steady->stopped && outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
-  else if (!*solved && !steady->stopped) {
-    if (!tried) PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
+  (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(steady->fas), (int)outcome->cycles);
+  if (*solved || steady->stopped) PetscFunctionReturn(PETSC_SUCCESS);
+  if (outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
+  else PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Nonlinear multigrid, unless the run goes on from Newton's method. What is not solved begins again with the guess, lifted unless it is warm: as it was around
+   solid and where it is a solution nearby, else as far as the next level resolves it. */
+static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
+{
+  Vec c_0 = NULL;
+
+  PetscFunctionBegin;
+  PetscCall(SoretFASCreate(steady->sys, c, &steady->fas));
+  steady->uncoarsened = SoretFASNumLevels(steady->fas) < 2 ? PETSC_TRUE : PETSC_FALSE; /* so few cells on each rank that there is no coarser level */
+  if (!steady->uncoarsened) {
+    if (warm || steady->sys->op->grid->closed) {
+      PetscCall(VecDuplicate(c, &c_0));
+      PetscCall(VecCopy(c, c_0));
+    } else PetscCall(SoretFASKeep(steady->fas, c));
+    if (!steady->restored || steady->phase == PHASE_CYCLES) PetscCall(Cycle(steady, max_steps, warm, c, solved, outcome));
+  }
+  if (!*solved && !steady->stopped && outcome->cycles < max_steps) {
     if (c_0) PetscCall(VecCopy(c_0, c));
-    else PetscCall(SoretFASRecall(fas, c));
+    else if (!steady->uncoarsened) PetscCall(SoretFASRecall(steady->fas, c));
     if (!warm) PetscCall(LiftGuess(steady->sys, c));
   }
-  steady->fas = NULL;
-  PetscCall(SoretFASDestroy(&fas));
+  PetscCall(SoretFASDestroy(&steady->fas));
   PetscCall(VecDestroy(&c_0));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
