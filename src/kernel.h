@@ -31,8 +31,8 @@ enum {
 #define INLINED static inline __attribute__((always_inline))
 
 /* Before a function that takes time: it is compiled once more for x86 processors with AVX2 and FMA, and the right one chosen as the program starts, so that
-   a program for any machine is as fast as one for this. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && !defined(__AVX2__) && !defined(__SANITIZE_ADDRESS__)
+   a program for any machine is nearly as fast as one for this. */
+#if defined(__x86_64__) && defined(__GLIBC__) && __GNUC__ >= 12 && !defined(__clang__) && !defined(__AVX2__) && !defined(__SANITIZE_ADDRESS__)
   #define SORET_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
   #define SORET_CLONES
