@@ -7,7 +7,6 @@
 #pragma once
 
 #include <stdint.h>
-#include <string.h>
 
 #include "blocks.h"
 

@@ -186,8 +186,8 @@ static void HalfCell(const SoretModel *model, PetscInt i, const SoretPoint *wall
   g = SoretConductance(a_wall, 0.5 * distance, a_cell, 0.5 * distance);
   w = v * 0.5 * (1.0 / *b_wall + 1.0 / *b_cell);
   SoretFitted(g, w, &g);
-  *from_wall = PetscMax(g + 0.5 * w, 0.0); /* where the flow is strong one of them is a difference of equal numbers */
-  *from_cell = PetscMax(g - 0.5 * w, 0.0);
+  *from_wall = g + 0.5 * w;
+  *from_cell = g - 0.5 * w;
 }
 
 /* alpha and beta per area of one species in one cell, with the velocity of the fluid along the axis there (docs/numerics.md, "Boundaries"). */

@@ -63,6 +63,7 @@ static inline void SoretFitted(PetscReal g, PetscReal w, PetscReal *fitted)
 
   if (!(g > 0.0)) *fitted = 0.5 * fabs(w); /* upwind, the limit g -> 0 */
   else *fitted = fabs(half) < 1.0e-4 ? g * (1.0 + half * half / 3.0) : g * half / tanh(half);
+  *fitted = PetscMax(*fitted, 0.5 * fabs(w)); /* in a strong flow they are equal to rounding, and nothing passes against it */
 }
 
 /* u = b c for a row. */

@@ -175,7 +175,7 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
 /* Of the cross-section of row (j, k). */
 static inline PetscReal RowArea(const SoretGrid *grid, PetscInt j, PetscInt k)
 {
-  return grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
+  return SoretGridFaceArea(grid, 0, (const PetscInt[3]){0, grid->start[1] + j, grid->start[2] + k});
 }
 
 /* Conductances per dx and a of the faces y-, y+, z-, z+ of a row; 0 where closed or beyond the dimension. */
@@ -264,11 +264,14 @@ void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscR
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, nx = grid->count[0];
   const PetscReal *volume = op->volume ? op->volume + row * nx : grid->width[0] + grid->start[0]; /* over the area */
-  PetscReal        area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]), sum[SORET_MAX_SPECIES] = {0.0};
+  const PetscReal  area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]);
+  PetscReal        sum[SORET_MAX_SPECIES] = {0.0};
 
   if (ns <= SORET_FEW) SoretBlocksContent(ns, nx, volume, c + row * nx * ns, sum);
   else {
-    for (PetscInt q = 0; q < nx * ns; q++) sum[q % ns] += volume[q / ns] * c[row * nx * ns + q];
+    for (PetscInt i = 0; i < nx; i++) {
+      for (PetscInt s = 0; s < ns; s++) sum[s] += volume[i] * c[(row * nx + i) * ns + s];
+    }
   }
   for (PetscInt s = 0; s < ns; s++) content[s] += area * sum[s];
 }

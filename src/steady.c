@@ -41,7 +41,7 @@ typedef struct {
   PetscBool        at_floor;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
-  PetscBool        lifts;       /* multigrid: the guess is lifted on the coarsest grid */
+  PetscBool        warm;        /* the guess is a solution nearby: it is not lifted  */
   const char      *prefix;      /* of the options of Newton's method                  */
   PetscInt         iterations; /* of all solves so far, for the monitor */
   /* checkpoints; all 0 for the coarse solves within a solve */
@@ -588,14 +588,14 @@ static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&outcome, sizeof(outcome)));
-  if (finest->lifts) PetscCall(LiftGuess(sys, c));
+  if (!finest->warm && !finest->sys->op->grid->closed) PetscCall(LiftGuess(sys, c));
   PetscCall(SolveNewton(&steady, 1000, c, &solved, &outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* The full multigrid start and cycles after it. The guess is lifted where it is used: on the coarsest grid; around solid before, since cells that are on no
    coarser grid keep what they have. */
-static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
+static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE;
   const PetscInt      most = closed ? 120 : 60; /* winding pores take their time, and still less than a matrix */
@@ -604,8 +604,7 @@ static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, PetscBool warm, 
   PetscBool           goes_on;
 
   PetscFunctionBegin;
-  if (closed && !warm) PetscCall(LiftGuess(steady->sys, c));
-  steady->lifts = closed || warm ? PETSC_FALSE : PETSC_TRUE;
+  if (closed && !steady->warm) PetscCall(LiftGuess(steady->sys, c));
   PetscCall(SoretFASSetTest(steady->fas, TestCycle, steady));
   PetscCall(SoretFASStart(steady->fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
   PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
@@ -631,7 +630,7 @@ static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, PetscBool warm, 
 
 /* Nonlinear multigrid, unless the run goes on from Newton's method. What is not solved begins again with the guess, lifted unless it is warm: as it was around
    solid and where it is a solution nearby, else as far as the next level resolves it. */
-static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool warm, Vec c, PetscBool *solved, SoretOutcome *outcome)
+static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   Vec c_0 = NULL;
 
@@ -639,16 +638,16 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, PetscBool war
   PetscCall(SoretFASCreate(steady->sys, c, &steady->fas));
   steady->uncoarsened = SoretFASNumLevels(steady->fas) < 2 ? PETSC_TRUE : PETSC_FALSE; /* so few cells on each rank that there is no coarser level */
   if (!steady->uncoarsened) {
-    if (warm || steady->sys->op->grid->closed) {
+    if (steady->warm || steady->sys->op->grid->closed) {
       PetscCall(VecDuplicate(c, &c_0));
       PetscCall(VecCopy(c, c_0));
     } else PetscCall(SoretFASKeep(steady->fas, c));
-    if (!steady->restored || steady->phase == PHASE_CYCLES) PetscCall(Cycle(steady, max_steps, warm, c, solved, outcome));
+    if (!steady->restored || steady->phase == PHASE_CYCLES) PetscCall(Cycle(steady, max_steps, c, solved, outcome));
   }
   if (!*solved && !steady->stopped && outcome->cycles < max_steps) {
     if (c_0) PetscCall(VecCopy(c_0, c));
     else if (!steady->uncoarsened) PetscCall(SoretFASRecall(steady->fas, c));
-    if (!warm) PetscCall(LiftGuess(steady->sys, c));
+    if (!steady->warm) PetscCall(LiftGuess(steady->sys, c));
   }
   PetscCall(SoretFASDestroy(&steady->fas));
   PetscCall(VecDestroy(&c_0));
@@ -682,7 +681,7 @@ static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
 PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretSystem sys;
-  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c};
+  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c, .warm = spec->warm};
   PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
 
   PetscFunctionBegin;
@@ -695,7 +694,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretFASChoose(op, &use_fas));
   if (!solved && !spec->warm && !use_fas) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
-  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, spec->warm, c, &solved, outcome));
+  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c, &solved, outcome));
   if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));

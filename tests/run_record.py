@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import soretrun
+from bench.cycles import dimer
 from starting import environment
 
 BOX = dict(soret=1, units="reduced", domain={"size": [1, 1], "cells": [40, 32]}, temperature="1 + 0.3*x",
@@ -149,22 +150,18 @@ def test_memory_of_species(directory):
     """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, beside solid, in time. Of Newton's method with
     cycles, which a run may fall back on, 400 bytes per unknown are enough."""
     soret = os.path.abspath(os.environ.get("SORET", "soret"))
-    spot = "0.8 + 0.4*x + 0.3*exp(-((x-0.3)^2 + (y-0.6)^2 + (z-0.5)^2) / (2*0.15^2))"
-    ball = {"solid": "((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04"}
-
-    def case(n, convention="ito", more={}, **rest):
-        species = [{"name": name, "diffusivity": {"law": "einstein", "mobility": mobility}, "convention": convention, "initial": initial} for name, mobility, initial in (("A", 1.0, 1.0), ("A2", 0.4, 0.0))]
-        return dict(soret=1, units="reduced", domain={"size": [1, 1, 1], "cells": [n, n, n], **more}, temperature=spot, species=species,
-                    reactions=[{"equation": "2 A <=> A2", "forward": 100, "backward": "100*exp(2 - 2/T)"}], output={"file": "m.h5", "overwrite": True, "xdmf": False}, **rest)
-
-    for what, written in (("one conductivity", case(96)), ("several", case(80, "fick")), ("solid", case(64, more=ball)), ("in time", case(48, solve={"mode": "transient", "end": 1e-3, "tolerance": 1e-2}))):
-        (Path(directory) / "m.yaml").write_text(json.dumps(written))
+    output = {"output": {"file": "m.h5", "overwrite": True, "xdmf": False}}
+    several = dimer(80)
+    several["species"] = [{**species, "convention": "fick"} for species in several["species"]]
+    for what, case in (("one conductivity", dimer(96)), ("several", several), ("solid", dimer(64, solid="((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04")),
+                       ("in time", dimer(48) | {"solve": {"mode": "transient", "end": 1e-3, "tolerance": 1e-2}})):
+        (Path(directory) / "m.yaml").write_text(json.dumps(case | output))
         told, _ = peak_of([soret, "check", "m.yaml"], directory)
         _, most = peak_of([soret, "m.yaml"], directory)
         foreseen = float(re.search(r"memory: about ([\d.e+-]+) GiB", told)[1]) * 2**30
         print(f"memory, {what}: {most / 2**20:.0f} MiB, foreseen {foreseen / 2**20:.0f}")
         assert most <= 1.03 * foreseen <= 1.3 * most, (what, most, foreseen)
-    (Path(directory) / "m.yaml").write_text(json.dumps(case(48)))
+    (Path(directory) / "m.yaml").write_text(json.dumps(dimer(48) | output))
     _, most = peak_of([soret, "m.yaml", "-snes_type", "newtonls"], directory)
     print(f"memory, Newton's method with cycles: {most / 2**20:.0f} MiB, {(most - 5e7) / (2 * 48**3):.0f} bytes per unknown")
     assert most <= 5e7 + 400 * 2 * 48**3, most
