@@ -4,6 +4,7 @@
    and its language is larger than ours (assignments, lists of results, random numbers). */
 #include "expr_private.h"
 
+#include "soret/rowmath.h"
 #include "soret/text.h"
 
 #include <ctype.h>
@@ -51,8 +52,8 @@ static double Sign(double v)
 
 /* All functions, so that none is left to what a version of muParser means by its name. */
 static const SoretFunction functions[] = {
-  {.name = "exp",   .one = exp  },
-  {.name = "log",   .one = log  },
+  {.name = "exp",   .one = exp,   .row = SoretExpRow},
+  {.name = "log",   .one = log,   .row = SoretLogRow},
   {.name = "log10", .one = log10},
   {.name = "sqrt",  .one = sqrt },
   {.name = "sin",   .one = sin  },

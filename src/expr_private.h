@@ -11,12 +11,13 @@ enum {
   SORET_NUM_VARIABLES = 5 /* bits of SoretVar */
 };
 
-/* A function of formulas: one of the three is given. */
+/* A function of formulas: one of the first three is given, and of one argument maybe the same in place for a row. */
 typedef struct {
   const char *name;
   muFun1_t    one;
   muFun2_t    two;
   muMultFun_t any;
+  void (*row)(PetscInt n, PetscReal x[]);
 } SoretFunction;
 
 /* NULL if there is none of this name. */

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "soret/rowmath.h"
+
 typedef struct LawType LawType;
 
 struct SoretLaw_s {
@@ -116,11 +118,20 @@ static PetscReal StokesEinsteinSlope(const struct SoretLaw_s *law, const SoretPo
 }
 
 /* A T^b exp(-Ea/(R T)) */
+static void ArrheniusRow(const struct SoretLaw_s *law, PetscInt n, const PetscReal *restrict T, PetscReal *restrict out)
+{
+  for (PetscInt i = 0; i < n; i++) out[i] = -law->activation / (law->gas * T[i]);
+  SoretExpRow(n, out);
+  for (PetscInt i = 0; i < n; i++) out[i] *= law->prefactor;
+  for (PetscInt i = 0; i < n && law->exponent != 0.0; i++) out[i] *= pow(T[i], law->exponent);
+}
+
 static PetscReal ArrheniusValue(const struct SoretLaw_s *law, const SoretPoint *p)
 {
-  const PetscReal power = law->exponent == 0.0 ? 1.0 : pow(p->T, law->exponent);
+  PetscReal value;
 
-  return law->prefactor * power * exp(-law->activation / (law->gas * p->T));
+  ArrheniusRow(law, 1, &p->T, &value);
+  return value;
 }
 
 static PetscReal ArrheniusSlope(const struct SoretLaw_s *law, const SoretPoint *p)
@@ -129,9 +140,19 @@ static PetscReal ArrheniusSlope(const struct SoretLaw_s *law, const SoretPoint *
 }
 
 /* value (T/reference)^exponent */
+static void PowerRow(const struct SoretLaw_s *law, PetscInt n, const PetscReal *restrict T, PetscReal *restrict out)
+{
+  for (PetscInt i = 0; i < n; i++) out[i] = T[i] / law->reference;
+  SoretPowRow(n, out, law->exponent);
+  for (PetscInt i = 0; i < n; i++) out[i] *= law->value;
+}
+
 static PetscReal PowerValue(const struct SoretLaw_s *law, const SoretPoint *p)
 {
-  return law->value * pow(p->T / law->reference, law->exponent);
+  PetscReal value;
+
+  PowerRow(law, 1, &p->T, &value);
+  return value;
 }
 
 static PetscReal PowerSlope(const struct SoretLaw_s *law, const SoretPoint *p)
@@ -249,11 +270,11 @@ static const LawType law_types[] = {
   /* name             meaning                             D only       keys                  finish       value                slope                row */
   {"einstein",        "mobility k_B T",                   PETSC_TRUE,  einstein_keys,        NULL,        EinsteinValue,       EinsteinSlope,       EinsteinRow},
   {"stokes_einstein", "k_B T / (6 pi viscosity radius)",  PETSC_TRUE,  stokes_einstein_keys, NULL,        StokesEinsteinValue, StokesEinsteinSlope, NULL       },
-  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        ArrheniusValue,      ArrheniusSlope,      NULL       },
-  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        PowerValue,          PowerSlope,          NULL       },
+  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        ArrheniusValue,      ArrheniusSlope,      ArrheniusRow},
+  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        PowerValue,          PowerSlope,          PowerRow   },
   {"table",           "linear between entries",           PETSC_FALSE, table_keys,           TableFinish, TableValue,          TableSlope,          NULL       },
 };
-static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, ArrheniusValue, ArrheniusSlope, NULL};
+static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, ArrheniusValue, ArrheniusSlope, ArrheniusRow};
 static const LawType formula_type = {"formula", "formula", PETSC_FALSE, NULL, NULL, FormulaValue, FormulaSlope, NULL};
 #define NUM_LAWS ((PetscInt)(sizeof(law_types) / sizeof(law_types[0])))
 

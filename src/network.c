@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "soret/rowmath.h"
+
 /* ---- reading a reaction ---- */
 
 typedef struct {
@@ -219,7 +221,9 @@ void SoretNetworkConstantsRow(const SoretNetwork *net, PetscInt r, PetscInt n, c
   const SoretReaction *reaction = &net->reaction[r];
 
   if (reaction->has_barrier) {
-    for (PetscInt i = 0; i < n; i++) kf[i] = reaction->prefactor * exp(-(reaction->barrier - reaction->energy_reactants) / (net->gas * T[i]));
+    for (PetscInt i = 0; i < n; i++) kf[i] = -(reaction->barrier - reaction->energy_reactants) / (net->gas * T[i]);
+    SoretExpRow(n, kf);
+    for (PetscInt i = 0; i < n; i++) kf[i] *= reaction->prefactor;
   } else SoretLawEvaluateRow(reaction->forward, n, point, x, T, kf);
   switch (reaction->kind) {
   case SORET_BACKWARD_NONE:
@@ -233,7 +237,9 @@ void SoretNetworkConstantsRow(const SoretNetwork *net, PetscInt r, PetscInt n, c
     for (PetscInt i = 0; i < n; i++) kb[i] = kf[i] / kb[i];
     break;
   case SORET_BACKWARD_ENERGIES:
-    for (PetscInt i = 0; i < n; i++) kb[i] = kf[i] / (reaction->degeneracy_ratio * exp(-reaction->energy_change / (net->gas * T[i])));
+    for (PetscInt i = 0; i < n; i++) kb[i] = -reaction->energy_change / (net->gas * T[i]);
+    SoretExpRow(n, kb);
+    for (PetscInt i = 0; i < n; i++) kb[i] = kf[i] / (reaction->degeneracy_ratio * kb[i]);
     break;
   }
 }

@@ -8,6 +8,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "soret/rowmath.h"
+
 enum {
   MAX_NODES     = 200, /* operations of one formula */
   MAX_ARGUMENTS = 8,
@@ -20,6 +22,7 @@ typedef enum {
   NEGATE,
   SQUARE,
   CUBE,
+  POWER_OF, /* a constant exponent, `value` */
   ADD,
   SUBTRACT,
   MULTIPLY,
@@ -39,7 +42,7 @@ typedef enum {
 
 typedef struct {
   Operation            operation;
-  PetscReal            value;                        /* CONSTANT */
+  PetscReal            value;                        /* CONSTANT, POWER_OF */
   int                  variable;                     /* VARIABLE */
   const SoretFunction *function;                     /* CALL     */
   int                  num, argument[MAX_ARGUMENTS]; /* nodes before this one */
@@ -175,13 +178,14 @@ static int Operand(Compiler *c)
   }
 }
 
-/* Powers with the small exponents that formulas have are products. */
+/* Powers with the small exponents that formulas have are products, and a constant one needs no row of its own. */
 static int AddPower(Compiler *c, int base, int exponent)
 {
   const Node *e = &c->code->node[exponent];
 
   if (e->operation == CONSTANT && e->value == 2.0) return AddNode(c, (Node){.operation = SQUARE, .num = 1, .argument = {base}});
   if (e->operation == CONSTANT && e->value == 3.0) return AddNode(c, (Node){.operation = CUBE, .num = 1, .argument = {base}});
+  if (e->operation == CONSTANT) return AddNode(c, (Node){.operation = POWER_OF, .value = e->value, .num = 1, .argument = {base}});
   return AddNode(c, (Node){.operation = POWER, .num = 2, .argument = {base, exponent}});
 }
 
@@ -259,7 +263,10 @@ static const PetscReal *Spread(SoretRowCode code, int argument, unsigned along, 
 
 static void CallFunction(const SoretFunction *function, PetscInt n, int num, const PetscReal *const a[], PetscReal *restrict out)
 {
-  if (function->one) {
+  if (function->row) {
+    memcpy(out, a[0], (size_t)n * sizeof(PetscReal));
+    function->row(n, out);
+  } else if (function->one) {
     for (PetscInt i = 0; i < n; i++) out[i] = function->one(a[0][i]);
   } else if (function->two) {
     for (PetscInt i = 0; i < n; i++) out[i] = function->two(a[0][i], a[1][i]);
@@ -293,6 +300,10 @@ static void Operate(const Node *node, PetscInt n, const PetscReal *const argumen
     EACH(a[i] * a[i]);
   case CUBE:
     EACH(a[i] * a[i] * a[i]);
+  case POWER_OF:
+    memcpy(out, a, (size_t)n * sizeof(PetscReal));
+    SoretPowRow(n, out, node->value);
+    break;
   case ADD:
     EACH(a[i] + b[i]);
   case SUBTRACT:
