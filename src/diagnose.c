@@ -106,7 +106,7 @@ static PetscReal EntropyOneByOne(PetscInt n, const PetscReal g[], const PetscRea
 }
 
 /* Side by side with the series; PETSC_FALSE where that is not exact. */
-static PetscBool EntropyNear(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *entropy)
+SORET_CLONES static PetscBool EntropyNear(PetscInt n, const PetscReal *restrict g, const PetscReal *restrict lo, const PetscReal *restrict hi, PetscReal *entropy)
 {
   PetscReal sum  = 0.0;
   int       near = 1;

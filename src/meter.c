@@ -5,10 +5,11 @@
    the sums are identities of algebra and hold to rounding on any grid. */
 #include "diagnose_private.h"
 #include "kernel.h"
+#include "soret/rowmath.h"
 
 enum {
-  TABLE = 128, /* intervals of the table of predictions over T */
-  BINS  = 512  /* of temperature, for the sign of S_T          */
+  TABLE = 128,      /* intervals of the table of predictions over T */
+  BINS  = 4 * TABLE /* of temperature, for the sign of S_T          */
 };
 
 const char *SoretPartName(SoretPart part)
@@ -319,19 +320,30 @@ static PetscErrorCode FillTable(const SoretOperator *op, const SoretThermo *ther
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscReal LookUp(const SoretTemperature *temperature, const PetscReal table[], PetscReal T)
-{
-  const PetscReal at = (T - temperature->min) / (temperature->max - temperature->min) * TABLE;
-  const PetscInt  e  = PetscMax(PetscMin((PetscInt)at, TABLE - 1), 0);
-
-  return table[e] + (at - (PetscReal)e) * (table[e + 1] - table[e]);
-}
-
-/* Sums over the faces of one conserved sum, and over those at about the same temperature. */
+/* Sums over the faces of one conserved sum at about the same temperature, which is weighted as well. */
 typedef struct {
-  PetscReal part[SORET_NUM_PARTS], weight, equilibrium;
-  PetscReal whole_at[BINS], weight_at[BINS], T_at[BINS]; /* T_at: weighted */
+  PetscReal whole, weight, T;
+} Bin;
+
+/* Over all faces. */
+typedef struct {
+  PetscReal part[SORET_NUM_PARTS];
+  Bin       bin[BINS];
 } SumTally;
+
+/* The faces of a row, side by side, as AddAxis() finds them. */
+typedef struct {
+  PetscInt         n;
+  const PetscReal *c[2], *b[2], *T[2]; /* rows of the cells below and above */
+  const PetscReal *g, *w;              /* w may be NULL: no velocity        */
+} FaceRow;
+
+/* What is known of one sum at each face of a row; D and what follows as in PartsOf(), before they are divided by D. */
+typedef struct {
+  PetscReal *restrict whole, *restrict mean, *restrict over_lo, *restrict over_hi, *restrict D, *restrict chemical, *restrict diffusivity, *restrict diffusive;
+} PartRows;
+
+enum { NUM_PART_ROWS = sizeof(PartRows) / sizeof(PetscReal *) };
 
 /* All that is summed over the box; reduced as one array of numbers. */
 typedef struct {
@@ -349,7 +361,9 @@ typedef struct {
   PetscReal          reference_b[SORET_MAX_SPECIES];
   PetscReal         *outflow, *wall, *source;      /* of the cells of a row: through inner faces, through walls, by reactions */
   PetscReal         *rates, *volume;               /* [num_reactions][2] rows; a row             */
-  PetscReal         *shape, *mean, *part;          /* faces of a row; the last is [SORET_NUM_PARTS] rows */
+  PetscReal         *potential;                    /* three of the cells of a row                */
+  PetscReal         *shape;                        /* faces of a row                             */
+  PartRows           rows;
   PetscBool          by_rows;                      /* the parts at the faces of a row are found side by side */
   PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES], any_ballistic;
   BoxTally           box;
@@ -377,104 +391,112 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
     if (!PartsOf(op, face, w, part)) continue;
     weight = shape * dT * dT * 0.5 * (SumOf(ns, w, face->c[0]) + SumOf(ns, w, face->c[1]));
     for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += shape * dT * part[p];
-    tally->weight += weight;
-    tally->equilibrium += weight * LookUp(temperature, bc->table + m * (TABLE + 1), T);
-    tally->whole_at[at] += shape * dT * part[SORET_PART_WHOLE];
-    tally->weight_at[at] += weight;
-    tally->T_at[at] += weight * T;
+    tally->bin[at].whole += shape * dT * part[SORET_PART_WHOLE];
+    tally->bin[at].weight += weight;
+    tally->bin[at].T += weight * T;
   }
 }
 
-/* The faces of a row, side by side, as AddAxis() finds them. */
-typedef struct {
-  PetscInt         n;
-  const PetscReal *c[2], *b[2], *T[2]; /* rows of the cells below and above */
-  const PetscReal *g, *w;              /* w may be NULL: no velocity        */
-} FaceRow;
-
-/* PartsOf() for a row of faces without intrinsic drift and velocity, and the means of the sum; all 0 where it is not of one sign.
-
-   mean - [n]; part - [SORET_NUM_PARTS][n] */
-INLINED void PartsOfRow(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, PetscReal *restrict mean, PetscReal *restrict part)
+/* The first half of PartsOf() for a row of faces without intrinsic drift and velocity, a species at a time so that faces are treated side by side. */
+INLINED void PartRowsOf(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, const PartRows *rows)
 {
   const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g;
+  const PartRows r = *rows;
   const PetscInt n = f->n;
 
   SORET_PRAGMA(omp simd)
   for (PetscInt i = 0; i < n; i++) {
-    PetscReal lo = 0.0, hi = 0.0, D = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, over_lo, over_hi, over_D, middle;
+    PetscReal lo = 0.0, hi = 0.0;
 
     for (PetscInt s = 0; s < ns; s++) {
       lo += weight[s] * c_lo[i * ns + s];
       hi += weight[s] * c_hi[i * ns + s];
     }
-    over_lo = 1.0 / lo;
-    over_hi = 1.0 / hi;
-    middle  = lo * hi > 0.0 ? 0.5 * (lo + hi) : 0.0;
-    for (PetscInt s = 0; s < ns; s++) {
+    r.whole[i]   = lo - hi;
+    r.mean[i]    = lo * hi > 0.0 ? 0.5 * (lo + hi) : 0.0;
+    r.over_lo[i] = 1.0 / lo;
+    r.over_hi[i] = 1.0 / hi;
+    r.D[i] = r.chemical[i] = r.diffusivity[i] = r.diffusive[i] = 0.0;
+  }
+  for (PetscInt s = 0; s < ns; s++) {
+    SORET_PRAGMA(omp simd)
+    for (PetscInt i = 0; i < n; i++) {
       const PetscInt  q  = i * ns + s;
-      const PetscReal wg = weight[s] * g[q], b = 0.5 * (b_lo[q] + b_hi[q]), c = 0.5 * (c_lo[q] + c_hi[q]), p_lo = c_lo[q] * over_lo, p_hi = c_hi[q] * over_hi;
+      const PetscReal wg = weight[s] * g[q], b = 0.5 * (b_lo[q] + b_hi[q]), c = 0.5 * (c_lo[q] + c_hi[q]), p_lo = c_lo[q] * r.over_lo[i], p_hi = c_hi[q] * r.over_hi[i];
 
-      D += wg * b * 0.5 * (p_lo + p_hi);
-      chemical += wg * b * (p_hi - p_lo);
-      diffusivity += wg * c * (b_hi[q] - b_lo[q]);
-      diffusive += SoretFaceFlux(wg, b_lo[q] * c_lo[q], b_hi[q] * c_hi[q]);
+      r.D[i] += wg * b * 0.5 * (p_lo + p_hi);
+      r.chemical[i] += wg * b * (p_hi - p_lo);
+      r.diffusivity[i] += wg * c * (b_hi[q] - b_lo[q]);
+      r.diffusive[i] += SoretFaceFlux(wg, b_lo[q] * c_lo[q], b_hi[q] * c_hi[q]);
     }
-    over_D  = 1.0 / D;
-    mean[i] = middle;
-    part[SORET_PART_WHOLE * n + i]       = middle != 0.0 ? lo - hi : 0.0;
-    part[SORET_PART_CHEMICAL * n + i]    = middle != 0.0 ? middle * chemical * over_D : 0.0;
-    part[SORET_PART_DIFFUSIVITY * n + i] = middle != 0.0 ? diffusivity * over_D : 0.0;
-    part[SORET_PART_INTRINSIC * n + i]   = middle != 0.0 ? 0.0 * over_D : 0.0;
-    part[SORET_PART_TRANSPORT * n + i]   = middle != 0.0 ? diffusive * over_D : 0.0;
-    part[SORET_PART_VELOCITY * n + i]    = middle != 0.0 ? 0.0 * over_D : 0.0;
+  }
+}
+
+/* The second half, added up: sums over the row of shape times each part; nothing where the sum is not of one sign. */
+static void AddParts(PetscInt n, const PetscReal *restrict shape, const PartRows *rows, PetscReal part[SORET_NUM_PARTS])
+{
+  const PartRows r = *rows;
+  PetscReal      whole = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, none = 0.0;
+
+  SORET_SUM(whole, chemical, diffusivity, diffusive, none)
+  for (PetscInt i = 0; i < n; i++) {
+    const PetscReal over_D = shape[i] / r.D[i], mean = r.mean[i];
+
+    whole += mean != 0.0 ? shape[i] * r.whole[i] : 0.0;
+    chemical += mean != 0.0 ? mean * r.chemical[i] * over_D : 0.0;
+    diffusivity += mean != 0.0 ? r.diffusivity[i] * over_D : 0.0;
+    diffusive += mean != 0.0 ? r.diffusive[i] * over_D : 0.0;
+    none += mean != 0.0 ? 0.0 * over_D : 0.0; /* no number where no member diffuses */
+  }
+  part[SORET_PART_WHOLE] += whole;
+  part[SORET_PART_CHEMICAL] += chemical;
+  part[SORET_PART_DIFFUSIVITY] += diffusivity;
+  part[SORET_PART_INTRINSIC] += none;
+  part[SORET_PART_TRANSPORT] += diffusive;
+  part[SORET_PART_VELOCITY] += none;
+}
+
+/* AddSoret() for the species themselves and the faces of a row; shape - [n] area over distance, times the difference of T. */
+INLINED void AddSpeciesRow(const PetscInt ns, const FaceRow *f, const PetscReal *restrict shape, PetscReal *soret, PetscReal *weight)
+{
+  const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict T_lo = f->T[0], *restrict T_hi = f->T[1];
+
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal sum = 0.0, mean = 0.0;
+
+    SORET_SUM(sum, mean)
+    for (PetscInt i = 0; i < f->n; i++) {
+      sum += shape[i] * (c_lo[i * ns + s] - c_hi[i * ns + s]);
+      mean += shape[i] * (T_hi[i] - T_lo[i]) * 0.5 * (c_lo[i * ns + s] + c_hi[i * ns + s]);
+    }
+    soret[s] += sum;
+    weight[s] += mean;
   }
 }
 
 /* AddSoret() for the faces of a row. shape - [n] area over distance, overwritten */
-static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal *restrict shape)
+SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal *restrict shape)
 {
-  const SoretOperator       *op          = bc->around.op;
-  const SoretTemperature    *temperature = op->temperature;
-  const PetscInt             ns = op->num_species, n = f->n;
-  const PetscReal *restrict  T_lo = f->T[0], *restrict T_hi = f->T[1];
-  const PetscReal            bins = BINS / (temperature->max - temperature->min);
+  const SoretOperator      *op          = bc->around.op;
+  const SoretTemperature   *temperature = op->temperature;
+  const PetscInt            ns = op->num_species, n = f->n;
+  const PetscReal *restrict T_lo = f->T[0], *restrict T_hi = f->T[1];
+  const PetscReal           bins = BINS / (temperature->max - temperature->min);
 
   for (PetscInt i = 0; i < n; i++) shape[i] *= T_hi[i] - T_lo[i];
-  for (PetscInt s = 0; s < ns; s++) {
-    const PetscReal *c_lo = f->c[0] + s, *c_hi = f->c[1] + s;
-    PetscReal        soret = 0.0, weight = 0.0;
-
-    SORET_SUM(soret, weight)
-    for (PetscInt i = 0; i < n; i++) {
-      soret += shape[i] * (c_lo[i * ns] - c_hi[i * ns]);
-      weight += shape[i] * (T_hi[i] - T_lo[i]) * 0.5 * (c_lo[i * ns] + c_hi[i * ns]);
-    }
-    bc->box.soret[s] += soret;
-    bc->box.weight[s] += weight;
-  }
+  BY_SPECIES(AddSpeciesRow, ns, f, shape, bc->box.soret, bc->box.weight);
   for (PetscInt m = 0; m < bc->thermo->num_sums; m++) {
-    SumTally        *tally = &bc->sum[m];
-    const PetscReal *table = bc->table + m * (TABLE + 1);
-    PetscReal       *mean = bc->mean, *part = bc->part;
+    SumTally *tally = &bc->sum[m];
 
-    BY_SPECIES(PartsOfRow, ns, f, bc->thermo->w + m * ns, mean, part);
-    for (int p = 0; p < SORET_NUM_PARTS; p++) {
-      PetscReal sum = 0.0;
-
-      SORET_SUM(sum)
-      for (PetscInt i = 0; i < n; i++) sum += shape[i] * part[p * n + i];
-      tally->part[p] += sum;
-    }
+    BY_SPECIES(PartRowsOf, ns, f, bc->thermo->w + m * ns, &bc->rows);
+    AddParts(n, shape, &bc->rows, tally->part);
     for (PetscInt i = 0; i < n; i++) {
-      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), weight = shape[i] * (T_hi[i] - T_lo[i]) * mean[i];
-      const PetscInt  at = PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1);
+      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), mean = bc->rows.mean[i], weight = shape[i] * (T_hi[i] - T_lo[i]) * mean;
+      Bin            *bin = &tally->bin[PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1)];
 
-      tally->weight += weight;
-      tally->equilibrium += weight * LookUp(temperature, table, T);
-      tally->whole_at[at] += shape[i] * part[SORET_PART_WHOLE * n + i];
-      tally->weight_at[at] += weight;
-      tally->T_at[at] += weight * T;
+      bin->whole += mean != 0.0 ? shape[i] * bc->rows.whole[i] : 0.0;
+      bin->weight += weight;
+      bin->T += weight * T;
     }
   }
 }
@@ -500,8 +522,13 @@ static void AddHalfCells(BoxContext *bc, int axis)
   const SoretGrid *grid = a->op->grid;
   PetscInt         ijk[3];
 
+  SoretOperatorCell(a->op, a->row, 0, ijk);
   for (PetscInt i = 0; i < grid->count[0]; i++) {
-    SoretOperatorCell(a->op, a->row, i, ijk);
+    ijk[0] = grid->start[0] + i;
+    if (!grid->closed && ijk[axis] > 1 && ijk[axis] < grid->n[axis] - 2) { /* far from walls: the cell, or the whole row */
+      if (axis) return;
+      continue;
+    }
     for (int side = 0; side < 2; side++) {
       const PetscReal length = SoretGridIsClosed(grid, a->row->first + i, 2 * axis + side) ? 0.5 * grid->width[axis][ijk[axis]] : HalfCellShare(grid, axis, side, ijk[axis]);
       Face            face;
@@ -592,28 +619,60 @@ static void AddReactions(BoxContext *bc, PetscReal source[])
   for (PetscInt r = 0; r < op->model->network.num_reactions; r++) SoretAddReaction(&op->model->network.reaction[r], nx, ns, bc->rates + 2 * r * nx, source);
 }
 
-/* What a cell adds to the budget of entropy. */
-static void AddBudget(BoxContext *bc, PetscInt i)
+/* mu of the cells of a row, [count[0]][num_species]. */
+static void FindPotentials(const BoxContext *bc, PetscReal mu[])
 {
-  const Around   *a  = &bc->around;
-  const PetscInt  ns = a->op->num_species, p = a->row->first + i;
-  PetscReal       k[2 * SORET_MAX_REACTIONS], mu[SORET_MAX_SPECIES];
+  const SoretOperator *op    = bc->around.op;
+  const PetscInt       first = bc->around.row->first, nx = op->grid->count[0];
+  const PetscReal     *k[2 * SORET_MAX_REACTIONS];
 
-  SoretOperatorConstants(a->op, p, k);
-  SoretThermoPotentials(bc->thermo, a->op->temperature->T[p], k, mu);
-  for (PetscInt s = 0; s < ns; s++) {
-    const PetscInt  q     = i * ns + s;
-    const PetscReal inner = bc->outflow[q], wall = bc->wall[q], change = bc->source[q] - inner - wall;
-
-    bc->box.heat -= (mu[s] - bc->reference[s]) * inner;
-    if (inner != 0.0) bc->box.mobility += log(a->b[p * ns + s] / bc->reference_b[s]) * inner;
-    if (wall != 0.0 || change != 0.0) {
-      const PetscReal potential = log(a->c[p * ns + s]) + mu[s];
-
-      if (wall != 0.0) bc->box.boundary -= wall * potential;
-      if (change != 0.0) bc->box.storage -= change * potential;
-    }
+  for (PetscInt i = 0; i < nx; i += op->num_lanes) {
+    SoretOperatorConstantLanes(op, first + i, k);
+    SoretThermoPotentials(bc->thermo, PetscMin(op->num_lanes, nx - i), op->temperature->T + first + i, k, mu + i * op->num_species);
   }
+}
+
+/* What the cells of a row add to the budget of entropy. ln_c, ln_b - [n][num_species] */
+INLINED void AddBudget(const PetscInt ns, PetscInt n, BoxContext *bc, const PetscReal *restrict mus, const PetscReal *restrict ln_c, const PetscReal *restrict ln_b)
+{
+  const PetscReal *restrict outflow = bc->outflow, *restrict walls = bc->wall, *restrict source = bc->source;
+
+  for (PetscInt s = 0; s < ns; s++) {
+    const PetscReal reference = bc->reference[s];
+    PetscReal       heat = 0.0, mobility = 0.0, boundary = 0.0, storage = 0.0;
+
+    SORET_SUM(heat, mobility, boundary, storage)
+    for (PetscInt i = 0; i < n; i++) {
+      const PetscInt  q     = i * ns + s;
+      const PetscReal inner = outflow[q], wall = walls[q], change = source[q] - inner - wall, mu = mus[q], potential = ln_c[q] + mu;
+
+      heat -= (mu - reference) * inner;
+      mobility += inner != 0.0 ? ln_b[q] * inner : 0.0;
+      boundary -= wall != 0.0 ? wall * potential : 0.0;
+      storage -= change != 0.0 ? change * potential : 0.0;
+    }
+    bc->box.heat += heat;
+    bc->box.mobility += mobility;
+    bc->box.boundary += boundary;
+    bc->box.storage += storage;
+  }
+}
+
+/* Logarithms are found for whole rows. */
+SORET_CLONES static void AddBudgetRow(BoxContext *bc)
+{
+  const Around    *a = &bc->around;
+  const PetscInt   ns = a->op->num_species, nx = a->op->grid->count[0], m = nx * ns;
+  const PetscReal *b  = a->b + a->row->first * ns;
+  PetscReal       *mu = bc->potential, *ln_c = mu + m, *ln_b = ln_c + m;
+
+  FindPotentials(bc, mu);
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt q = s; q < m; q += ns) ln_b[q] = b[q] / bc->reference_b[s];
+  }
+  (void)memcpy(ln_c, a->row->c, (size_t)m * sizeof(PetscReal));
+  SoretLogRow(2 * m, ln_c);
+  BY_SPECIES(AddBudget, ns, nx, bc, mu, ln_c, ln_b);
 }
 
 static PetscErrorCode BoxRow(SoretOperator *op, const SoretRow *row, void *context)
@@ -634,7 +693,7 @@ static PetscErrorCode BoxRow(SoretOperator *op, const SoretRow *row, void *conte
       bc->box.change[s] += bc->source[q] - bc->outflow[q] - bc->wall[q];
     }
   }
-  for (PetscInt i = 0; i < nx && bc->budget; i++) AddBudget(bc, i);
+  if (bc->budget) AddBudgetRow(bc);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -648,9 +707,9 @@ static void FindInversions(const SumTally *tally, SoretMeterSum *sum)
   for (PetscInt bin = 0; bin < BINS; bin++) {
     PetscReal S, T;
 
-    if (tally->weight_at[bin] == 0.0) continue;
-    S = tally->whole_at[bin] / tally->weight_at[bin];
-    T = tally->T_at[bin] / tally->weight_at[bin];
+    if (tally->bin[bin].weight == 0.0) continue;
+    S = tally->bin[bin].whole / tally->bin[bin].weight;
+    T = tally->bin[bin].T / tally->bin[bin].weight;
     if (sign != 0.0 && !have_next && S * sign <= 0.0) { /* may be a crossing */
       S_next    = S;
       T_next    = T;
@@ -696,12 +755,24 @@ static void CopyTally(const BoxContext *bc, PetscBool steady, SoretMeter *meter)
   meter->entropy_imbalance = steady && !isnan(meter->entropy_closure) ? (production - right) / production : meter->entropy_closure;
 }
 
+/* The prediction, a straight line within a bin, and the parts, both as means over the faces. */
 static void CopySum(const BoxContext *bc, PetscInt m, SoretMeterSum *sum)
 {
-  const SumTally *tally = &bc->sum[m];
+  const SoretTemperature *temperature = bc->around.op->temperature;
+  const SumTally         *tally = &bc->sum[m];
+  PetscReal               weight = 0.0, equilibrium = 0.0;
 
-  for (int p = 0; p < SORET_NUM_PARTS; p++) sum->part[p] = bc->varies && tally->weight != 0.0 ? tally->part[p] / tally->weight : NAN;
-  sum->equilibrium = bc->varies && tally->weight != 0.0 ? tally->equilibrium / tally->weight : NAN;
+  for (PetscInt i = 0; i < BINS && bc->varies; i++) {
+    const Bin       *bin   = &tally->bin[i];
+    const PetscInt   e     = i / (BINS / TABLE);
+    const PetscReal *table = bc->table + m * (TABLE + 1) + e, at = (bin->T - temperature->min * bin->weight) / (temperature->max - temperature->min) * TABLE;
+
+    if (bin->weight == 0.0) continue;
+    weight += bin->weight;
+    equilibrium += bin->weight * table[0] + (at - bin->weight * (PetscReal)e) * (table[1] - table[0]);
+  }
+  for (int p = 0; p < SORET_NUM_PARTS; p++) sum->part[p] = weight != 0.0 ? tally->part[p] / weight : NAN;
+  sum->equilibrium = weight != 0.0 ? equilibrium / weight : NAN;
   if (bc->varies) FindInversions(tally, sum);
 }
 
@@ -710,7 +781,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   const PetscInt   n = thermo->num_sums, nx = op->grid->count[0];
   const MPI_Comm   comm   = op->grid->comm;
   const SoretPoint middle = SoretDiagnoseMiddle(op);
-  PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES];
+  PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES], *rows;
   BoxContext       bc;
 
   PetscFunctionBegin;
@@ -731,10 +802,11 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
     bc.by_rows       = bc.by_rows && !op->model->species[s].theta ? PETSC_TRUE : PETSC_FALSE;
   }
   PetscCall(PetscCalloc1(n, &bc.sum));
-  PetscCall(PetscMalloc5(nx * op->num_species, &bc.outflow, nx * op->num_species, &bc.wall, nx * op->num_species, &bc.source, 2 * op->model->network.num_reactions * nx, &bc.rates, (SORET_NUM_PARTS + 3) * nx, &bc.volume));
+  PetscCall(PetscMalloc5(nx * op->num_species, &bc.outflow, nx * op->num_species, &bc.wall, nx * op->num_species, &bc.source, 2 * op->model->network.num_reactions * nx, &bc.rates, (2 + NUM_PART_ROWS + 3 * op->num_species) * nx, &bc.volume));
   bc.shape = bc.volume + nx;
-  bc.mean  = bc.shape + nx;
-  bc.part  = bc.mean + nx;
+  rows     = bc.shape + nx;
+  bc.rows  = (PartRows){.whole = rows, .mean = rows + nx, .over_lo = rows + 2 * nx, .over_hi = rows + 3 * nx, .D = rows + 4 * nx, .chemical = rows + 5 * nx, .diffusivity = rows + 6 * nx, .diffusive = rows + 7 * nx};
+  bc.potential = rows + NUM_PART_ROWS * nx;
   PetscCall(AroundCreate(op, c, &bc.around));
   PetscCall(SoretOperatorForEachRow(op, c, BoxRow, &bc));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bc.box, (PetscMPIInt)(sizeof(bc.box) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, comm));

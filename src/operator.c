@@ -389,33 +389,6 @@ void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, Petsc
   }
 }
 
-PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[], PetscReal w[])
-{
-  const SoretGrid *grid  = op->grid;
-  const PetscInt   ns    = op->num_species, m = grid->count[0] * ns;
-  PetscInt         ijk[3], above[3] = {0, row->j, row->k};
-  PetscReal        area;
-
-  above[axis] += side;
-  if (!op->uniform) {
-    const PetscInt first = SoretFaceIndex(grid, axis, above) * ns;
-
-    memcpy(g, op->g[axis] + first, (size_t)m * sizeof(PetscReal));
-    if (op->w[axis]) memcpy(w, op->w[axis] + first, (size_t)m * sizeof(PetscReal));
-    return op->w[axis] ? PETSC_TRUE : PETSC_FALSE;
-  }
-  SoretOperatorCell(op, row, 0, ijk);
-  area = SoretGridFaceArea(grid, axis, ijk) / (axis ? grid->width[0][ijk[0]] : 1.0);
-  if (axis) area = !grid->periodic[axis] && (ijk[axis] + side == 0 || ijk[axis] + side == grid->n[axis]) ? 0.0 : area / grid->distance[axis][ijk[axis] + side];
-  for (PetscInt i = 0; i < grid->count[0]; i++) {
-    const PetscInt  index = ijk[0] + i + side;
-    const PetscReal shape = axis ? area * grid->width[0][ijk[0] + i] : !grid->periodic[0] && (index == 0 || index == grid->n[0]) ? 0.0 : area / grid->distance[0][index];
-
-    for (PetscInt s = 0; s < ns; s++) g[i * ns + s] = shape * op->a_constant[s];
-  }
-  return PETSC_FALSE;
-}
-
 const PetscReal *SoretOperatorScales(const SoretOperator *op)
 {
   return op->b;

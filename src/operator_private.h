@@ -15,9 +15,6 @@ static inline PetscInt SoretFaceIndex(const SoretGrid *grid, int axis, const Pet
   return (ijk[2] * ny + ijk[1]) * nx + ijk[0];
 }
 
-/* Pointers to the rate constants [2 num_reactions] of cell p and, side by side, of those after it in its row. */
-void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
-
 /* ---- what depends on temperature and time alone (caches.c) ---- */
 
 /* Fills b, the rate constants that vary and the mean of D. Collective: a diffusivity or rate constant that cannot be is a message, and SORET_ERR_INPUT. */

@@ -248,6 +248,34 @@ SORET_CLONES static void TransportRow(const SoretOperator *op, const SoretRow *r
   }
 }
 
+PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[], PetscReal w[])
+{
+  const SoretGrid *grid  = op->grid;
+  const PetscInt   ns    = op->num_species, m = grid->count[0] * ns;
+  PetscInt         above[3] = {0, row->j, row->k};
+
+  above[axis] += side;
+  if (!op->uniform) {
+    const PetscInt first = SoretFaceIndex(grid, axis, above) * ns;
+
+    memcpy(g, op->g[axis] + first, (size_t)m * sizeof(PetscReal));
+    if (op->w[axis]) memcpy(w, op->w[axis] + first, (size_t)m * sizeof(PetscReal));
+    return op->w[axis] ? PETSC_TRUE : PETSC_FALSE;
+  }
+  if (axis == 0) {
+    const PetscReal  area = RowArea(grid, row->j, row->k);
+    const PetscReal *gx   = op->gx + side * ns;
+
+    for (PetscInt q = 0; q < m; q++) g[q] = area * gx[q];
+  } else {
+    PetscReal shared[4];
+
+    RowConductances(op, row, shared);
+    for (PetscInt q = 0; q < m; q++) g[q] = shared[2 * (axis - 1) + side] * op->dx[q];
+  }
+  return PETSC_FALSE;
+}
+
 const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
 {
   const SoretGrid *grid  = op->grid;

@@ -2,6 +2,7 @@
 #include "soret/thermo.h"
 
 #include "soret/dense.h"
+#include "soret/rowmath.h"
 
 #include <math.h>
 
@@ -206,18 +207,24 @@ static void Correct(const SoretThermo *thermo, const PetscReal value[], PetscRea
   }
 }
 
-void SoretThermoPotentials(const SoretThermo *thermo, PetscReal T, const PetscReal k[], PetscReal mu[])
+void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const PetscReal T[], const PetscReal *const k[], PetscReal mu[])
 {
   const SoretReaction *reaction = thermo->model->network.reaction;
-  PetscReal            lnK[SORET_MAX_SPECIES];
+  PetscReal            lnK[SORET_MAX_SPECIES * SORET_MAX_LANES];
 
-  EnergyPotentials(thermo, T, mu, NULL);
   for (PetscInt j = 0; j < thermo->rank; j++) {
     const PetscInt r = thermo->independent[j];
 
-    lnK[j] = reaction[r].kind == SORET_BACKWARD_ENERGIES ? 0.0 : log(k[2 * r] / k[2 * r + 1]);
+    for (PetscInt i = 0; i < n; i++) lnK[j * n + i] = reaction[r].kind == SORET_BACKWARD_ENERGIES ? 1.0 : k[2 * r][i] / k[2 * r + 1][i];
   }
-  Correct(thermo, lnK, mu);
+  SoretLogRow(thermo->rank * n, lnK);
+  for (PetscInt i = 0; i < n; i++) {
+    PetscReal here[SORET_MAX_SPECIES];
+
+    for (PetscInt j = 0; j < thermo->rank; j++) here[j] = lnK[j * n + i];
+    EnergyPotentials(thermo, T[i], mu + i * thermo->model->num_species, NULL);
+    Correct(thermo, here, mu + i * thermo->model->num_species);
+  }
 }
 
 void SoretThermoPotentialsAt(const SoretThermo *thermo, const SoretPoint *point, PetscReal mu[], PetscReal slope[])

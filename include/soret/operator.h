@@ -166,8 +166,9 @@ PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int
 /* b of the cells of this rank, [num_cells][num_species]. */
 const PetscReal *SoretOperatorScales(const SoretOperator *op);
 
-/* Rate constants [num_reactions][2] of cell p. */
+/* Rate constants [num_reactions][2] of cell p; pointers to them and, side by side, to those of the cells after it in its row, op->num_lanes cells in all. */
 void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[]);
+void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
 
 /* Volume of cell p of this rank. */
 PetscReal SoretOperatorCellVolume(const SoretOperator *op, PetscInt p);

@@ -47,10 +47,11 @@ PetscErrorCode SoretThermoCycleName(const SoretThermo *thermo, PetscInt cycle, s
 /* Standard potentials over RT: ln K_r = -sum_i nu_ri mu_i. From the energies of the species as far as those explain K, the rest by the
    smallest correction. Meaningful with detailed balance only; NaN where a reaction rests.
 
-   k     - [num_reactions][2] constants at this temperature
-   mu    - [num_species]
+   T     - [n] temperatures, n <= SORET_MAX_LANES
+   k     - [num_reactions][2] pointers to n constants at these temperatures each
+   mu    - [n][num_species], or [num_species]
    point - SoretThermoPotentialsAt() evaluates the laws there, and also the slopes dmu/dT: energy_i = -R T^2 slope_i (van 't Hoff) */
-void SoretThermoPotentials(const SoretThermo *thermo, PetscReal T, const PetscReal k[], PetscReal mu[]);
+void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const PetscReal T[], const PetscReal *const k[], PetscReal mu[]);
 void SoretThermoPotentialsAt(const SoretThermo *thermo, const SoretPoint *point, PetscReal mu[], PetscReal slope[]);
 
 /* Concentrations at rest with these amounts of the conserved sums: in local equilibrium, or stationary (thermo->rest).
