@@ -584,6 +584,8 @@ static PetscErrorCode KeepSolid(KSP ksp, Vec b, Vec x, void *context)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+enum { FEW_UNKNOWNS = 300 }; /* as on the coarsest grid of multigrid: MUMPS takes four times as long for them as a band */
+
 PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size_t length, char method[])
 {
   const SoretGrid *grid = sys->op->grid;
@@ -607,7 +609,7 @@ PetscErrorCode SoretSystemSetKSP(SoretSystem *sys, KSP ksp, PetscReal rtol, size
     PetscCall(SoretPCFASSet(pc, sys, length, method));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (!mg && SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 ? PETSC_TRUE : PETSC_FALSE, length, method));
+  if (!mg && SoretIsSmall(grid->dim, (PetscReal)unknowns)) PetscCall(SoretDirectSetPC(pc, unknowns, grid->dim == 1 || unknowns <= FEW_UNKNOWNS ? PETSC_TRUE : PETSC_FALSE, length, method));
   else if (!mg && sys->op->width > 1) { /* point smoothers do not converge on second-order ballistic transport */
     PetscCall(PCSetType(pc, PCASM));
     PetscCall(PetscSNPrintf(method, length, "FGMRES with additive Schwarz, ILU"));
