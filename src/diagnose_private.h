@@ -49,7 +49,13 @@ static inline PetscBool SoretIsWall(const SoretGrid *grid, int axis, int side, P
   return !grid->periodic[axis] && index == (side ? grid->n[axis] - 1 : 0) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* The first cell of a row, from cell i on, that touches a wall of the box; the number of cells if there is none. */
+/* The same for a wall that something may pass: ballistic species change their direction at any. */
+static inline PetscBool SoretIsPassed(const SoretOperator *op, int axis, int side, PetscInt index)
+{
+  return SoretIsWall(op->grid, axis, side, index) && (op->boundary->num[2 * axis + side] || op->width > 1) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* The first cell of a row, from cell i on, at such a wall; the number of cells if there is none. */
 static inline PetscInt SoretCellAtWall(const SoretOperator *op, const SoretRow *row, PetscInt i)
 {
   const SoretGrid *grid = op->grid;
@@ -58,8 +64,8 @@ static inline PetscInt SoretCellAtWall(const SoretOperator *op, const SoretRow *
   for (int axis = 1; axis < grid->dim; axis++) {
     const PetscInt index = grid->start[axis] + (axis == 1 ? row->j : row->k);
 
-    if (SoretIsWall(grid, axis, 0, index) || SoretIsWall(grid, axis, 1, index)) return i;
+    if (SoretIsPassed(op, axis, 0, index) || SoretIsPassed(op, axis, 1, index)) return i;
   }
-  if (i == 0 && SoretIsWall(grid, 0, 0, grid->start[0])) return i;
-  return i <= last && SoretIsWall(grid, 0, 1, grid->start[0] + last) ? last : last + 1;
+  if (i == 0 && SoretIsPassed(op, 0, 0, grid->start[0])) return i;
+  return i <= last && SoretIsPassed(op, 0, 1, grid->start[0] + last) ? last : last + 1;
 }

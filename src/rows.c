@@ -175,7 +175,7 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
 /* Of the cross-section of row (j, k). */
 static inline PetscReal RowArea(const SoretGrid *grid, PetscInt j, PetscInt k)
 {
-  return SoretGridFaceArea(grid, 0, (const PetscInt[3]){0, grid->start[1] + j, grid->start[2] + k});
+  return grid->width[1][grid->start[1] + j] * grid->width[2][grid->start[2] + k];
 }
 
 /* Conductances per dx and a of the faces y-, y+, z-, z+ of a row; 0 where closed or beyond the dimension. */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "kernel.h"
 #include "transient_private.h"
 
 #include "soret/esdirk.h"
@@ -102,17 +103,25 @@ static PetscErrorCode PostStage(TS ts, PetscReal stage_time, PetscInt stage, Vec
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+INLINED void WeightsOf(const PetscInt ns, PetscInt n, const PetscReal *restrict absolute, PetscReal relative, const PetscReal *restrict c, PetscReal *restrict w)
+{
+  SORET_PRAGMA(omp simd)
+  for (PetscInt p = 0; p < n; p++) {
+    for (PetscInt s = 0; s < ns; s++) w[p * ns + s] = 1.0 / (absolute[s] + relative * PetscAbsReal(c[p * ns + s]));
+  }
+}
+
 /* Weights for the changes of the stages of a step, from the state at its beginning. */
 static PetscErrorCode SetStageWeights(SoretTransient *tr, Vec c)
 {
-  const PetscInt   ns = tr->sys.op->num_species, n = tr->sys.op->grid->num_cells * ns;
+  const PetscInt   ns = tr->sys.op->num_species;
   const PetscReal *x;
   PetscReal       *w;
 
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(c, &x));
   PetscCall(VecGetArray(tr->stage_weight, &w));
-  for (PetscInt q = 0; q < n; q++) w[q] = 1.0 / (tr->absolute[q % ns] + tr->spec->tolerance.value * PetscAbsReal(x[q]));
+  BY_SPECIES(WeightsOf, ns, tr->sys.op->grid->num_cells, tr->absolute, tr->spec->tolerance.value, x, w);
   PetscCall(VecRestoreArray(tr->stage_weight, &w));
   PetscCall(VecRestoreArrayRead(c, &x));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -123,21 +132,32 @@ enum {
   MOST_ATTEMPTS = 30 /* of a step                                                               */
 };
 
+/* Is each of n cells free of concentrations below -absolute, and of what is not a number? */
+INLINED int AllAbove(const PetscInt ns, PetscInt n, const PetscReal *restrict absolute, const PetscReal *restrict c)
+{
+  int good = 1;
+
+  SORET_PRAGMA(omp simd reduction(& : good))
+  for (PetscInt p = 0; p < n; p++) {
+    for (PetscInt s = 0; s < ns; s++) good &= c[p * ns + s] >= -absolute[s];
+  }
+  return good;
+}
+
 /* A stage with a concentration below -absolute is refused: the step is repeated with a shorter one. Nothing is clipped. Where that goes on the
    step is given up, for StepByEuler(). */
 static PetscErrorCode CheckStage(TSAdapt adapt, TS ts, PetscReal t, Vec c, PetscBool *accept)
 {
   SoretTransient  *tr;
   const PetscReal *x;
-  PetscInt         ns, n;
-  int              good = 1, all;
+  PetscInt         ns;
+  int              good, all;
 
   PetscFunctionBegin;
   PetscCall(TSGetApplicationContext(ts, &tr));
   ns = tr->sys.op->num_species;
-  n  = tr->sys.op->grid->num_cells * ns;
   PetscCall(VecGetArrayRead(c, &x));
-  for (PetscInt q = 0; q < n && good; q++) good = x[q] >= -tr->absolute[q % ns];
+  BY_SPECIES(good = AllAbove, ns, tr->sys.op->grid->num_cells, tr->absolute, x);
   PetscCall(VecRestoreArrayRead(c, &x));
   PetscCallMPI(MPI_Allreduce(&good, &all, 1, MPI_INT, MPI_MIN, tr->sys.op->grid->comm));
   *accept = all ? PETSC_TRUE : PETSC_FALSE;
