@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "progress.h"
+#include "soret/hugepages.h"
 #include "soret/launch.h"
 #include "soret/record.h"
 #include "soret/sweep.h"
@@ -691,6 +692,7 @@ int main(int argc, char **argv)
   code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);
   if (code) return SORET_EXIT_INTERNAL;
   PetscCall(PetscPushErrorHandler(HandleError, NULL));
+  PetscCall(SoretUseHugePages());
   PetscCall(SoretRecordLog());
   (void)signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end a run; PETSc would */
   PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
