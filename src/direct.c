@@ -40,6 +40,7 @@ static PetscErrorCode Factorise(PC pc, PetscBool band, PetscBool mumps)
   } else {
     PetscCall(PCFactorSetMatOrderingType(pc, band ? MATORDERINGNATURAL : MATORDERINGND));
     PetscCall(PCFactorSetShiftType(pc, MAT_SHIFT_NONE));
+    PetscCall(PCFactorSetZeroPivot(pc, 0.0)); /* its 2e-14 is that of no unit: in SI a cell of 0.1 micrometres has pivots of 1e-17 */
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -76,6 +76,10 @@ def variations(n):
         case["species"][0]["initial"] = amount
         case["reactions"][0]["forward"] = 100.0 / amount
         yield f"amounts {amount:g}", case
+    small = dimer(n, size=(1e-6, 1e-6, 1e-6), rate=1e5)
+    for species in small["species"]:
+        species["diffusivity"]["mobility"] *= 1e-9
+    yield "micrometres and seconds", small
     fick = dimer(n)
     for species in fick["species"]:
         species["convention"] = "fick"
