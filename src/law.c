@@ -82,9 +82,13 @@ static PetscReal FormulaSlope(const struct SoretLaw_s *law, const SoretPoint *p)
   return ExprSlope(law->formula, p);
 }
 
-static PetscReal EinsteinValue(const struct SoretLaw_s *law, const SoretPoint *p)
+/* Of a law that is written for rows: a row of one. */
+static PetscReal RowValue(const struct SoretLaw_s *law, const SoretPoint *p)
 {
-  return law->mobility * law->boltzmann * p->T;
+  PetscReal value;
+
+  law->type->row(law, 1, &p->T, &value);
+  return value;
 }
 
 static void EinsteinRow(const struct SoretLaw_s *law, PetscInt n, const PetscReal *restrict T, PetscReal *restrict out)
@@ -126,17 +130,9 @@ static void ArrheniusRow(const struct SoretLaw_s *law, PetscInt n, const PetscRe
   for (PetscInt i = 0; i < n && law->exponent != 0.0; i++) out[i] *= pow(T[i], law->exponent);
 }
 
-static PetscReal ArrheniusValue(const struct SoretLaw_s *law, const SoretPoint *p)
-{
-  PetscReal value;
-
-  ArrheniusRow(law, 1, &p->T, &value);
-  return value;
-}
-
 static PetscReal ArrheniusSlope(const struct SoretLaw_s *law, const SoretPoint *p)
 {
-  return ArrheniusValue(law, p) * (law->exponent + law->activation / (law->gas * p->T)) / p->T;
+  return RowValue(law, p) * (law->exponent + law->activation / (law->gas * p->T)) / p->T;
 }
 
 /* value (T/reference)^exponent */
@@ -147,17 +143,9 @@ static void PowerRow(const struct SoretLaw_s *law, PetscInt n, const PetscReal *
   for (PetscInt i = 0; i < n; i++) out[i] *= law->value;
 }
 
-static PetscReal PowerValue(const struct SoretLaw_s *law, const SoretPoint *p)
-{
-  PetscReal value;
-
-  PowerRow(law, 1, &p->T, &value);
-  return value;
-}
-
 static PetscReal PowerSlope(const struct SoretLaw_s *law, const SoretPoint *p)
 {
-  return PowerValue(law, p) * law->exponent / p->T;
+  return RowValue(law, p) * law->exponent / p->T;
 }
 
 /* Index of the interval of the table in which T lies; the outer ones go on beyond the ends. */
@@ -268,13 +256,13 @@ static const SoretKey table_keys[] = {
 
 static const LawType law_types[] = {
   /* name             meaning                             D only       keys                  finish       value                slope                row */
-  {"einstein",        "mobility k_B T",                   PETSC_TRUE,  einstein_keys,        NULL,        EinsteinValue,       EinsteinSlope,       EinsteinRow},
+  {"einstein",        "mobility k_B T",                   PETSC_TRUE,  einstein_keys,        NULL,        RowValue,            EinsteinSlope,       EinsteinRow},
   {"stokes_einstein", "k_B T / (6 pi viscosity radius)",  PETSC_TRUE,  stokes_einstein_keys, NULL,        StokesEinsteinValue, StokesEinsteinSlope, NULL       },
-  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        ArrheniusValue,      ArrheniusSlope,      ArrheniusRow},
-  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        PowerValue,          PowerSlope,          PowerRow   },
+  {"arrhenius",       "A T^b exp(-Ea/(R T))",             PETSC_FALSE, arrhenius_keys,       NULL,        RowValue,            ArrheniusSlope,      ArrheniusRow},
+  {"power",           "value (T/reference)^exponent",     PETSC_FALSE, power_keys,           NULL,        RowValue,            PowerSlope,          PowerRow   },
   {"table",           "linear between entries",           PETSC_FALSE, table_keys,           TableFinish, TableValue,          TableSlope,          NULL       },
 };
-static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, ArrheniusValue, ArrheniusSlope, ArrheniusRow};
+static const LawType cantera_type = {"arrhenius", "A T^b exp(-Ea/(R T))", PETSC_FALSE, cantera_keys, NULL, RowValue, ArrheniusSlope, ArrheniusRow};
 static const LawType formula_type = {"formula", "formula", PETSC_FALSE, NULL, NULL, FormulaValue, FormulaSlope, NULL};
 #define NUM_LAWS ((PetscInt)(sizeof(law_types) / sizeof(law_types[0])))
 

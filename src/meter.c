@@ -523,12 +523,9 @@ static void AddHalfCells(BoxContext *bc, int axis)
   PetscInt         ijk[3];
 
   SoretOperatorCell(a->op, a->row, 0, ijk);
+  if (axis && !grid->closed && HalfCellShare(grid, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(grid, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
   for (PetscInt i = 0; i < grid->count[0]; i++) {
     ijk[0] = grid->start[0] + i;
-    if (!grid->closed && ijk[axis] > 1 && ijk[axis] < grid->n[axis] - 2) { /* far from walls: the cell, or the whole row */
-      if (axis) return;
-      continue;
-    }
     for (int side = 0; side < 2; side++) {
       const PetscReal length = SoretGridIsClosed(grid, a->row->first + i, 2 * axis + side) ? 0.5 * grid->width[axis][ijk[axis]] : HalfCellShare(grid, axis, side, ijk[axis]);
       Face            face;

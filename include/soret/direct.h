@@ -7,7 +7,7 @@
 
 #include <petscpc.h>
 
-/* Makes a preconditioner of a matrix with n rows a factorisation: PETSc's own for a band (one dimension) on one rank, else MUMPS.
+/* Makes a preconditioner of a matrix with n rows a factorisation: PETSc's own, without pivoting, for a band (one dimension, or few rows), else MUMPS.
 
    On several ranks MUMPS adds in the order in which messages arrive, so that two runs differ in the last digits. Therefore every rank
    factorises the whole matrix for itself, as one rank would; that is no slower for small matrices. Those with more than SORET_LARGEST_COPY rows
