@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   What the passes over rows of cells share: slabs.c, rows.c, smooth.c. */
+#pragma once
+
+#include "blocks.h"
+#include "operator_private.h"
+
+/* ---- slabs.c ---- */
+
+PetscErrorCode SoretExchangeHalo(SoretOperator *op, const PetscReal *c);
+
+/* Cells [begin, end) of a row of this rank as u = b c, with the layers of the neighbours along x where they reach these; beyond walls, which nothing passes here, as
+   in the cell there. */
+void SoretFillCells(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscInt begin, PetscInt end, PetscReal *u);
+
+/* Fills rows m0 to m1 - 1 of slab o, and those around them; o may lie in the layers of a neighbour. */
+void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt m0, PetscInt m1, PetscReal *slab);
+
+/* Pointers of a row into the slabs around it, slab[2] its own. Offsets that do not exist point at the row itself. */
+void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, PetscInt o, PetscReal *const slab[5], SoretRow *row);
+
+/* Number of row (j, k) among all rows of this rank. */
+static inline PetscInt SoretRowNumber(const SoretOperator *op, PetscInt j, PetscInt k)
+{
+  return k * op->grid->count[1] + j;
+}
+
+/* ---- rows.c ---- */
+
+/* Net outflow of each entry of a row through its faces, walls left out, written to f, and, if wanted, its derivative by the entry's own u. */
+void SoretTransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *restrict f, PetscReal *restrict diagonal);
+
+/* Adds alpha c - beta of the walls to f, or writes it there where f holds nothing else, and writes alpha, where wanted. Does the row touch a wall
+   where anything passes? If not, nothing is written. */
+PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool alone, PetscReal f[], PetscReal slope[]);
+
+/* What blocks of four cells need of a row. */
+void SoretBeginBlocks(const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, SoretBlockRow *blocks);
+
+/* ---- cells side by side ---- */
+
+/* lanes[s][l] = x of species s of every `stride`-th cell. */
+INLINED void SoretGather(const PetscInt ns, PetscInt n, const PetscInt stride, const PetscReal *restrict x, PetscReal *restrict lanes)
+{
+  for (PetscInt s = 0; s < ns; s++) {
+    for (PetscInt l = 0; l < n; l++) lanes[s * n + l] = x[l * stride * ns + s];
+  }
+}
+
+/* lanes[s][l] += what a solver adds per volume in the cells from p on. */
+INLINED void SoretAddTerms(const PetscInt ns, PetscInt n, const PetscInt stride, const SoretCellTerms *terms, PetscInt p, const PetscReal *restrict c, PetscReal *restrict lanes)
+{
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscReal *out = lanes + s * n;
+
+    if (terms->constant) {
+      for (PetscInt l = 0; l < n; l++) out[l] += terms->constant[s];
+    }
+    for (PetscInt j = 0; j < ns && terms->matrix; j++) {
+      for (PetscInt l = 0; l < n; l++) out[l] += terms->matrix[s * ns + j] * c[j * n + l];
+    }
+    if (terms->kept) {
+      for (PetscInt l = 0; l < n; l++) out[l] -= terms->kept[(p + l * stride) * ns + s];
+    }
+  }
+}
