@@ -72,6 +72,17 @@ INLINED void SoretFourPut(SoretFour v, PetscReal *x)
   *(SoretFourAnywhere *)x = v;
 }
 
+/* The same past the caches, where memory would be read only to be overwritten. x - a multiple of 16 bytes */
+INLINED void SoretFourPutPast(SoretFour v, PetscReal *x)
+{
+#if defined(__SSE2__)
+  __builtin_ia32_movntpd(x, SORET_FOUR_PAIR(v, 0));
+  __builtin_ia32_movntpd(x + 2, SORET_FOUR_PAIR(v, 1));
+#else
+  SoretFourPut(v, x);
+#endif
+}
+
 /* ns values of each of four cells `step` apart, in whatever order is cheapest to load: what is done entry by entry needs no other, and Sort brings
    it to vectors of one species each. x - first value of the first cell; only the first n cells exist. */
 INLINED void SoretFourLoadMixed(const PetscInt ns, PetscInt n, const PetscInt step, const PetscReal *x, SoretFour mixed[])
@@ -130,12 +141,15 @@ INLINED void SoretFourLoadCells(const PetscInt ns, PetscInt n, const PetscInt st
   SoretFourSort(ns, n, mixed, v);
 }
 
-INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt step, const SoretFour v[], PetscReal *x)
+/* past - past the caches, for 2 and 4 species of cells that lie together? */
+INLINED void SoretFourStoreCells(const PetscInt ns, PetscInt n, const PetscInt step, const PetscBool past, const SoretFour v[], PetscReal *x)
 {
   SoretFour mixed[SORET_FEW];
 
   if (n == SORET_FOUR && (ns == 2 || ns == 4)) SoretFourSort(ns, n, v, mixed); /* its own inverse */
-  if (ns == 2 && n == SORET_FOUR && step == 1) {
+  if (past) {
+    for (PetscInt k = 0; k < ns; k++) SoretFourPutPast(mixed[k], x + k * SORET_FOUR);
+  } else if (ns == 2 && n == SORET_FOUR && step == 1) {
     SoretFourPut(mixed[0], x);
     SoretFourPut(mixed[1], x + 4);
   } else if (ns == 2 && n == SORET_FOUR) {

@@ -3,78 +3,136 @@
 
 #include "block.h"
 #include "soret/dense.h"
-#include "soret/operator.h"
+
+enum {
+  AHEAD = 128 /* entries that memory is asked for before they are needed */
+};
 
 /* ---- parts ---- */
 
 /* Rate constants of direction r of n cells from cell i on, `step` apart. */
 INLINED SoretFour RateConstant(const PetscInt ns, const SoretBlockRow *row, PetscInt r, PetscInt i, PetscInt n, const PetscInt step)
 {
-  const PetscInt slot = row->slot[r];
-
-  return slot < 0 ? SoretFourOf(row->k_constant[r * SORET_MAX_LANES]) : SoretFourLoadLanes(ns, n, step, row->k + slot * row->nx + i);
+  return SoretFourLoadLanes(ns, n, step, row->k[r] + (row->slot[r] < 0 ? 0 : i));
 }
 
-/* sum = terms less sources of n cells from cell i on, and its derivative J by c if wanted. one - the only reaction, or NULL: what is looked up of it is
-   then the same in all blocks of a loop, a third of the instructions of a residual; x - concentrations of the row; c - [ns + 1], written. */
-INLINED void React(const PetscInt ns, const struct SoretPair *one, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
+/* What is the same in all blocks of a row, in a copy that no store can change. */
+typedef struct {
+  SoretFour        a[SORET_FEW], constant[SORET_FEW], matrix[SORET_FEW * SORET_FEW];
+  PetscReal        area, g[4], across, even_width, g_even[6]; /* across: sum of g */
+  struct SoretPair pair;       /* the only reaction, but with ANY         */
+  const PetscReal *k[2];       /* its rate constants                      */
+  PetscInt         advance[2]; /* all bits where these vary along the row */
+} Same;
+
+/* What a function is made for: any reactions; a single one, of which what is looked up is then the same in all blocks; this alone, without terms of a solver that
+   depend on the cell and without open walls. */
+typedef enum {
+  ANY,
+  ONE,
+  PLAIN
+} What;
+
+/* Reactions of which nothing is looked up, since they are known when this is compiled. */
+static const struct SoretPair known[] = {
+  [SORET_DIMERIZATION]  = {.factor = {0, 0, 1, 2}, .nu = {-2.0, 1.0}, .is = {{1.0, 1.0, 0.0, 0.0}, {0.0, 0.0, 1.0, 0.0}}},
+  [SORET_ISOMERIZATION] = {.factor = {0, 2, 1, 2}, .nu = {-1.0, 1.0}, .is = {{1.0, 0.0, 0.0, 0.0}, {0.0, 0.0, 1.0, 0.0}}}
+};
+
+SoretShape SoretBlocksShape(PetscInt ns, PetscInt num_reactions, const struct SoretPair *pair)
+{
+  if (num_reactions != 1) return SORET_ANY_REACTIONS;
+  if (ns == 2 && !memcmp(pair, &known[SORET_DIMERIZATION], sizeof(*pair))) return SORET_DIMERIZATION;
+  if (ns == 2 && !memcmp(pair, &known[SORET_ISOMERIZATION], sizeof(*pair))) return SORET_ISOMERIZATION;
+  return SORET_ONE_REACTION;
+}
+
+INLINED void SetSame(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, Same *same)
+{
+  if (kind >= SORET_BLOCKS_UNIFORM) {
+    for (PetscInt s = 0; s < ns; s++) same->a[s] = SoretFourOf(row->a[s]);
+    same->area   = row->area;
+    same->across = 0.0;
+    for (int face = 0; face < 4; face++) same->across += same->g[face] = row->g[face];
+  }
+  if (kind == SORET_BLOCKS_EVEN) {
+    same->even_width = row->even_width;
+    for (int face = 0; face < 6; face++) same->g_even[face] = row->g_even[face];
+  }
+  for (PetscInt s = 0; s < ns; s++) same->constant[s] = SoretFourOf(row->constant ? row->constant[s] : 0.0);
+  for (PetscInt e = 0; e < ns * ns; e++) same->matrix[e] = SoretFourOf(row->matrix ? row->matrix[e] : 0.0);
+}
+
+INLINED void SetPair(const SoretBlockRow *row, const struct SoretPair *pair, Same *same)
+{
+  same->pair = *pair;
+  for (int r = 0; r < 2; r++) {
+    same->k[r]       = row->k[r];
+    same->advance[r] = row->slot[r] < 0 ? 0 : -1;
+  }
+}
+
+/* sum = terms less sources of n cells from cell i on, `step` apart, and its derivative J by c if wanted. x - concentrations of the row; c - [ns + 1], written. */
+INLINED void React(const PetscInt ns, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
 {
   SoretFourLoadCells(ns, n, step, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
-  for (PetscInt s = 0; s < ns; s++) sum[s] = SoretFourOf(row->constant ? row->constant[s] : 0.0);
+  for (PetscInt s = 0; s < ns; s++) sum[s] = same->constant[s];
   for (PetscInt e = 0; e < ns * ns && J; e++) J[e] = SoretFourOf(0.0);
-  if (row->matrix) {
+  if (what != PLAIN && row->matrix) {
     for (PetscInt e = 0; e < ns * ns; e++) {
-      sum[e / ns] += row->matrix[e] * c[e % ns];
-      if (J) J[e] += row->matrix[e];
+      sum[e / ns] += same->matrix[e] * c[e % ns];
+      if (J) J[e] += same->matrix[e];
     }
   }
-  if (row->kept) {
+  if (what != PLAIN && row->kept) {
     SoretFour kept[SORET_FEW];
 
     SoretFourLoadCells(ns, n, step, row->kept + i * ns, kept);
     for (PetscInt s = 0; s < ns; s++) sum[s] -= kept[s];
   }
-  if (one) {
-    SoretFourReact(ns, one, RateConstant(ns, row, 0, i, n, step), RateConstant(ns, row, 1, i, n, step), c, sum, J);
+  if (what != ANY) {
+    const SoretFour kf = SoretFourLoadLanes(ns, n, step, same->k[0] + (i & same->advance[0])), kb = SoretFourLoadLanes(ns, n, step, same->k[1] + (i & same->advance[1]));
+
+    SoretFourReact(ns, &same->pair, kf, kb, c, sum, J);
     return;
   }
   for (PetscInt r = 0; r < row->num_reactions; r++) SoretFourReact(ns, &row->pair[r], RateConstant(ns, row, 2 * r, i, n, step), RateConstant(ns, row, 2 * r + 1, i, n, step), c, sum, J);
 }
 
 /* Net outflow of n cells through their faces, mixed, where conductances are products (SoretKernelUniformRow()). */
-INLINED void TransportUniform(const PetscInt ns, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
+INLINED void TransportUniform(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
 {
   SoretFour u[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], dx[SORET_FEW];
 
   SoretFourLoadMixed(ns, n, step, row->u + q, u);
   SoretFourLoadMixed(ns, n, step, row->u_lo[1] + q, lo);
   SoretFourLoadMixed(ns, n, step, row->u_hi[1] + q, hi);
-  for (PetscInt v = 0; v < ns; v++) f[v] = SORET_FACE_FLUX(row->g[1], u[v], hi[v]) - SORET_FACE_FLUX(row->g[0], lo[v], u[v]);
+  for (PetscInt v = 0; v < ns; v++) f[v] = SORET_FACE_FLUX(same->g[1], u[v], hi[v]) - SORET_FACE_FLUX(same->g[0], lo[v], u[v]);
   SoretFourLoadMixed(ns, n, step, row->u_lo[2] + q, lo);
   SoretFourLoadMixed(ns, n, step, row->u_hi[2] + q, hi);
   SoretFourLoadMixed(ns, n, step, row->dx + q, dx);
-  for (PetscInt v = 0; v < ns; v++) f[v] = dx[v] * (f[v] + (SORET_FACE_FLUX(row->g[3], u[v], hi[v]) - SORET_FACE_FLUX(row->g[2], lo[v], u[v])));
+  for (PetscInt v = 0; v < ns; v++) f[v] = dx[v] * (f[v] + (SORET_FACE_FLUX(same->g[3], u[v], hi[v]) - SORET_FACE_FLUX(same->g[2], lo[v], u[v])));
   SoretFourLoadMixed(ns, n, step, row->u + q - ns, lo);
   SoretFourLoadMixed(ns, n, step, row->u + q + ns, hi);
   SoretFourLoadMixed(ns, n, step, row->gx + q, g_lo);
   SoretFourLoadMixed(ns, n, step, row->gx + q + ns, g_hi);
-  for (PetscInt v = 0; v < ns; v++) f[v] += row->area * (SORET_FACE_FLUX(g_hi[v], u[v], hi[v]) - SORET_FACE_FLUX(g_lo[v], lo[v], u[v]));
+  for (PetscInt v = 0; v < ns; v++) f[v] += same->area * (SORET_FACE_FLUX(g_hi[v], u[v], hi[v]) - SORET_FACE_FLUX(g_lo[v], lo[v], u[v]));
 }
 
 /* The same over a, where conductances are the same in all cells. */
-INLINED void TransportEven(const PetscInt ns, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
+INLINED void TransportEven(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
 {
   SoretFour u[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW];
 
   SoretFourLoadMixed(ns, n, step, row->u + q, u);
   SoretFourLoadMixed(ns, n, step, row->u + q - ns, lo);
   SoretFourLoadMixed(ns, n, step, row->u + q + ns, hi);
-  for (PetscInt v = 0; v < ns; v++) f[v] = SORET_FACE_FLUX(row->g_even[1], u[v], hi[v]) - SORET_FACE_FLUX(row->g_even[0], lo[v], u[v]);
+  for (PetscInt v = 0; v < ns; v++) f[v] = SORET_FACE_FLUX(same->g_even[1], u[v], hi[v]) - SORET_FACE_FLUX(same->g_even[0], lo[v], u[v]);
   for (int axis = 1; axis < 3; axis++) {
     SoretFourLoadMixed(ns, n, step, row->u_lo[axis] + q, lo);
     SoretFourLoadMixed(ns, n, step, row->u_hi[axis] + q, hi);
-    for (PetscInt v = 0; v < ns; v++) f[v] += SORET_FACE_FLUX(row->g_even[2 * axis + 1], u[v], hi[v]) - SORET_FACE_FLUX(row->g_even[2 * axis], lo[v], u[v]);
+    for (PetscInt v = 0; v < ns; v++) f[v] += SORET_FACE_FLUX(same->g_even[2 * axis + 1], u[v], hi[v]) - SORET_FACE_FLUX(same->g_even[2 * axis], lo[v], u[v]);
   }
 }
 
@@ -98,21 +156,21 @@ INLINED void TransportFaces(const PetscInt ns, PetscInt n, const PetscInt step, 
 }
 
 /* Transport and walls of n cells from cell i on, in F, and, if wanted, the derivative of transport by the own u. Returns the volumes. */
-INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, SoretFour F[], SoretFour diagonal[])
+INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, SoretFour F[], SoretFour diagonal[])
 {
   SoretFour f[SORET_FEW], sum[SORET_FEW], V;
 
   if (kind >= SORET_BLOCKS_UNIFORM) {
-    const SoretFour width = kind == SORET_BLOCKS_EVEN ? SoretFourOf(row->even_width) : SoretFourLoadLanes(ns, n, step, row->width + i);
+    const SoretFour width = kind == SORET_BLOCKS_EVEN ? SoretFourOf(same->even_width) : SoretFourLoadLanes(ns, n, step, row->width + i);
 
-    V = row->area * width;
+    V = same->area * width;
     if (diagonal) {
-      const SoretFour span = row->area * SoretFourLoadLanes(ns, n, step, row->gx_sum + i) + width * (row->g[0] + row->g[1] + row->g[2] + row->g[3]);
+      const SoretFour span = same->area * SoretFourLoadLanes(ns, n, step, row->gx_sum + i) + width * same->across;
 
-      for (PetscInt s = 0; s < ns; s++) diagonal[s] = row->a[s] * span;
+      for (PetscInt s = 0; s < ns; s++) diagonal[s] = same->a[s] * span;
     }
-    if (kind == SORET_BLOCKS_EVEN) TransportEven(ns, n, step, row, i * ns, f);
-    else TransportUniform(ns, n, step, row, i * ns, f);
+    if (kind == SORET_BLOCKS_EVEN) TransportEven(ns, same, n, step, row, i * ns, f);
+    else TransportUniform(ns, same, n, step, row, i * ns, f);
   } else {
     V = SoretFourLoadLanes(ns, n, step, row->volume + i);
     if (kind == SORET_BLOCKS_FACES) TransportFaces(ns, n, step, row, i * ns, f, sum);
@@ -121,8 +179,8 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
   }
   if (kind == SORET_BLOCKS_STORED) SoretFourLoadMixed(ns, n, step, row->f + i * ns, f);
   SoretFourSort(ns, n, f, F);
-  for (PetscInt s = 0; s < ns && kind == SORET_BLOCKS_EVEN; s++) F[s] *= row->a[s];
-  if (kind != SORET_BLOCKS_STORED && row->f) {
+  for (PetscInt s = 0; s < ns && kind == SORET_BLOCKS_EVEN; s++) F[s] *= same->a[s];
+  if (kind != SORET_BLOCKS_STORED && what != PLAIN && row->f) {
     SoretFour walls[SORET_FEW];
 
     SoretFourLoadCells(ns, n, step, row->f + i * ns, walls);
@@ -131,22 +189,51 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
   return V;
 }
 
-/* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and for
-   copies of the row and of an only reaction that no store can change. That a reaction is the only one is made use of where it is a good part of the work. */
+/* u of four cells of the row that is filled on the way, and memory is asked for what will be needed. */
+INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, PetscInt i)
+{
+  for (int r = 0; r < 2 && what != ANY; r++) __builtin_prefetch(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
+  __builtin_prefetch(row->fill_b + i * ns + AHEAD);
+  __builtin_prefetch(row->fill_c + i * ns + AHEAD);
+  for (PetscInt v = 0; v < ns; v++) {
+    const PetscInt q = i * ns + v * SORET_FOUR;
+
+    SoretFourPut(SoretFourAt(row->fill_b + q) * SoretFourAt(row->fill_c + q), row->fill + q);
+  }
+}
+
+/* The same for cells [begin, end). */
+INLINED void FillRest(const PetscInt ns, const SoretBlockRow *row, PetscInt begin, PetscInt end)
+{
+  for (PetscInt q = begin * ns; q < end * ns; q++) row->fill[q] = row->fill_b[q] * row->fill_c[q];
+}
+
+/* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and with
+   what else can be known where that is a good part of the work. */
 #define INSTANCE(name, ns, kind, parameters, ...) \
   SORET_CLONES static void name##ns##kind parameters \
   { \
-    const SoretBlockRow copy = *given, *row = &copy; \
-    if ((ns) <= 2 && SORET_BLOCKS_##kind != SORET_BLOCKS_STORED && row->num_reactions == 1) { \
-      const struct SoretPair one = *row->pair; \
-      name(ns, SORET_BLOCKS_##kind, &one, __VA_ARGS__); \
-    } else name(ns, SORET_BLOCKS_##kind, NULL, __VA_ARGS__); \
+    const PetscBool plain = row->matrix || row->kept || row->f || row->walls ? PETSC_FALSE : PETSC_TRUE; \
+    Same            same; \
+    SetSame(ns, SORET_BLOCKS_##kind, row, &same); \
+    if ((ns) > 2 || SORET_BLOCKS_##kind == SORET_BLOCKS_STORED || row->shape == SORET_ANY_REACTIONS) name(ns, SORET_BLOCKS_##kind, ANY, &same, __VA_ARGS__); \
+    else if ((ns) == 2 && row->shape == SORET_DIMERIZATION) WITH_PAIR(name, ns, kind, &known[SORET_DIMERIZATION], __VA_ARGS__); \
+    else if ((ns) == 2 && row->shape == SORET_ISOMERIZATION) WITH_PAIR(name, ns, kind, &known[SORET_ISOMERIZATION], __VA_ARGS__); \
+    else WITH_PAIR(name, ns, kind, row->pair, __VA_ARGS__); \
   }
+#define WITH_PAIR(name, ns, kind, pair, ...) \
+  do { \
+    SetPair(row, pair, &same); \
+    if (plain) name(ns, SORET_BLOCKS_##kind, PLAIN, &same, __VA_ARGS__); \
+    else name(ns, SORET_BLOCKS_##kind, ONE, &same, __VA_ARGS__); \
+  } while (0)
 /* The same for the last cells of a row, fewer than four: compiled once. */
 #define REST(name, ns, kind, parameters, ...) \
   static void name##ns##kind parameters \
   { \
-    name(ns, SORET_BLOCKS_##kind, __VA_ARGS__); \
+    Same same; \
+    SetSame(ns, SORET_BLOCKS_##kind, row, &same); \
+    name(ns, SORET_BLOCKS_##kind, &same, __VA_ARGS__); \
   }
 #define INSTANCES(each, name, parameters, ...) \
   each(name, 1, STORED, parameters, __VA_ARGS__) \
@@ -173,34 +260,41 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, PetscInt 
 
 /* ---- residual ---- */
 
-INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *f)
+/* past - past the caches? */
+INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *f)
 {
   SoretFour       c[SORET_FEW + 1], sum[SORET_FEW], F[SORET_FEW];
-  const SoretFour V = Transport(ns, kind, n, 1, row, i, F, NULL);
+  const SoretFour V = Transport(ns, kind, what, same, n, 1, row, i, F, NULL);
 
-  React(ns, one, n, 1, row, i, x, c, sum, NULL);
+  React(ns, what, same, n, 1, row, i, x, c, sum, NULL);
   for (PetscInt s = 0; s < ns; s++) F[s] += V * sum[s];
-  SoretFourStoreCells(ns, n, 1, F, f + i * ns);
+  SoretFourStoreCells(ns, n, 1, past, F, f + i * ns);
 }
 
-INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+INLINED void ResidualOfFours(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
-  for (PetscInt i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) { /* memory works ahead while this row is computed */
-    __builtin_prefetch(row->ahead[0] + i * ns);
-    __builtin_prefetch(row->ahead[1] + i * ns);
-    ResidualOfFour(ns, kind, one, SORET_FOUR, row, i, c, f);
+  for (PetscInt i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) {
+    if (row->fill) FillFour(ns, what, same, row, i);
+    ResidualOfFour(ns, kind, past, what, same, SORET_FOUR, row, i, c, f);
   }
 }
 
-INLINED void ResidualRest(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+{
+  if ((ns == 2 || ns == 4) && row->past) ResidualOfFours(ns, kind, PETSC_TRUE, what, same, row, c, f);
+  else ResidualOfFours(ns, kind, PETSC_FALSE, what, same, row, c, f);
+}
+
+INLINED void ResidualRest(const PetscInt ns, const SoretBlocks kind, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
   const PetscInt rest = row->nx % SORET_FOUR;
 
-  ResidualOfFour(ns, kind, NULL, rest, row, row->nx - rest, c, f);
+  if (row->fill) FillRest(ns, row, row->nx - rest, row->nx);
+  ResidualOfFour(ns, kind, PETSC_FALSE, ANY, same, rest, row, row->nx - rest, c, f);
 }
 
-INSTANCES(INSTANCE, Residual, (const SoretBlockRow *given, const PetscReal *c, PetscReal *f), row, c, f)
-INSTANCES(REST, ResidualRest, (const SoretBlockRow *row, const PetscReal *c, PetscReal *f), row, c, f)
+INSTANCES(INSTANCE, Residual, (const SoretBlockRow *restrict row, const PetscReal *c, PetscReal *f), row, c, f)
+INSTANCES(REST, ResidualRest, (const SoretBlockRow *restrict row, const PetscReal *c, PetscReal *f), row, c, f)
 
 void SoretBlocksResidual(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row, const PetscReal c[], PetscReal f[])
 {
@@ -220,11 +314,11 @@ typedef struct {
   SoretFour J[SORET_FEW * SORET_FEW];
 } Equations;
 
-INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, Equations *eq)
+INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, Equations *eq)
 {
   SoretFour c[SORET_FEW + 1], b[SORET_FEW], sum[SORET_FEW], J[SORET_FEW * SORET_FEW], more[SORET_FEW];
 
-  React(ns, one, n, 2, row, i, x, c, sum, J);
+  React(ns, what, same, n, 2, row, i, x, c, sum, J);
   SoretFourLoadCells(ns, n, 2, row->b + i * ns, b);
   for (PetscInt s = 0; s < ns; s++) sum[s] = eq->f[s] + eq->V * sum[s];
   if (row->rhs) {
@@ -233,7 +327,7 @@ INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const struct S
   }
   for (PetscInt e = 0; e < ns * ns; e++) J[e] *= eq->V;
   for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += b[s] * eq->diagonal[s];
-  if (row->walls) {
+  if (what != PLAIN && row->walls) {
     SoretFourLoadCells(ns, n, 2, row->walls + i * ns, more);
     for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += more[s];
   }
@@ -296,15 +390,21 @@ INLINED void SolveFour(const PetscInt ns, PetscInt n, PetscInt i, const Equation
       for (PetscInt l = 0; l < n; l++) total[s][l] += x[s][l];
     }
   }
-  SoretFourStoreCells(ns, n, 2, c, out + i * ns);
-  SoretFourStoreCells(ns, n, 2, b, u + i * ns);
+  SoretFourStoreCells(ns, n, 2, PETSC_FALSE, c, out + i * ns);
+  SoretFourStoreCells(ns, n, 2, PETSC_FALSE, b, u + i * ns);
+}
+
+/* Stretches of eight cells from begin on that are filled while every second of them is corrected. */
+static inline PetscInt FilledOnTheWay(const SoretBlockRow *row, PetscInt begin, PetscInt end)
+{
+  return row->fill ? PetscMin((end - begin + 1) / 8, (row->nx - begin) / 8) : 0;
 }
 
 /* Some blocks in three short loops, of which a processor holds several rounds at once and so hides what loads and divisions take. Cells of one colour do not change each other's transport. */
-INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *one, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
+INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   enum { MOST = 8 };
-  const PetscInt full = (end - begin + 1) / 8;
+  const PetscInt full = (end - begin + 1) / 8, filled = FilledOnTheWay(row, begin, end);
   SoretFour      total[SORET_FEW];
   Equations      eq[MOST];
 
@@ -312,45 +412,53 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const struct Sor
   for (PetscInt k0 = 0; k0 < full; k0 += MOST) {
     const PetscInt num = PetscMin(full - k0, MOST), at = begin + 8 * k0;
 
-    for (PetscInt k = 0; k < num; k++) eq[k].V = Transport(ns, kind, SORET_FOUR, 2, row, at + 8 * k, eq[k].f, eq[k].diagonal);
-    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, one, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
+    for (PetscInt k = 0; k < num; k++) {
+      if (k0 + k < filled) {
+        FillFour(ns, what, same, row, at + 8 * k);
+        FillFour(ns, what, same, row, at + 8 * k + SORET_FOUR);
+      }
+      eq[k].V = Transport(ns, kind, what, same, SORET_FOUR, 2, row, at + 8 * k, eq[k].f, eq[k].diagonal);
+    }
+    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, what, same, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
     for (PetscInt k = 0; k < num; k++) SolveFour(ns, SORET_FOUR, at + 8 * k, &eq[k], c, u, total);
   }
   for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
 }
 
-INLINED void CorrectRest(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
+INLINED void CorrectRest(const PetscInt ns, const SoretBlocks kind, const Same *same, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   const PetscInt rest = (end - begin + 1) / 2 % SORET_FOUR, at = begin + 8 * ((end - begin + 1) / 8);
   SoretFour      total[SORET_FEW];
   Equations      eq;
 
   for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
-  eq.V = Transport(ns, kind, rest, 2, row, at, eq.f, eq.diagonal);
-  Linearise(ns, kind, NULL, rest, row, at, c, &eq);
+  eq.V = Transport(ns, kind, ANY, same, rest, 2, row, at, eq.f, eq.diagonal);
+  Linearise(ns, kind, ANY, same, rest, row, at, c, &eq);
   SolveFour(ns, rest, at, &eq, c, u, total);
   for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
 }
 
-INSTANCES(INSTANCE, Correct, (const SoretBlockRow *given, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
-INSTANCES(REST, CorrectRest, (const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
+INSTANCES(INSTANCE, Correct, (const SoretBlockRow *restrict row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
+INSTANCES(REST, CorrectRest, (const SoretBlockRow *restrict row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
 
 void SoretBlocksCorrect(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal c[], PetscReal u[], PetscReal content[])
 {
   static void (*const full[][SORET_FEW + 1])(const SoretBlockRow *, PetscInt, PetscInt, PetscReal *, PetscReal *, PetscReal *) = TABLE(Correct);
   static void (*const rest[][SORET_FEW + 1])(const SoretBlockRow *, PetscInt, PetscInt, PetscReal *, PetscReal *, PetscReal *) = TABLE(CorrectRest);
 
+  if (row->fill) {
+    FillRest(ns, row, 0, begin);
+    FillRest(ns, row, begin + 8 * FilledOnTheWay(row, begin, end), row->nx);
+  }
   if (end - begin + 1 >= 8) full[kind][ns](row, begin, end, c, u, content);
   if ((end - begin + 1) / 2 % SORET_FOUR) rest[kind][ns](row, begin, end, c, u, content);
 }
 
 /* ---- gross rates ---- */
 
-INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *net, PetscReal *gross)
+/* Net source of n cells from cell i on, and sum over reactions of |nu| (forward + backward rate), per volume. c - [ns + 1], written. */
+INLINED void GrossRates(const PetscInt ns, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour source[], SoretFour absolute[])
 {
-  const SoretFour V = SoretFourLoadLanes(ns, n, 1, row->volume + i);
-  SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
-
   SoretFourLoadCells(ns, n, 1, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
   for (PetscInt s = 0; s < ns; s++) source[s] = absolute[s] = SoretFourOf(0.0);
@@ -364,12 +472,20 @@ INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row
       absolute[s] += PetscAbsReal(pair->nu[s]) * both;
     }
   }
+}
+
+INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *net, PetscReal *gross)
+{
+  const SoretFour V = SoretFourLoadLanes(ns, n, 1, row->volume + i);
+  SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
+
+  GrossRates(ns, n, row, i, x, c, source, absolute);
   for (PetscInt s = 0; s < ns; s++) {
     source[s] *= V;
     absolute[s] *= V;
   }
-  SoretFourStoreCells(ns, n, 1, source, net + i * ns);
-  SoretFourStoreCells(ns, n, 1, absolute, gross + i * ns);
+  SoretFourStoreCells(ns, n, 1, PETSC_FALSE, source, net + i * ns);
+  SoretFourStoreCells(ns, n, 1, PETSC_FALSE, absolute, gross + i * ns);
 }
 
 INLINED void Gross(const PetscInt ns, const SoretBlockRow *row, const PetscReal *c, PetscReal *net, PetscReal *gross)
@@ -383,6 +499,188 @@ INLINED void Gross(const PetscInt ns, const SoretBlockRow *row, const PetscReal 
 SORET_CLONES void SoretBlocksGross(PetscInt ns, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[])
 {
   BY_FEW(Gross, ns, row, c, net, gross);
+}
+
+/* ---- squares ---- */
+
+enum {
+  MOST_SUMS = 8
+};
+
+/* Squares of four cells, and largest values, in each lane. */
+typedef struct {
+  SoretFour residual[SORET_FEW], gross[SORET_FEW], floor[SORET_FEW];
+  struct SumSquares {
+    SoretFour residual, gross, floor, amount, relative, relative_gross, relative_floor, most, over_least;
+  } sum[MOST_SUMS];
+} Squares;
+
+/* Conductances of the lower and upper faces of n cells along an axis, mixed. */
+INLINED void FaceConductances(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, int axis, PetscInt q, SoretFour g_lo[], SoretFour g_hi[])
+{
+  if (kind == SORET_BLOCKS_FACES) {
+    SoretFourLoadMixed(ns, n, 1, row->g_lo[axis] + q, g_lo);
+    SoretFourLoadMixed(ns, n, 1, row->g_hi[axis] + q, g_hi);
+  } else if (axis == 0) {
+    SoretFourLoadMixed(ns, n, 1, row->gx + q, g_lo);
+    SoretFourLoadMixed(ns, n, 1, row->gx + q + ns, g_hi);
+    for (PetscInt v = 0; v < ns; v++) {
+      g_lo[v] *= same->area;
+      g_hi[v] *= same->area;
+    }
+  } else {
+    SoretFourLoadMixed(ns, n, 1, row->dx + q, g_lo);
+    for (PetscInt v = 0; v < ns; v++) {
+      g_hi[v] = same->g[2 * axis - 1] * g_lo[v];
+      g_lo[v] *= same->g[2 * axis - 2];
+    }
+  }
+}
+
+/* Net outflow, sum of absolute fluxes and of the fluxes to and fro of n cells from cell i on; u of these. */
+INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, SoretFour u[], SoretFour net[], SoretFour gross[], SoretFour scale[])
+{
+  SoretFour own[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], f[SORET_FEW], sum[SORET_FEW], both[SORET_FEW];
+
+  SoretFourLoadMixed(ns, n, 1, row->u + i * ns, own);
+  for (PetscInt v = 0; v < ns; v++) f[v] = sum[v] = both[v] = SoretFourOf(0.0);
+  for (int axis = 0; axis < row->dim; axis++) {
+    SoretFourLoadMixed(ns, n, 1, row->u_lo[axis] + i * ns, lo);
+    SoretFourLoadMixed(ns, n, 1, row->u_hi[axis] + i * ns, hi);
+    FaceConductances(ns, kind, same, n, row, axis, i * ns, g_lo, g_hi);
+    for (PetscInt v = 0; v < ns; v++) {
+      const SoretFour in = SORET_FACE_FLUX(g_lo[v], lo[v], own[v]), out = SORET_FACE_FLUX(g_hi[v], own[v], hi[v]);
+
+      f[v] += out - in;
+      sum[v] += SoretFourAbs(in) + SoretFourAbs(out);
+      both[v] += g_lo[v] * SoretFourAbs(lo[v] + own[v]) + g_hi[v] * SoretFourAbs(own[v] + hi[v]);
+    }
+  }
+  SoretFourSort(ns, n, own, u);
+  SoretFourSort(ns, n, f, net);
+  SoretFourSort(ns, n, sum, gross);
+  SoretFourSort(ns, n, both, scale);
+}
+
+INLINED SoretFour Where(SoretFourMask mask, SoretFour v)
+{
+  return (SoretFour)(mask & (SoretFourMask)v);
+}
+
+INLINED SoretFour Larger(SoretFour a, SoretFour b)
+{
+  const SoretFourMask mask = a > b;
+
+  return (SoretFour)((mask & (SoretFourMask)a) | (~mask & (SoretFourMask)b));
+}
+
+INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, const SoretSquares *squares, Squares *all)
+{
+  const SoretFourMask live = {-1, n > 1 ? -1 : 0, n > 2 ? -1 : 0, n > 3 ? -1 : 0};
+  const SoretFour     V    = SoretFourLoadLanes(ns, n, 1, row->volume + i);
+  SoretFour           u[SORET_FEW], net[SORET_FEW], gross[SORET_FEW], scale[SORET_FEW], c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
+
+  GrossTransport(ns, kind, same, n, row, i, u, net, gross, scale);
+  GrossRates(ns, n, row, i, x, c, source, absolute);
+  for (PetscInt s = 0; s < ns; s++) {
+    const SoretFour f = Where(live, net[s] - V * source[s]), g = Where(live, gross[s] + V * absolute[s]), r = Where(live, scale[s] + V * absolute[s]);
+
+    all->residual[s] += f * f;
+    all->gross[s] += g * g;
+    all->floor[s] += r * r;
+  }
+  for (PetscInt l = 0; l < squares->num; l++) {
+    struct SumSquares *sum = &all->sum[l];
+    const PetscReal   *w   = squares->w + l * ns;
+    SoretFour          f = SoretFourOf(0.0), g = f, r = f, amount = f, content = f, over_c, over;
+    SoretFourMask      there;
+
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscReal weight = PetscAbsReal(w[s]);
+
+      f += w[s] * net[s];
+      g += weight * gross[s];
+      r += weight * scale[s];
+      amount += weight * SoretFourAbs(u[s]);
+      content += weight * SoretFourAbs(c[s]);
+    }
+    f      = Where(live, f);
+    g      = Where(live, g);
+    r      = Where(live, r);
+    amount = Where(live, V * amount);
+    there  = live & (content > 0.0) & (V > 0.0);
+    over_c = Where(there, 1.0 / content);
+    over   = Where(there, over_c / V);
+    sum->residual += f * f;
+    sum->gross += g * g;
+    sum->floor += r * r;
+    sum->amount += amount * amount;
+    f *= over;
+    g *= over;
+    r *= over;
+    sum->relative += f * f;
+    sum->relative_gross += g * g;
+    sum->relative_floor += r * r;
+    sum->most       = Larger(sum->most, Where(there, content));
+    sum->over_least = Larger(sum->over_least, over_c);
+  }
+}
+
+INLINED PetscReal Total(SoretFour v)
+{
+  return v[0] + v[1] + v[2] + v[3];
+}
+
+INLINED PetscReal Largest(SoretFour v)
+{
+  return PetscMax(PetscMax(v[0], v[1]), PetscMax(v[2], v[3]));
+}
+
+INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, const PetscReal *c, SoretSquares *squares)
+{
+  const PetscInt rest = row->nx % SORET_FOUR;
+  Squares        all;
+  Same           same;
+
+  memset(&all, 0, sizeof(all));
+  SetSame(ns, kind, row, &same);
+  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) AddSquaresOfFour(ns, kind, &same, SORET_FOUR, row, i, c, squares, &all);
+  if (rest) AddSquaresOfFour(ns, kind, &same, rest, row, row->nx - rest, c, squares, &all);
+  for (PetscInt s = 0; s < ns; s++) {
+    squares->residual[s] += Total(all.residual[s]);
+    squares->gross[s] += Total(all.gross[s]);
+    squares->floor[s] += Total(all.floor[s]);
+  }
+  for (PetscInt l = 0; l < squares->num; l++) {
+    const struct SumSquares *sum = &all.sum[l];
+    const PetscInt           e   = ns + l;
+
+    squares->residual[e] += Total(sum->residual);
+    squares->gross[e] += Total(sum->gross);
+    squares->floor[e] += Total(sum->floor);
+    squares->amount[e] += Total(sum->amount);
+    squares->relative[e] += Total(sum->relative);
+    squares->relative_gross[e] += Total(sum->relative_gross);
+    squares->relative_floor[e] += Total(sum->relative_floor);
+    squares->range[2 * e]     = PetscMax(squares->range[2 * e], Largest(sum->most));
+    squares->range[2 * e + 1] = PetscMax(squares->range[2 * e + 1], Largest(sum->over_least));
+  }
+}
+
+#define SQUARES(kind) \
+  SORET_CLONES static void AddSquares##kind(PetscInt ns, const SoretBlockRow *restrict row, const PetscReal *c, SoretSquares *squares) \
+  { \
+    BY_FEW(AddSquares, ns, SORET_BLOCKS_##kind, row, c, squares); \
+  }
+SQUARES(FACES)
+SQUARES(UNIFORM)
+
+PetscBool SoretBlocksAddSquares(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row, const PetscReal c[], SoretSquares *squares)
+{
+  if (squares->num > MOST_SUMS) return PETSC_FALSE;
+  if (kind == SORET_BLOCKS_FACES) AddSquaresFACES(ns, row, c, squares);
+  else AddSquaresUNIFORM(ns, row, c, squares);
+  return PETSC_TRUE;
 }
 
 /* ---- amounts ---- */

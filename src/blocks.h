@@ -4,7 +4,10 @@
    Every number of species and kind of transport has a function of its own, made from one source. */
 #pragma once
 
+#include <stdint.h>
+
 #include "kernel.h"
+#include "soret/operator.h"
 
 /* How a row comes to its blocks. */
 typedef enum {
@@ -22,14 +25,25 @@ struct SoretPair {
   PetscReal is[SORET_FEW][4]; /* 1 where a factor is a species, else 0                          */
 };
 
+/* What is known of the reactions. */
+typedef enum {
+  SORET_ANY_REACTIONS,
+  SORET_ONE_REACTION,
+  SORET_DIMERIZATION, /* 2 A <=> B of two species */
+  SORET_ISOMERIZATION /* A <=> B                  */
+} SoretShape;
+
+SoretShape SoretBlocksShape(PetscInt num_species, PetscInt num_reactions, const struct SoretPair pair[]);
+
 /* What blocks read of a row of nx cells. Arrays of a row hold [nx][species] or [nx] values. */
 typedef struct {
   PetscInt                nx;
   /* reactions */
   PetscInt                num_reactions;
   const struct SoretPair *pair;
-  const PetscInt         *slot;                   /* [2 num_reactions] rate constants: row `slot` of k, or -1:          */
-  const PetscReal        *k, *k_constant;         /* [2 num_reactions][SORET_MAX_LANES] the same everywhere             */
+  SoretShape              shape;
+  const PetscReal *const *k;                      /* [2 num_reactions] their rate constants: [nx], or                   */
+  const PetscInt         *slot;                   /* [2 num_reactions] where -1: [SORET_MAX_LANES] the same everywhere  */
   /* what a solver adds per volume: constant + matrix c - kept; each may be NULL */
   const PetscReal        *constant, *matrix, *kept;
   const PetscReal        *volume;                 /* not with UNIFORM and EVEN, but for gross rates                     */
@@ -44,16 +58,27 @@ typedef struct {
   const PetscReal        *gx, *dx, *gx_sum, *width, *a; /* with UNIFORM and EVEN: as in SoretKernelUniformRow()         */
   PetscReal               area, g[4];
   PetscReal               even_width, g_even[6];  /* with EVEN: of all cells; conductance over a of each face           */
-  const PetscReal        *ahead[2];               /* c and b of a row that is needed soon                               */
+  PetscBool               past;                   /* is the residual written past the caches?                          */
+  PetscReal              *fill;                   /* u of another row, written on the way, or NULL; it may be read as u_hi */
+  const PetscReal        *fill_b, *fill_c;        /* of that row                                                        */
   /* smoother */
   const PetscReal        *b, *rhs;                /* rhs may be NULL                                                    */
 } SoretBlockRow;
+
+/* May all rows of f be written past the caches (SoretBlockRow.past)? */
+static inline PetscBool SoretBlocksAreAligned(PetscInt num_species, PetscInt nx, const PetscReal f[])
+{
+  return (uintptr_t)f % 16 == 0 && nx * num_species % 2 == 0 ? PETSC_TRUE : PETSC_FALSE;
+}
 
 /* Residual of a row, written to f. num_species - at most SORET_FEW */
 void SoretBlocksResidual(PetscInt num_species, SoretBlocks kind, const SoretBlockRow *row, const PetscReal c[], PetscReal f[]);
 
 /* Newton's correction of every second cell from begin on before end: c and u are changed, and the amounts in these cells added to content. */
 void SoretBlocksCorrect(PetscInt num_species, SoretBlocks kind, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal c[], PetscReal u[], PetscReal content[]);
+
+/* Adds what the row contributes to the squares. kind - SORET_BLOCKS_FACES or SORET_BLOCKS_UNIFORM; volume in both. PETSC_FALSE: more sums than there is room for, nothing is added. */
+PetscBool SoretBlocksAddSquares(PetscInt num_species, SoretBlocks kind, const SoretBlockRow *row, const PetscReal c[], SoretSquares *squares);
 
 /* Net source, and sum over reactions of |nu| (forward + backward rate), integrated over the cells. */
 void SoretBlocksGross(PetscInt num_species, const SoretBlockRow *row, const PetscReal c[], PetscReal net[], PetscReal gross[]);

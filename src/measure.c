@@ -7,20 +7,16 @@
 #include "soret/solve.h"
 
 typedef struct {
-  const SoretSums *sums;
-  PetscReal       *net, *transport, *scale, *source, *reaction; /* a row each */
-  /* sums of squares over cells: for each species, then for each global and open sum */
-  PetscReal residual[4 * SORET_MAX_SPECIES], gross[4 * SORET_MAX_SPECIES], floor[4 * SORET_MAX_SPECIES];
-  PetscReal amount[4 * SORET_MAX_SPECIES]; /* of sum_i |w_i| u_i times volume; sums only */
-  /* the same for sums, each cell over sum_i |w_i| c_i there; least and largest of these */
-  PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES], range[8 * SORET_MAX_SPECIES];
+  SoretSquares squares;
+  PetscReal   *net, *transport, *scale, *source, *reaction; /* a row each */
 } Measure;
 
 /* The squares of one sum in a row: net transport, in which reactions cancel. */
 INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, const PetscReal *restrict w, const PetscReal *restrict volume, Measure *m, PetscInt entry)
 {
+  SoretSquares *squares = &m->squares;
   const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2], *restrict cs = row->c;
-  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = m->range[2 * entry], over_least = m->range[2 * entry + 1];
+  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = squares->range[2 * entry], over_least = squares->range[2 * entry + 1];
 
   SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale) reduction(max : most, over_least))
   for (PetscInt i = 0; i < nx; i++) {
@@ -45,15 +41,15 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
     most       = PetscMax(most, over_c > 0.0 ? c : 0.0);
     over_least = PetscMax(over_least, over_c);
   }
-  m->residual[entry] += f2;
-  m->gross[entry] += gross2;
-  m->floor[entry] += scale2;
-  m->amount[entry] += amount2;
-  m->relative[entry] += relative;
-  m->relative_gross[entry] += relative_gross;
-  m->relative_floor[entry] += relative_scale;
-  m->range[2 * entry]     = most;
-  m->range[2 * entry + 1] = over_least;
+  squares->residual[entry] += f2;
+  squares->gross[entry] += gross2;
+  squares->floor[entry] += scale2;
+  squares->amount[entry] += amount2;
+  squares->relative[entry] += relative;
+  squares->relative_gross[entry] += relative_gross;
+  squares->relative_floor[entry] += relative_scale;
+  squares->range[2 * entry]     = most;
+  squares->range[2 * entry + 1] = over_least;
 }
 
 /* The squares of all species in a row. */
@@ -72,9 +68,9 @@ INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
       all += gross * gross;
       floor += scale * scale;
     }
-    m->residual[s] += residual;
-    m->gross[s] += all;
-    m->floor[s] += floor;
+    m->squares.residual[s] += residual;
+    m->squares.gross[s] += all;
+    m->squares.floor[s] += floor;
   }
 }
 
@@ -86,11 +82,12 @@ SORET_CLONES static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow 
   const PetscReal *volume;
 
   PetscFunctionBegin;
+  if (SoretOperatorAddSquares(op, row, &m->squares)) PetscFunctionReturn(PETSC_SUCCESS);
   SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale);
   SoretOperatorGrossReactions(op, row, m->source, m->reaction);
   BY_SPECIES(MeasureSpecies, ns, nx, m);
   volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
-  for (PetscInt l = 0; l < m->sums->num; l++) BY_SPECIES(MeasureSum, ns, nx, row, m->sums->w + l * ns, volume, m, ns + l);
+  for (PetscInt l = 0; l < m->squares.num; l++) BY_SPECIES(MeasureSum, ns, nx, row, m->squares.w + l * ns, volume, m, ns + l);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -98,42 +95,44 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
 {
   const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
   Measure        m;
+  SoretSquares  *squares = &m.squares;
   PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
-  m.sums = sums;
+  squares->num = sums->num;
+  squares->w   = sums->w;
   PetscCall(PetscMalloc5(row, &m.net, row, &m.transport, row, &m.scale, row, &m.source, row, &m.reaction));
   PetscCall(SoretOperatorForEachRow(op, c, MeasureRow, &m));
   PetscCall(PetscFree5(m.net, m.transport, m.scale, m.source, m.reaction));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.residual, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.amount, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative_gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.relative_floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, m.range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
-  for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, m.floor[i]);
-  for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, m.floor[i]);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->residual, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->amount, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative_gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative_floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
+  for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
+  for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
   *ratio    = 0.0;
   *at_floor = PETSC_TRUE;
   for (PetscInt i = 0; i < n; i++) {
     /* rounding of the two terms of each flux; a species or sum of which there is next to nothing is judged on the scale of the others */
-    const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(m.floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(m.residual[i]);
+    const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(squares->floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(squares->residual[i]);
 
     /* where amounts differ much over the box, what happens where there is little counts as well */
-    if (i >= ns && i < ns + sums->num_global && m.range[2 * i] * m.range[2 * i + 1] > 100.0 && m.relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * m.relative_floor[i]) {
+    if (i >= ns && i < ns + sums->num_global && squares->range[2 * i] * squares->range[2 * i + 1] > 100.0 && squares->relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * squares->relative_floor[i]) {
       *at_floor = PETSC_FALSE;
-      *ratio    = PetscMax(*ratio, sqrt(m.relative[i] / m.relative_gross[i]));
+      *ratio    = PetscMax(*ratio, sqrt(squares->relative[i] / squares->relative_gross[i]));
     }
     if (!(residual <= floor)) *at_floor = PETSC_FALSE;
     if (residual <= floor) continue;
-    *ratio = PetscMax(*ratio, m.gross[i] > 0.0 ? residual / sqrt(m.gross[i]) : PETSC_MAX_REAL);
+    *ratio = PetscMax(*ratio, squares->gross[i] > 0.0 ? residual / sqrt(squares->gross[i]) : PETSC_MAX_REAL);
     /* a smooth error hides behind gross fluxes that grow with the number of cells: for sums, whose equation is Laplace's, it is known,
        L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
-    if (i >= ns && op->uniform && m.amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(m.amount[i]));
+    if (i >= ns && op->uniform && squares->amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(squares->amount[i]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -15,15 +15,14 @@ static inline PetscReal RowArea(const SoretGrid *grid, PetscInt j, PetscInt k)
 }
 
 /* Conductances per dx and a of the faces y-, y+, z-, z+ of a row; 0 where closed or beyond the dimension. */
-static void RowConductances(const SoretOperator *op, const SoretRow *row, PetscReal g[4])
+static inline void RowConductances(const SoretOperator *op, const SoretRow *row, PetscReal g[4])
 {
   const SoretGrid *grid = op->grid;
-  const PetscInt   J = grid->start[1] + row->j, K = grid->start[2] + row->k;
+  const PetscReal  dy = grid->width[1][grid->start[1] + row->j], dz = grid->width[2][grid->start[2] + row->k];
 
   for (int side = 0; side < 2; side++) {
-    g[side] = g[2 + side] = 0.0;
-    if (grid->dim > 1 && (grid->periodic[1] || (J + side > 0 && J + side < grid->n[1]))) g[side] = grid->width[2][K] / grid->distance[1][J + side];
-    if (grid->dim > 2 && (grid->periodic[2] || (K + side > 0 && K + side < grid->n[2]))) g[2 + side] = grid->width[1][J] / grid->distance[2][K + side];
+    g[side]     = dz * op->inverse[1][row->j + side];
+    g[2 + side] = dy * op->inverse[2][row->k + side];
   }
 }
 
@@ -144,6 +143,7 @@ typedef struct {
   PetscReal            *f;     /* where it is stored, or */
   SoretResidualVisitor  visit; /* who gets it            */
   void                 *context;
+  SoretBlockRow         blocks;
 } Residual;
 
 /* Adds reactions and terms of cells i to i + n - 1 of a row to their residual f. */
@@ -165,25 +165,46 @@ SORET_CLONES static void ResidualLanes(PetscInt ns, SoretOperator *op, const Sor
   }
 }
 
-void SoretBeginBlocks(const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, SoretBlockRow *blocks)
+void SoretBeginBlocks(const SoretOperator *op, const SoretCellTerms *terms, SoretBlockRow *blocks)
+{
+  const SoretGrid *grid = op->grid;
+
+  memset(blocks, 0, sizeof(*blocks));
+  blocks->nx            = grid->count[0];
+  blocks->num_reactions = op->model->network.num_reactions;
+  blocks->pair          = op->pair;
+  blocks->shape         = op->shape;
+  blocks->slot          = op->slot;
+  blocks->k             = op->rates;
+  blocks->constant      = terms ? terms->constant : NULL;
+  blocks->matrix        = terms ? terms->matrix : NULL;
+  blocks->dim           = (int)grid->dim;
+  if (op->blocks < SORET_BLOCKS_UNIFORM) return;
+  blocks->a      = op->a_constant;
+  blocks->gx     = op->gx;
+  blocks->dx     = op->dx;
+  blocks->gx_sum = op->gx_sum;
+  blocks->width  = grid->width[0] + grid->start[0];
+  if (op->blocks == SORET_BLOCKS_EVEN) blocks->even_width = blocks->width[0];
+}
+
+void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const SoretRow *row, SoretBlockRow *blocks)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, nx = grid->count[0];
 
-  blocks->num_reactions = op->model->network.num_reactions;
-  blocks->pair          = op->pair;
-  blocks->slot          = op->slot;
-  blocks->k_constant    = op->k_constant;
-  blocks->k             = op->k + row->first * op->num_slots;
-  blocks->nx            = nx;
-  blocks->a             = op->a_constant;
-  blocks->constant      = terms ? terms->constant : NULL;
-  blocks->matrix        = terms ? terms->matrix : NULL;
-  blocks->kept          = terms && terms->kept ? terms->kept + row->first * ns : NULL;
-  blocks->dim           = (int)grid->dim;
-  blocks->u             = row->u[0][2];
-  blocks->ahead[0]      = row->c + (row->ahead - row->first) * ns;
-  blocks->ahead[1]      = op->b + row->ahead * ns;
+  for (PetscInt r = 0; r < 2 * blocks->num_reactions; r++) {
+    if (op->slot[r] >= 0) op->rates[r] = op->k + row->first * op->num_slots + op->slot[r] * nx;
+  }
+  blocks->kept = terms && terms->kept ? terms->kept + row->first * ns : NULL;
+  blocks->b    = op->b + row->first * ns;
+  blocks->u    = row->u[0][2];
+  blocks->fill = NULL;
+  if (row->next >= 0) {
+    blocks->fill   = (PetscReal *)row->u[grid->dim - 1][3];
+    blocks->fill_b = op->b + row->next * ns;
+    blocks->fill_c = row->c + (row->next - row->first) * ns;
+  }
   for (int axis = 0; axis < 3; axis++) {
     blocks->u_lo[axis] = row->u[axis][1];
     blocks->u_hi[axis] = row->u[axis][3];
@@ -195,21 +216,16 @@ void SoretBeginBlocks(const SoretOperator *op, const SoretRow *row, const SoretC
     }
   }
   if (op->blocks < SORET_BLOCKS_UNIFORM) return;
-  blocks->gx     = op->gx;
-  blocks->dx     = op->dx;
-  blocks->gx_sum = op->gx_sum;
-  blocks->width  = grid->width[0] + grid->start[0];
-  blocks->area   = RowArea(grid, row->j, row->k);
+  blocks->area = RowArea(grid, row->j, row->k);
   RowConductances(op, row, blocks->g);
   if (op->blocks != SORET_BLOCKS_EVEN) return;
-  blocks->even_width = blocks->width[0];
-  for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area / blocks->even_width;
+  for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area * op->even_inverse;
   for (int face = 0; face < 4; face++) blocks->g_even[2 + face] = blocks->even_width * blocks->g[face];
 }
 
 static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  const Residual *residual = (const Residual *)context;
+  Residual       *residual = (Residual *)context;
   const PetscInt  ns = op->num_species, nx = op->grid->count[0];
   const PetscBool stored = op->blocks < SORET_BLOCKS_FACES ? PETSC_TRUE : PETSC_FALSE; /* transport is computed before reactions */
   PetscReal      *f = residual->f ? residual->f + row->first * ns : op->row + nx, *walls = stored ? f : op->row + nx + nx * ns;
@@ -220,12 +236,10 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
   open = SoretAddWalls(op, row, stored ? PETSC_FALSE : PETSC_TRUE, walls, NULL);
   if (op->width > 1) SoretAddBallisticRow(op, row, f);
   if (op->blocks) {
-    SoretBlockRow blocks;
-
-    SoretBeginBlocks(op, row, residual->terms, &blocks);
-    blocks.f      = stored || open ? walls : NULL;
-    blocks.volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / nx, op->row);
-    SoretBlocksResidual(ns, op->blocks, &blocks, row->c, f);
+    SoretMoveBlocks(op, residual->terms, row, &residual->blocks);
+    residual->blocks.f = stored || open ? walls : NULL;
+    if (op->blocks < SORET_BLOCKS_UNIFORM) residual->blocks.volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    SoretBlocksResidual(ns, op->blocks, &residual->blocks, row->c, f);
   } else if (op->model->network.num_reactions || residual->terms) {
     const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
 
@@ -235,13 +249,23 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is a residual so large that it is out of the caches when somebody reads it? Then it goes past them, and memory is not read only to be overwritten. */
+static PetscBool IsWrittenPast(const SoretOperator *op, const PetscReal *f)
+{
+  const size_t size = (size_t)op->grid->num_cells * (size_t)op->num_species * sizeof(PetscReal);
+
+  return size >= 16 * (size_t)op->cache_bytes && SoretBlocksAreAligned(op->num_species, op->grid->count[0], f) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode SoretOperatorResidual(SoretOperator *op, const SoretCellTerms *terms, Vec c, Vec f)
 {
   Residual residual = {.terms = terms};
 
   PetscFunctionBegin;
   PetscCall(VecGetArrayWrite(f, &residual.f));
-  PetscCall(SoretOperatorForEachRow(op, c, ResidualRow, &residual));
+  SoretBeginBlocks(op, terms, &residual.blocks);
+  residual.blocks.past = IsWrittenPast(op, residual.f);
+  PetscCall(SoretForEachRow(op, c, SoretBlocksFill(op), ResidualRow, &residual));
   PetscCall(VecRestoreArrayWrite(f, &residual.f));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -251,7 +275,8 @@ PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTe
   Residual residual = {.terms = terms, .visit = visit, .context = context};
 
   PetscFunctionBegin;
-  PetscCall(SoretOperatorForEachRow(op, c, ResidualRow, &residual));
+  SoretBeginBlocks(op, terms, &residual.blocks);
+  PetscCall(SoretForEachRow(op, c, SoretBlocksFill(op), ResidualRow, &residual));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -390,7 +415,8 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
   if (op->blocks) {
     SoretBlockRow blocks;
 
-    SoretBeginBlocks(op, row, NULL, &blocks);
+    SoretBeginBlocks(op, NULL, &blocks);
+    SoretMoveBlocks(op, NULL, row, &blocks);
     blocks.volume = volume;
     SoretBlocksGross(ns, &blocks, row->c, net, gross);
     return;
@@ -411,6 +437,28 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
       }
     }
   }
+}
+
+/* Does anything pass a wall of the row? */
+static PetscBool RowIsOpen(const SoretOperator *op, const SoretRow *row)
+{
+  const PetscInt at[3] = {0, row->j, row->k};
+
+  for (int face = 0; face < 2 * op->grid->dim; face++) {
+    if (op->boundary->num[face] && (face < 2 || at[face / 2] == (face % 2 ? op->grid->count[face / 2] - 1 : 0))) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretSquares *squares)
+{
+  SoretBlockRow blocks;
+
+  if (op->blocks < SORET_BLOCKS_FACES || RowIsOpen(op, row)) return PETSC_FALSE;
+  SoretBeginBlocks(op, NULL, &blocks);
+  SoretMoveBlocks(op, NULL, row, &blocks);
+  blocks.volume = SoretOperatorRowVolumes(op, row->first / op->grid->count[0], op->row);
+  return SoretBlocksAddSquares(op->num_species, op->blocks == SORET_BLOCKS_FACES ? SORET_BLOCKS_FACES : SORET_BLOCKS_UNIFORM, &blocks, row->c, squares);
 }
 
 void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[])

@@ -14,11 +14,30 @@ PetscErrorCode SoretExchangeHalo(SoretOperator *op, const PetscReal *c);
    in the cell there. */
 void SoretFillCells(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscInt begin, PetscInt end, PetscReal *u);
 
-/* Fills rows m0 to m1 - 1 of slab o, and those around them; o may lie in the layers of a neighbour. */
-void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt m0, PetscInt m1, PetscReal *slab);
+/* Fills rows [begin, end) of slab o as far as they exist, layers of neighbours included, but not those among [left, right) that are rows of this rank; o may lie in
+   the layers of a neighbour. */
+void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt begin, PetscInt end, PetscInt left, PetscInt right, PetscReal *slab);
 
-/* Pointers of a row into the slabs around it, slab[2] its own. Offsets that do not exist point at the row itself. */
+/* Rows treated together, so that what they share, as much as `arrays` rows of u for each of them, stays in caches. */
+PetscInt SoretRowsPerBlock(const SoretOperator *op, PetscInt arrays);
+
+/* Pointers of a row into the slabs around it, slab[2] its own. Along axes that do not exist they point at the row itself; offsets beyond op->width are not set. */
 void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, PetscInt o, PetscReal *const slab[5], SoretRow *row);
+
+/* The row above along the last axis, which exists, is still to be filled, */
+void SoretSetNext(const SoretOperator *op, SoretRow *row);
+/* but for its ends, or not at all. */
+void SoretFillEnds(const SoretOperator *op, const SoretRow *row);
+void SoretFillNext(const SoretOperator *op, const SoretRow *row);
+
+/* Do blocks of four cells write u of the slab that is needed next while they compute a row? Memory is then read while the processor works. */
+static inline PetscBool SoretBlocksFill(const SoretOperator *op)
+{
+  return op->blocks >= SORET_BLOCKS_FACES && op->width == 1 && op->grid->dim > 1 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* As SoretOperatorForEachRow(); `fills`: row->next of rows whose upper neighbour is still to be filled, as by blocks. */
+PetscErrorCode SoretForEachRow(SoretOperator *op, Vec x, PetscBool fills, SoretRowVisitor visit, void *context);
 
 /* Number of row (j, k) among all rows of this rank. */
 static inline PetscInt SoretRowNumber(const SoretOperator *op, PetscInt j, PetscInt k)
@@ -35,8 +54,9 @@ void SoretTransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *
    where anything passes? If not, nothing is written. */
 PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool alone, PetscReal f[], PetscReal slope[]);
 
-/* What blocks of four cells need of a row. */
-void SoretBeginBlocks(const SoretOperator *op, const SoretRow *row, const SoretCellTerms *terms, SoretBlockRow *blocks);
+/* What blocks of four cells need of all rows, and of one. */
+void SoretBeginBlocks(const SoretOperator *op, const SoretCellTerms *terms, SoretBlockRow *blocks);
+void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const SoretRow *row, SoretBlockRow *blocks);
 
 /* ---- cells side by side ---- */
 

@@ -55,42 +55,47 @@ static inline void LocateRow(const SoretOperator *op, PetscInt m, PetscInt o, Pe
   *k = op->grid->dim > 2 ? o : 0;
 }
 
+/* Beyond the lower or upper end of a row of u. */
+static void FillEnd(const SoretOperator *op, PetscInt number, int side, PetscReal *u)
+{
+  const PetscInt   ns = op->num_species, w = op->width * ns, m = op->grid->count[0] * ns;
+  const PetscReal *from = op->wall[side] ? u + side * (m - ns) : op->halo.recv[0][side] + number * w;
+  PetscReal       *to   = u + (side ? m : -w);
+
+  for (PetscInt q = 0; q < w; q++) to[q] = from[q];
+}
+
 void SoretFillCells(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscInt begin, PetscInt end, PetscReal *u)
 {
-  const PetscInt ns = op->num_species, w = op->width * ns, m = op->grid->count[0] * ns, first = begin * ns;
+  const PetscInt ns = op->num_species, m = op->grid->count[0] * ns, first = begin * ns;
 
   SoretKernelScaleRow(end * ns - first, op->b + number * m + first, c + number * m + first, u + first);
-  if (begin == 0) memcpy(u - w, op->wall[0] ? u : op->halo.recv[0][0] + number * w, (size_t)w * sizeof(PetscReal));
-  if (end * ns == m) memcpy(u + m, op->wall[1] ? u + m - ns : op->halo.recv[0][1] + number * w, (size_t)w * sizeof(PetscReal));
+  if (begin == 0) FillEnd(op, number, 0, u);
+  if (end * ns == m) FillEnd(op, number, 1, u);
 }
 
-static void FillRow(const SoretOperator *op, const PetscReal *c, PetscInt number, PetscReal *u)
-{
-  SoretFillCells(op, c, number, 0, op->grid->count[0], u);
-}
-
-void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt m0, PetscInt m1, PetscReal *slab)
+void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, PetscInt begin, PetscInt end, PetscInt left, PetscInt right, PetscReal *slab)
 {
   const SoretGrid *grid  = op->grid;
-  const PetscInt   w     = op->width, m = grid->count[0] * op->num_species, around = RowsAround(op);
+  const PetscInt   w     = op->width, m = grid->count[0] * op->num_species;
   const int        outer = (int)grid->dim - 1;
 
   if (o < 0 || o >= op->num_slabs) { /* its edges are never used */
     const PetscReal *layer = op->halo.recv[outer][o < 0 ? 0 : 1] + (o < 0 ? o + w : o - op->num_slabs) * op->num_rows * m;
 
-    for (PetscInt r = m0; r < m1; r++) memcpy(SlabRow(op, slab, r), layer + r * m, (size_t)m * sizeof(PetscReal));
+    for (PetscInt r = PetscMax(begin, 0); r < PetscMin(end, op->num_rows); r++) memcpy(SlabRow(op, slab, r), layer + r * m, (size_t)m * sizeof(PetscReal));
     return;
   }
-  for (PetscInt r = m0 - around; r < m1 + around; r++) {
+  for (PetscInt r = PetscMax(begin, -RowsAround(op)); r < PetscMin(end, op->num_rows + RowsAround(op)); r++) {
     PetscReal *u = SlabRow(op, slab, r);
 
     if (r < 0) memcpy(u, op->halo.recv[1][0] + (o * w + r + w) * m, (size_t)m * sizeof(PetscReal));
     else if (r >= op->num_rows) memcpy(u, op->halo.recv[1][1] + (o * w + r - op->num_rows) * m, (size_t)m * sizeof(PetscReal));
-    else {
+    else if (r < left || r >= right) {
       PetscInt j, k;
 
       LocateRow(op, r, o, &j, &k);
-      FillRow(op, c, SoretRowNumber(op, j, k), u);
+      SoretFillCells(op, c, SoretRowNumber(op, j, k), 0, op->grid->count[0], u);
     }
   }
 }
@@ -103,28 +108,45 @@ void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pets
   LocateRow(op, m, o, &row->j, &row->k);
   row->first = SoretRowNumber(op, row->j, row->k) * op->grid->count[0];
   row->c     = c + row->first * ns;
-  row->ahead = row->first;
-  for (int d = -2; d <= 2; d++) {
-    const PetscBool  there = PetscAbsInt(d) <= w ? PETSC_TRUE : PETSC_FALSE;
-    const PetscReal *outer = there && dim > 1 ? SlabRow(op, slab[2 + d], m) : own;
+  row->next  = -1;
+  for (PetscInt d = -w; d <= w; d++) {
+    const PetscReal *outer = dim > 1 ? SlabRow(op, slab[2 + d], m) : own;
 
-    row->u[0][2 + d] = own + (there ? d * ns : 0);
-    row->u[1][2 + d] = dim == 2 ? outer : there && dim > 2 ? own + d * op->row_length : own;
+    row->u[0][2 + d] = own + d * ns;
+    row->u[1][2 + d] = dim == 2 ? outer : dim > 2 ? own + d * op->row_length : own;
     row->u[2][2 + d] = dim > 2 ? outer : own;
   }
 }
 
-/* Rows treated together, so that their slabs, and what is asked for ahead, stay in the second-level cache. */
-static PetscInt RowsPerBlock(const SoretOperator *op)
+void SoretSetNext(const SoretOperator *op, SoretRow *row)
 {
-  const PetscInt bytes = (2 * op->width + 1) * op->row_length * (PetscInt)sizeof(PetscReal), rows = 393216 / bytes;
+  const SoretGrid *grid = op->grid;
 
-  return op->num_rows <= 2 * rows ? op->num_rows : PetscMax(rows, 8);
+  row->next = row->first + grid->count[0] * (grid->dim > 2 ? grid->count[1] : 1);
 }
 
-PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor visit, void *context)
+void SoretFillEnds(const SoretOperator *op, const SoretRow *row)
 {
-  const PetscInt   w = op->grid->dim > 1 ? op->width : 0, num = 2 * w + 1, block = RowsPerBlock(op);
+  for (int side = 0; side < 2; side++) FillEnd(op, row->next / op->grid->count[0], side, (PetscReal *)row->u[op->grid->dim - 1][3]);
+}
+
+void SoretFillNext(const SoretOperator *op, const SoretRow *row)
+{
+  const PetscInt nx = op->grid->count[0];
+
+  SoretFillCells(op, row->c - row->first * op->num_species, row->next / nx, 0, nx, (PetscReal *)row->u[op->grid->dim - 1][3]);
+}
+
+PetscInt SoretRowsPerBlock(const SoretOperator *op, PetscInt arrays)
+{
+  const PetscInt rows = op->cache_bytes / (arrays * op->row_length * (PetscInt)sizeof(PetscReal));
+
+  return op->num_rows <= 2 * rows ? op->num_rows : PetscMax(rows, 4);
+}
+
+PetscErrorCode SoretForEachRow(SoretOperator *op, Vec x, PetscBool fills, SoretRowVisitor visit, void *context)
+{
+  const PetscInt   w = op->grid->dim > 1 ? op->width : 0, num = 2 * w + 1, block = SoretRowsPerBlock(op, num), around = RowsAround(op);
   const PetscReal *c;
 
   PetscFunctionBegin;
@@ -133,21 +155,28 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor
   for (PetscInt m0 = 0; m0 < op->num_rows; m0 += block) {
     const PetscInt m1 = PetscMin(m0 + block, op->num_rows);
 
-    for (PetscInt o = -w; o < w; o++) SoretFillSlab(op, c, o, m0, m1, op->slab[(o + num) % num]);
+    for (PetscInt o = -w; o < w; o++) SoretFillSlab(op, c, o, m0 - around, m1 + around, 0, 0, op->slab[(o + num) % num]);
     for (PetscInt o = 0; o < op->num_slabs; o++) {
-      PetscReal *slab[5] = {NULL, NULL, NULL, NULL, NULL};
+      const PetscBool left    = fills && o + w < op->num_slabs ? PETSC_TRUE : PETSC_FALSE;
+      PetscReal      *slab[5] = {NULL, NULL, NULL, NULL, NULL};
 
-      SoretFillSlab(op, c, o + w, m0, m1, op->slab[(o + w) % num]);
+      SoretFillSlab(op, c, o + w, m0 - around, m1 + around, left ? m0 : 0, left ? m1 : 0, op->slab[(o + w) % num]);
       for (PetscInt d = -w; d <= w; d++) slab[2 + d] = op->slab[(o + d + num) % num];
       for (PetscInt m = m0; m < m1; m++) {
         SoretRow row;
 
         SoretPointRow(op, c, m, o, slab, &row);
-        if (o + w + 1 < op->num_slabs) row.ahead += (w + 1) * op->grid->count[0] * (op->grid->dim > 2 ? op->grid->count[1] : 1); /* of the slab that is filled next */
+        if (left) SoretSetNext(op, &row);
         PetscCall(visit(op, &row, context));
+        if (left) SoretFillEnds(op, &row);
       }
     }
   }
   PetscCall(VecRestoreArrayRead(x, &c));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec x, SoretRowVisitor visit, void *context)
+{
+  return SoretForEachRow(op, x, PETSC_FALSE, visit, context);
 }

@@ -9,6 +9,7 @@ typedef struct {
   const PetscReal      *rhs;     /* may be NULL */
   PetscReal            *c;       /* the vector itself, changed in place */
   PetscReal            *content; /* [num_species] */
+  SoretBlockRow         blocks;
 } Sweep;
 
 /* What is known of a row before its lanes. */
@@ -154,7 +155,7 @@ static inline PetscInt Colour(const SoretOperator *op, PetscInt i, PetscInt j, P
 }
 
 /* Corrects the cells of one colour among cells begin to end - 1 of a row, and their u. */
-static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *row, PetscInt begin, PetscInt end, PetscInt colour)
+static void CorrectRow(SoretOperator *op, Sweep *sweep, const SoretRow *row, PetscInt begin, PetscInt end, PetscInt colour)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
@@ -167,17 +168,16 @@ static void CorrectRow(SoretOperator *op, const Sweep *sweep, const SoretRow *ro
   if (stored) SoretTransportRow(op, row, f, diagonal);
   open = SoretAddWalls(op, row, stored ? PETSC_FALSE : PETSC_TRUE, f, walls);
   if (op->blocks) {
-    const PetscInt p = row->first * ns;
-    SoretBlockRow  blocks;
+    const PetscInt p      = row->first * ns;
+    SoretBlockRow *blocks = &sweep->blocks;
 
-    SoretBeginBlocks(op, row, sweep->terms, &blocks);
-    blocks.f        = stored || open ? f : NULL;
-    blocks.diagonal = diagonal;
-    blocks.walls    = open ? walls : NULL;
-    blocks.volume   = volume;
-    blocks.b        = op->b + p;
-    blocks.rhs      = sweep->rhs ? sweep->rhs + p : NULL;
-    SoretBlocksCorrect(ns, op->blocks, &blocks, begin + skip, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
+    SoretMoveBlocks(op, sweep->terms, row, blocks);
+    blocks->f        = stored || open ? f : NULL;
+    blocks->diagonal = diagonal;
+    blocks->walls    = open ? walls : NULL;
+    blocks->volume   = volume;
+    blocks->rhs      = sweep->rhs ? sweep->rhs + p : NULL;
+    SoretBlocksCorrect(ns, op->blocks, blocks, begin + skip, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
   } else {
     const RowParts parts = {.f = f, .diagonal = diagonal, .walls = open ? walls : NULL, .volume = volume};
 
@@ -194,7 +194,8 @@ static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j,
 
   row->j     = j;
   row->k     = k;
-  row->first = row->ahead = SoretRowNumber(op, j, k) * nx;
+  row->first = SoretRowNumber(op, j, k) * nx;
+  row->next  = -1;
   row->c     = c + row->first * ns;
   SoretFillCells(op, c, SoretRowNumber(op, j, k), first, last, own);
   for (int axis = 0; axis < 3; axis++) {
@@ -224,7 +225,7 @@ static PetscBool RowIsShared(const SoretOperator *op, PetscInt j, PetscInt k)
 
 /* The red cells at other ranks, before all others: then the neighbours get them with one exchange, and one pass does the rest. first and last
    get the range of the cells that are left in the rows that are not shared. */
-static PetscErrorCode CorrectShared(SoretOperator *op, const Sweep *sweep, PetscInt *first, PetscInt *last)
+static PetscErrorCode CorrectShared(SoretOperator *op, Sweep *sweep, PetscInt *first, PetscInt *last)
 {
   const PetscInt  nx    = op->grid->count[0];
   const PetscBool lo    = op->halo.neighbor[0][0] != MPI_PROC_NULL ? PETSC_TRUE : PETSC_FALSE, hi = op->halo.neighbor[0][1] != MPI_PROC_NULL ? PETSC_TRUE : PETSC_FALSE;
@@ -258,31 +259,43 @@ static PetscErrorCode CorrectShared(SoretOperator *op, const Sweep *sweep, Petsc
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Both colours in one pass: the black cells of a slab follow when the red ones of the next are done. */
-static void SweepSlabs(SoretOperator *op, const Sweep *sweep, PetscInt first, PetscInt last)
+/* Both colours in one pass, some rows of all slabs after the other: the black cells of a slab follow when the red ones of the next are done, and those of the
+   last row of a block when the red ones of the next block are. */
+static void SweepSlabs(SoretOperator *op, Sweep *sweep, PetscInt first, PetscInt last)
 {
-  const PetscInt w = op->grid->dim > 1 ? 1 : 0, num = op->grid->dim > 1 ? 4 : 1;
+  const PetscInt  w = op->grid->dim > 1 ? 1 : 0, num = op->grid->dim > 1 ? 4 : 1, rows = op->num_rows;
+  const PetscInt  block = SoretRowsPerBlock(op, 9); /* four slabs of u, and c, b and k of two or three */
+  const PetscBool fills = SoretBlocksFill(op);
 
-  for (PetscInt o = -w; o < w; o++) SoretFillSlab(op, sweep->c, o, 0, op->num_rows, op->slab[(o + num) % num]);
-  for (PetscInt o = 0; o < op->num_slabs + w; o++) {
-    const PetscInt black = o - w;
-    PetscReal     *slab[2][5] = {{NULL}, {NULL}};
+  for (PetscInt m0 = 0; m0 < rows; m0 += block) {
+    const PetscInt m1 = PetscMin(m0 + block, rows), lag0 = PetscMax(m0 - 1, 0), lag1 = m1 < rows ? m1 - 1 : rows;
 
-    if (o < op->num_slabs) SoretFillSlab(op, sweep->c, o + w, 0, op->num_rows, op->slab[(o + w) % num]);
-    for (PetscInt d = -w; d <= w; d++) {
-      slab[0][2 + d] = op->slab[(o + d + num) % num];
-      slab[1][2 + d] = op->slab[(black + d + num) % num];
-    }
-    for (PetscInt m = 0; m < op->num_rows; m++) {
-      SoretRow row;
+    for (PetscInt o = -w; o < w; o++) SoretFillSlab(op, sweep->c, o, lag0 - 1, m1 + 1, 0, 0, op->slab[(o + num) % num]);
+    for (PetscInt o = 0; o < op->num_slabs + w; o++) {
+      const PetscInt  black      = o - w;
+      const PetscBool left       = fills && o + w < op->num_slabs ? PETSC_TRUE : PETSC_FALSE;
+      PetscReal      *slab[2][5] = {{NULL}, {NULL}};
 
-      if (o < op->num_slabs) {
-        SoretPointRow(op, sweep->c, m, o, slab[0], &row);
-        if (!RowIsShared(op, row.j, row.k)) CorrectRow(op, sweep, &row, first, last, 0);
+      if (o < op->num_slabs) SoretFillSlab(op, sweep->c, o + w, lag0 - 1, m1 + 1, left ? m0 : 0, left ? m1 : 0, op->slab[(o + w) % num]);
+      for (PetscInt d = -w; d <= w; d++) {
+        slab[0][2 + d] = op->slab[(o + d + num) % num];
+        slab[1][2 + d] = op->slab[(black + d + num) % num];
       }
-      if (black < 0) continue;
-      SoretPointRow(op, sweep->c, m, black, slab[1], &row);
-      CorrectRow(op, sweep, &row, 0, op->grid->count[0], 1);
+      for (PetscInt m = lag0; m < m1; m++) {
+        SoretRow row;
+
+        if (o < op->num_slabs && m >= m0) {
+          SoretPointRow(op, sweep->c, m, o, slab[0], &row);
+          if (left) SoretSetNext(op, &row);
+          if (!RowIsShared(op, row.j, row.k)) {
+            CorrectRow(op, sweep, &row, first, last, 0);
+            if (left) SoretFillEnds(op, &row);
+          } else if (left) SoretFillNext(op, &row);
+        }
+        if (black < 0 || m >= lag1) continue;
+        SoretPointRow(op, sweep->c, m, black, slab[1], &row);
+        CorrectRow(op, sweep, &row, 0, op->grid->count[0], 1);
+      }
     }
   }
 }
@@ -298,6 +311,7 @@ PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *term
   PetscCall(PetscArrayzero(sweep.content, op->num_species));
   if (rhs) PetscCall(VecGetArrayRead(rhs, &sweep.rhs));
   PetscCall(VecGetArray(c, &sweep.c));
+  SoretBeginBlocks(op, terms, &sweep.blocks);
   PetscCall(SoretExchangeHalo(op, sweep.c));
   PetscCall(CorrectShared(op, &sweep, &first, &last));
   SweepSlabs(op, &sweep, first, last);

@@ -15,9 +15,9 @@
 typedef struct {
   PetscInt         j, k;         /* local indices of the row                                              */
   PetscInt         first;        /* number of its first cell on this rank                                 */
-  PetscInt         ahead;        /* first cell of a row that is needed soon, or its own: for kernels to ask memory for */
+  PetscInt         next;         /* first cell of the row above along the last axis if u of that is still to be written (rows.h), else -1 */
   const PetscReal *c;            /* concentrations                                                        */
-  const PetscReal *u[3][5];      /* [axis][2 + offset] rows of u = b c at offset -2..2 along the axis; along x all are the same row, shifted */
+  const PetscReal *u[3][5];      /* [axis][2 + offset] rows of u = b c at offset -width..width along the axis; along x all are the same row, shifted */
 } SoretRow;
 
 typedef struct SoretOperator SoretOperator;
@@ -36,10 +36,13 @@ struct SoretOperator {
   PetscReal *k;                   /* [rows][num_slots][cells of a row] rate constants that vary            */
   PetscInt   num_slots, *slot;    /* [2 num_reactions] place in k, or -1: constant                         */
   PetscReal *k_constant;          /* [2 num_reactions][SORET_MAX_LANES] the constants that do not vary     */
+  const PetscReal **rates;        /* [2 num_reactions] work: those of a row of k, or of k_constant         */
   PetscReal *volume;              /* [num_cells], or NULL: the product of the widths                       */
   PetscBool  uniform;             /* a is constant for every species: conductances are products            */
   PetscReal *a_constant;          /* [num_species], with uniform                                           */
   PetscReal *gx, *dx, *gx_sum;    /* rows for the uniform kernel                                           */
+  PetscReal *inverse[3];          /* and [count + 1] 1 over the distance at each face, 0 at walls          */
+  PetscReal  even_inverse;        /* 1 over the width of the first cell of a row                           */
   PetscReal *g[3], *w[3];         /* face by face, else; w NULL unless a diffusing species has a velocity  */
   PetscReal *g_diffusive[3];      /* g before it is fitted to w; the array g itself where w is NULL        */
   PetscReal *mean_D;              /* [num_species] mean of D = a b over the box; |v| L for ballistic ones  */
@@ -48,11 +51,13 @@ struct SoretOperator {
   PetscReal *slab[6];             /* u, with layers around                                                 */
   PetscInt   width, row_length;   /* layers of neighbours; entries of a row of a slab                      */
   PetscInt   num_slabs, num_rows; /* of this rank; rows of one slab                                        */
+  PetscInt   cache_bytes;         /* that rows treated together may use; option -cache_bytes               */
   PetscReal *row;                 /* [3][num_species] + [1] rows: transport, its derivatives, volumes      */
   PetscReal *window;              /* five rows of u                                                        */
   PetscInt   num_lanes;           /* cells treated side by side                                            */
   PetscReal *lanes;               /* their work arrays                                                     */
   struct SoretPair *pair;         /* [num_reactions] for blocks of four cells (blocks.h), or NULL: not of that kind */
+  int               shape;        /* SoretShape: what is known of them                                     */
   int               blocks;       /* SoretBlocks: how rows come to them                                    */
   PetscBool         wall[2];      /* is there nothing beyond the first and the last cell of a row?         */
   /* a coarser level is made of the finer one */
@@ -153,6 +158,21 @@ void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscRe
 
 /* The same for reactions: net source, and sum over reactions of |nu| (forward + backward rate). */
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[]);
+
+/* How far a state is from steady (measure.c): sums over cells, for each species and then for each sum w of species that reactions keep. */
+typedef struct {
+  PetscInt         num;                             /* sums of species                                                     */
+  const PetscReal *w;                               /* [num][num_species]                                                  */
+  PetscReal        residual[4 * SORET_MAX_SPECIES]; /* squares of net outflow less source,                                 */
+  PetscReal        gross[4 * SORET_MAX_SPECIES];    /* of the sum of absolute fluxes and rates,                            */
+  PetscReal        floor[4 * SORET_MAX_SPECIES];    /* of that of the fluxes to and fro and absolute rates                 */
+  PetscReal        amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only   */
+  /* the same for sums, each cell over sum_i |w_i| c_i there; the largest of these and of 1 over these */
+  PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES], range[8 * SORET_MAX_SPECIES];
+} SoretSquares;
+
+/* Adds what a row contributes, where four cells go at once and no wall of the row is open; PETSC_FALSE elsewhere: nothing is added. */
+PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretSquares *squares);
 
 /* Coefficients of the faces on one side (0 low, 1 high) of the cells of a row along an axis, entry by entry: the flux of a diffusing species
    through the face is SoretFaceFlux(g, u_lo, u_hi) + w (u_lo + u_hi)/2, its second part carried by a velocity. 0 at walls and for species

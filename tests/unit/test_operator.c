@@ -3,6 +3,7 @@
    The Jacobian against differences of the residual, term by term, and the face fluxes against the residual. */
 #include "test.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../src/solve_private.h"
@@ -141,6 +142,24 @@ static PetscErrorCode CheckFluxes(Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Blocks of four cells and the general way say the same of how far a state is from steady. */
+static PetscErrorCode CheckMeasure(Vec c)
+{
+  const int blocks = problem.op.blocks;
+  PetscReal ratio[2];
+  PetscBool at_floor;
+
+  PetscFunctionBeginUser;
+  for (int general = 0; general < 2; general++) {
+    if (general) problem.op.blocks = 0;
+    PetscCall(SoretSteadyMeasure(&problem.op, &the_case.sums, c, &ratio[general], &at_floor));
+  }
+  problem.op.blocks = blocks;
+  Check(ratio[0] > 0.0);
+  CheckClose(ratio[1] / ratio[0], 1.0, 1.0e-13);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Where c solves the equations for a right side, a sweep of the smoother leaves it alone. */
 static PetscErrorCode CheckSmoother(SoretSystem *sys, Vec c)
 {
@@ -206,6 +225,7 @@ static PetscErrorCode CheckAll(const char *yaml)
   PetscCall(SoretOperatorJacobian(&problem.op, c, 0.0, NULL, J));
   PetscCall(CheckDirections(OperatorResidual, &problem.op, J, c));
   PetscCall(CheckFluxes(c));
+  PetscCall(CheckMeasure(c));
   PetscCall(MatDestroy(&J));
   for (int augmented = 0; augmented < 2; augmented++) {
     SoretSystem sys;
@@ -277,11 +297,13 @@ static PetscErrorCode TestReactions(void)
    equal) and with several, between closed walls and open ones. */
 static PetscErrorCode TestBlocks(void)
 {
-  static const char *const reactions[] = {"{equation: 2 A => A, forward: \"2*T\"}", "{equation: 2 A <=> B, forward: 3, backward: T}", "{equation: A + B <=> C, forward: T, backward: 2}", "{equation: A + B <=> C, forward: T, backward: 2}, {equation: 2 C <=> 2 D, forward: \"1 + x\", backward: 1}"};
+  static const char *const reactions[] = {"{equation: 2 A => A, forward: \"2*T\"}", "{equation: A + B <=> 2 B, forward: 3, backward: T}", "{equation: A + B <=> C, forward: T, backward: 2}", "{equation: A + B <=> C, forward: T, backward: 2}, {equation: 2 C <=> 2 D, forward: \"1 + x\", backward: 1}", "{equation: 2 A <=> B, forward: 3, backward: T}", "{equation: A <=> B, forward: T, backward: 3}"};
   static const char *const walls[] = {"", "boundaries: {x+: {A: {value: 2}}, x-: {A: {transfer: 1, outside: 0.5}}}\n"};
 
   PetscFunctionBeginUser;
-  for (int ns = 1; ns <= 4; ns++) {
+  for (int network = 0; network < 6; network++) {
+    const int ns = network < 4 ? network + 1 : 2; /* the last two are compiled in */
+
     for (int varies = 0; varies < 2; varies++) {
       for (int open = 0; open < 2; open++) {
         char text[2048] = "species:\n";
@@ -293,12 +315,122 @@ static PetscErrorCode TestBlocks(void)
           PetscCall(PetscStrlcat(text, line, sizeof(text)));
         }
         PetscCall(PetscStrlcat(text, "reactions: [", sizeof(text)));
-        PetscCall(PetscStrlcat(text, reactions[ns - 1], sizeof(text)));
+        PetscCall(PetscStrlcat(text, reactions[network], sizeof(text)));
         PetscCall(PetscStrlcat(text, "]\n", sizeof(text)));
         PetscCall(PetscStrlcat(text, walls[open], sizeof(text)));
         PetscCall(CheckBoxes(text));
       }
     }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What the residual and a sweep give for a state. */
+static PetscErrorCode ResidualAndSweep(const char *yaml, Vec result[2])
+{
+  Vec c;
+
+  PetscFunctionBeginUser;
+  PetscCall(Build(yaml));
+  PetscCall(VecDuplicate(problem.c, &c));
+  for (int k = 0; k < 2; k++) PetscCall(VecDuplicate(c, &result[k]));
+  PetscCall(Fill(c, 0.3, 0.5, 1.5));
+  PetscCall(SoretOperatorSetTime(&problem.op, 0.0));
+  PetscCall(SoretOperatorResidual(&problem.op, NULL, c, result[0]));
+  PetscCall(VecCopy(c, result[1]));
+  PetscCall(SoretOperatorSmooth(&problem.op, NULL, result[0], result[1], NULL));
+  PetscCall(SoretOperatorSmooth(&problem.op, NULL, NULL, result[1], NULL));
+  PetscCall(VecDestroy(&c));
+  PetscCall(TearDown());
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* How many rows are treated together, and whether a residual goes past the caches, changes no bit. */
+static PetscErrorCode TestRowsTogether(void)
+{
+  static const char *const rest[] = {"species: [{name: A, diffusivity: T}, {name: B, diffusivity: 0.3, convention: fick}]\nreactions: [{equation: 2 A <=> B, forward: 3, backward: T}]\n",
+                                     "species: [{name: A, diffusivity: T}, {name: B, diffusivity: \"0.2*T^2\", convention: fick}]\nreactions: [{equation: A <=> B, forward: 3, backward: T}]\n",
+                                     "species: [{name: A, diffusivity: T}, {name: B, diffusivity: 0.3}, {name: C, diffusivity: 0.1}]\nreactions: [{equation: A + B <=> C, forward: T, backward: 1}]\n"};
+  static const char *const box[]  = {"domain: {size: [1.0, 0.7, 0.9], cells: [22, 19, 3]}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n", "domain: {size: [1.0, 0.7], cells: [6, 9]}\ntemperature: \"1 + x^2\"\n"};
+
+  PetscFunctionBeginUser;
+  for (int k = 0; k < 6; k++) {
+    char text[1024];
+    Vec  usual[2], blocks[2];
+
+    PetscCall(PetscSNPrintf(text, sizeof(text), HEAD "%s%s", box[k % 2], rest[k / 2]));
+    PetscCall(ResidualAndSweep(text, usual));
+    PetscCall(PetscOptionsSetValue(NULL, "-cache_bytes", "0"));
+    PetscCall(ResidualAndSweep(text, blocks));
+    PetscCall(PetscOptionsClearValue(NULL, "-cache_bytes"));
+    for (int what = 0; what < 2; what++) {
+      PetscReal size, difference;
+
+      PetscCall(VecNorm(usual[what], NORM_INFINITY, &size));
+      PetscCall(VecAXPY(blocks[what], -1.0, usual[what]));
+      PetscCall(VecNorm(blocks[what], NORM_INFINITY, &difference));
+      Check(size > 0.0);
+      CheckClose(difference, 0.0, 0.0);
+      PetscCall(VecDestroy(&usual[what]));
+      PetscCall(VecDestroy(&blocks[what]));
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A copy of x that begins `shift` numbers after a multiple of 64 bytes; memory is to be freed. */
+static PetscErrorCode CopyAt(Vec x, PetscInt shift, void **memory, Vec *y)
+{
+  PetscReal *array;
+  PetscInt   n;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecGetLocalSize(x, &n));
+  Check(posix_memalign(memory, 64, (size_t)(n + shift) * sizeof(PetscReal)) == 0);
+  array = (PetscReal *)*memory + shift;
+  PetscCall(VecCreateMPIWithArray(PETSC_COMM_WORLD, 1, n, PETSC_DECIDE, array, y));
+  PetscCall(VecCopy(x, *y));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Where vectors lie changes no bit of residual, product and sweep: a run that goes on has them elsewhere. */
+static PetscErrorCode TestPlaces(void)
+{
+  const PetscReal matrix[4] = {0.3, 0.1, 0.0, 0.2};
+
+  PetscFunctionBeginUser;
+  for (int dim = 2; dim <= 3; dim++) {
+    Vec   c, kept[3] = {NULL, NULL, NULL}, at[3];
+    void *memory[3];
+
+    PetscCall(Build(dim == 2 ? HEAD "domain: {size: [1, 1], cells: [16, 12]}\ntemperature: 1 + 0.3*x + 0.2*y\nspecies: [{name: A, diffusivity: {law: einstein, mobility: 1}}, {name: B, diffusivity: {law: einstein, mobility: 0.4}}]\nreactions: [{equation: 2 A <=> B, forward: 100, backward: 100*exp(2-2/T)}]\n"
+                             : HEAD BOX3 "species: [{name: A, diffusivity: T}, {name: B, diffusivity: \"0.2*T^2\", convention: fick}]\nreactions: [{equation: A <=> B, forward: 3, backward: T}]\n"));
+    PetscCall(VecDuplicate(problem.c, &c));
+    PetscCall(Fill(c, 0.3, 0.5, 1.5));
+    PetscCall(SoretOperatorSetTime(&problem.op, 0.0));
+    for (PetscInt place = 0; place < 8; place += 2) {
+      for (int k = 0; k < 3; k++) PetscCall(CopyAt(c, k ? place : 0, &memory[k], &at[k]));
+      for (int what = 0; what < 3; what++) {
+        PetscReal difference = 0.0;
+
+        PetscCall(VecCopy(c, at[2]));
+        if (what == 0) PetscCall(SoretOperatorResidual(&problem.op, NULL, at[1], at[2]));
+        else if (what == 1) PetscCall(SoretOperatorMultiply(&problem.op, matrix, at[0], at[1], at[2]));
+        else PetscCall(SoretOperatorSmooth(&problem.op, NULL, NULL, at[2], NULL));
+        if (!kept[what]) PetscCall(VecDuplicate(c, &kept[what]));
+        if (place == 0) PetscCall(VecCopy(at[2], kept[what]));
+        PetscCall(VecAXPY(at[2], -1.0, kept[what]));
+        PetscCall(VecNorm(at[2], NORM_INFINITY, &difference));
+        CheckClose(difference, 0.0, 0.0);
+      }
+      for (int k = 0; k < 3; k++) {
+        PetscCall(VecDestroy(&at[k]));
+        free(memory[k]);
+      }
+    }
+    for (int k = 0; k < 3; k++) PetscCall(VecDestroy(&kept[k]));
+    PetscCall(VecDestroy(&c));
+    PetscCall(TearDown());
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -534,4 +666,4 @@ static PetscErrorCode TestPreconditioner(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestConventions, TestReactions, TestBlocks, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux, TestPreconditioner)
+TestMain(TestConventions, TestReactions, TestBlocks, TestRowsTogether, TestPlaces, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux, TestPreconditioner)
