@@ -175,6 +175,17 @@ INLINED PetscBool SoretFourAny(SoretFourMask mask)
 #endif
 }
 
+/* v where the mask is set, else 0. */
+INLINED SoretFour SoretFourWhere(SoretFourMask mask, SoretFour v)
+{
+  return (SoretFour)(mask & (SoretFourMask)v);
+}
+
+INLINED PetscReal SoretFourTotal(SoretFour v)
+{
+  return v[0] + v[1] + v[2] + v[3];
+}
+
 INLINED SoretFour SoretFourAbs(SoretFour v)
 {
   return (SoretFour)((SoretFourMask)v & INT64_MAX);

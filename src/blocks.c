@@ -205,7 +205,7 @@ INLINED void FillFour(const PetscInt ns, const What what, const Same *same, cons
 /* The same for cells [begin, end). */
 INLINED void FillRest(const PetscInt ns, const SoretBlockRow *row, PetscInt begin, PetscInt end)
 {
-  for (PetscInt q = begin * ns; q < end * ns; q++) row->fill[q] = row->fill_b[q] * row->fill_c[q];
+  SoretKernelScaleRow((end - begin) * ns, row->fill_b + begin * ns, row->fill_c + begin * ns, row->fill + begin * ns);
 }
 
 /* Functions for 1 to 4 species and each kind of transport: `name` with these as constants, in a function of its own, since registers are few, and with
@@ -332,7 +332,7 @@ INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What wha
     for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += more[s];
   }
   if (kind < SORET_BLOCKS_UNIFORM) { /* where nothing happens: a closed cell */
-    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += (SoretFour)((SoretFourMask)SoretFourOf(1.0) & (J[s * ns + s] == 0.0));
+    for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += SoretFourWhere(J[s * ns + s] == 0.0, SoretFourOf(1.0));
   }
   for (PetscInt s = 0; s < ns; s++) {
     eq->c[s] = c[s];
@@ -422,7 +422,7 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what,
     for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, what, same, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
     for (PetscInt k = 0; k < num; k++) SolveFour(ns, SORET_FOUR, at + 8 * k, &eq[k], c, u, total);
   }
-  for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+  for (PetscInt s = 0; s < ns; s++) content[s] += SoretFourTotal(total[s]);
 }
 
 INLINED void CorrectRest(const PetscInt ns, const SoretBlocks kind, const Same *same, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
@@ -435,7 +435,7 @@ INLINED void CorrectRest(const PetscInt ns, const SoretBlocks kind, const Same *
   eq.V = Transport(ns, kind, ANY, same, rest, 2, row, at, eq.f, eq.diagonal);
   Linearise(ns, kind, ANY, same, rest, row, at, c, &eq);
   SolveFour(ns, rest, at, &eq, c, u, total);
-  for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+  for (PetscInt s = 0; s < ns; s++) content[s] += SoretFourTotal(total[s]);
 }
 
 INSTANCES(INSTANCE, Correct, (const SoretBlockRow *restrict row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content), row, begin, end, c, u, content)
@@ -562,11 +562,6 @@ INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Sam
   SoretFourSort(ns, n, both, scale);
 }
 
-INLINED SoretFour Where(SoretFourMask mask, SoretFour v)
-{
-  return (SoretFour)(mask & (SoretFourMask)v);
-}
-
 INLINED SoretFour Larger(SoretFour a, SoretFour b)
 {
   const SoretFourMask mask = a > b;
@@ -583,7 +578,7 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const S
   GrossTransport(ns, kind, same, n, row, i, u, net, gross, scale);
   GrossRates(ns, n, row, i, x, c, source, absolute);
   for (PetscInt s = 0; s < ns; s++) {
-    const SoretFour f = Where(live, net[s] - V * source[s]), g = Where(live, gross[s] + V * absolute[s]), r = Where(live, scale[s] + V * absolute[s]);
+    const SoretFour f = SoretFourWhere(live, net[s] - V * source[s]), g = SoretFourWhere(live, gross[s] + V * absolute[s]), r = SoretFourWhere(live, scale[s] + V * absolute[s]);
 
     all->residual[s] += f * f;
     all->gross[s] += g * g;
@@ -604,13 +599,13 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const S
       amount += weight * SoretFourAbs(u[s]);
       content += weight * SoretFourAbs(c[s]);
     }
-    f      = Where(live, f);
-    g      = Where(live, g);
-    r      = Where(live, r);
-    amount = Where(live, V * amount);
+    f      = SoretFourWhere(live, f);
+    g      = SoretFourWhere(live, g);
+    r      = SoretFourWhere(live, r);
+    amount = SoretFourWhere(live, V * amount);
     there  = live & (content > 0.0) & (V > 0.0);
-    over_c = Where(there, 1.0 / content);
-    over   = Where(there, over_c / V);
+    over_c = SoretFourWhere(there, 1.0 / content);
+    over   = SoretFourWhere(there, over_c / V);
     sum->residual += f * f;
     sum->gross += g * g;
     sum->floor += r * r;
@@ -621,14 +616,9 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const S
     sum->relative += f * f;
     sum->relative_gross += g * g;
     sum->relative_floor += r * r;
-    sum->most       = Larger(sum->most, Where(there, content));
+    sum->most       = Larger(sum->most, SoretFourWhere(there, content));
     sum->over_least = Larger(sum->over_least, over_c);
   }
-}
-
-INLINED PetscReal Total(SoretFour v)
-{
-  return v[0] + v[1] + v[2] + v[3];
 }
 
 INLINED PetscReal Largest(SoretFour v)
@@ -647,21 +637,21 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const SoretBl
   for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) AddSquaresOfFour(ns, kind, &same, SORET_FOUR, row, i, c, squares, &all);
   if (rest) AddSquaresOfFour(ns, kind, &same, rest, row, row->nx - rest, c, squares, &all);
   for (PetscInt s = 0; s < ns; s++) {
-    squares->residual[s] += Total(all.residual[s]);
-    squares->gross[s] += Total(all.gross[s]);
-    squares->floor[s] += Total(all.floor[s]);
+    squares->residual[s] += SoretFourTotal(all.residual[s]);
+    squares->gross[s] += SoretFourTotal(all.gross[s]);
+    squares->floor[s] += SoretFourTotal(all.floor[s]);
   }
   for (PetscInt l = 0; l < squares->num; l++) {
     const struct SumSquares *sum = &all.sum[l];
     const PetscInt           e   = ns + l;
 
-    squares->residual[e] += Total(sum->residual);
-    squares->gross[e] += Total(sum->gross);
-    squares->floor[e] += Total(sum->floor);
-    squares->amount[e] += Total(sum->amount);
-    squares->relative[e] += Total(sum->relative);
-    squares->relative_gross[e] += Total(sum->relative_gross);
-    squares->relative_floor[e] += Total(sum->relative_floor);
+    squares->residual[e] += SoretFourTotal(sum->residual);
+    squares->gross[e] += SoretFourTotal(sum->gross);
+    squares->floor[e] += SoretFourTotal(sum->floor);
+    squares->amount[e] += SoretFourTotal(sum->amount);
+    squares->relative[e] += SoretFourTotal(sum->relative);
+    squares->relative_gross[e] += SoretFourTotal(sum->relative_gross);
+    squares->relative_floor[e] += SoretFourTotal(sum->relative_floor);
     squares->range[2 * e]     = PetscMax(squares->range[2 * e], Largest(sum->most));
     squares->range[2 * e + 1] = PetscMax(squares->range[2 * e + 1], Largest(sum->over_least));
   }
@@ -706,7 +696,7 @@ INLINED void Content(const PetscInt ns, PetscInt nx, const PetscReal *volume, co
   for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
   for (PetscInt i = 0; i < full; i += SORET_FOUR) ContentOfFour(ns, SORET_FOUR, volume + i, c + i * ns, total);
   if (rest) ContentOfFour(ns, rest, volume + full, c + full * ns, total);
-  for (PetscInt s = 0; s < ns; s++) content[s] += total[s][0] + total[s][1] + total[s][2] + total[s][3];
+  for (PetscInt s = 0; s < ns; s++) content[s] += SoretFourTotal(total[s]);
 }
 
 SORET_CLONES void SoretBlocksContent(PetscInt ns, PetscInt nx, const PetscReal volume[], const PetscReal c[], PetscReal content[])

@@ -57,7 +57,7 @@ typedef struct {
   const PetscReal        *g_lo[3], *g_hi[3];      /* conductances of the faces there, with FACES                        */
   const PetscReal        *gx, *dx, *gx_sum, *width, *a; /* with UNIFORM and EVEN: as in SoretKernelUniformRow()         */
   PetscReal               area, g[4];
-  PetscReal               even_width, g_even[6];  /* with EVEN: of all cells; conductance over a of each face           */
+  PetscReal               even_width, even_inverse, g_even[6]; /* with EVEN: of all cells, and 1 over it; conductance over a of each face */
   PetscBool               past;                   /* is the residual written past the caches?                          */
   PetscReal              *fill;                   /* u of another row, written on the way, or NULL; it may be read as u_hi */
   const PetscReal        *fill_b, *fill_c;        /* of that row                                                        */

@@ -23,7 +23,6 @@ static PetscErrorCode AssignSlots(SoretOperator *op)
     fixed[1] = reaction->kind == SORET_BACKWARD_NONE || (reaction->kind == SORET_BACKWARD_LAW && SoretLawIsConstant(reaction->backward, &value)) || SoretNetworkUses(net, r) == 0 ? PETSC_TRUE : PETSC_FALSE;
     for (int d = 0; d < 2; d++) {
       op->slot[2 * r + d] = fixed[d] ? -1 : op->num_slots++;
-      op->rates[2 * r + d] = op->k_constant + (2 * r + d) * SORET_MAX_LANES;
       for (int l = 0; l < SORET_MAX_LANES; l++) op->k_constant[(2 * r + d) * SORET_MAX_LANES + l] = k[d];
     }
     if (SoretNetworkUses(net, r) & SORET_VAR_TIME) op->varies = PETSC_TRUE;
@@ -60,7 +59,6 @@ static PetscErrorCode AllocateUniform(SoretOperator *op)
       op->inverse[axis][i] = wall ? 0.0 : 1.0 / grid->distance[axis][face];
     }
   }
-  op->even_inverse = 1.0 / grid->width[0][grid->start[0]];
   for (PetscInt i = 0; i < m; i++) op->gx_sum[i] = op->inverse[0][i] + op->inverse[0][i + 1];
   for (PetscInt q = 0; q < (m + 1) * ns; q++) op->gx[q] = op->a_constant[q % ns] * op->inverse[0][q / ns];
   for (PetscInt q = 0; q < m * ns; q++) op->dx[q] = op->a_constant[q % ns] * grid->width[0][grid->start[0] + q / ns];

@@ -185,23 +185,23 @@ void SoretBeginBlocks(const SoretOperator *op, const SoretCellTerms *terms, Sore
   blocks->dx     = op->dx;
   blocks->gx_sum = op->gx_sum;
   blocks->width  = grid->width[0] + grid->start[0];
-  if (op->blocks == SORET_BLOCKS_EVEN) blocks->even_width = blocks->width[0];
+  if (op->blocks != SORET_BLOCKS_EVEN) return;
+  blocks->even_width   = blocks->width[0];
+  blocks->even_inverse = 1.0 / blocks->even_width;
 }
 
 void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const SoretRow *row, SoretBlockRow *blocks)
 {
   const SoretGrid *grid = op->grid;
-  const PetscInt   ns = op->num_species, nx = grid->count[0];
+  const PetscInt   ns = op->num_species;
 
-  for (PetscInt r = 0; r < 2 * blocks->num_reactions; r++) {
-    if (op->slot[r] >= 0) op->rates[r] = op->k + row->first * op->num_slots + op->slot[r] * nx;
-  }
+  SoretOperatorConstantLanes(op, row->first, op->rates);
   blocks->kept = terms && terms->kept ? terms->kept + row->first * ns : NULL;
   blocks->b    = op->b + row->first * ns;
   blocks->u    = row->u[0][2];
   blocks->fill = NULL;
   if (row->next >= 0) {
-    blocks->fill   = (PetscReal *)row->u[grid->dim - 1][3];
+    blocks->fill   = SoretNextRow(op, row);
     blocks->fill_b = op->b + row->next * ns;
     blocks->fill_c = row->c + (row->next - row->first) * ns;
   }
@@ -219,7 +219,7 @@ void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const
   blocks->area = RowArea(grid, row->j, row->k);
   RowConductances(op, row, blocks->g);
   if (op->blocks != SORET_BLOCKS_EVEN) return;
-  for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area * op->even_inverse;
+  for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area * blocks->even_inverse;
   for (int face = 0; face < 4; face++) blocks->g_even[2 + face] = blocks->even_width * blocks->g[face];
 }
 
@@ -442,10 +442,10 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 /* Does anything pass a wall of the row? */
 static PetscBool RowIsOpen(const SoretOperator *op, const SoretRow *row)
 {
-  const PetscInt at[3] = {0, row->j, row->k};
-
   for (int face = 0; face < 2 * op->grid->dim; face++) {
-    if (op->boundary->num[face] && (face < 2 || at[face / 2] == (face % 2 ? op->grid->count[face / 2] - 1 : 0))) return PETSC_TRUE;
+    const PetscInt ijk[3] = {face == 1 ? op->grid->count[0] - 1 : 0, row->j, row->k};
+
+    if (SoretOperatorWall(op, face, ijk) >= 0) return PETSC_TRUE;
   }
   return PETSC_FALSE;
 }

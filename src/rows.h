@@ -26,7 +26,12 @@ void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pets
 
 /* The row above along the last axis, which exists, is still to be filled, */
 void SoretSetNext(const SoretOperator *op, SoretRow *row);
-/* but for its ends, or not at all. */
+/* whose u is wanted here; */
+static inline PetscReal *SoretNextRow(const SoretOperator *op, const SoretRow *row)
+{
+  return (PetscReal *)row->u[op->grid->dim - 1][3];
+}
+/* its ends alone are, or all of it. */
 void SoretFillEnds(const SoretOperator *op, const SoretRow *row);
 void SoretFillNext(const SoretOperator *op, const SoretRow *row);
 

@@ -127,14 +127,14 @@ void SoretSetNext(const SoretOperator *op, SoretRow *row)
 
 void SoretFillEnds(const SoretOperator *op, const SoretRow *row)
 {
-  for (int side = 0; side < 2; side++) FillEnd(op, row->next / op->grid->count[0], side, (PetscReal *)row->u[op->grid->dim - 1][3]);
+  for (int side = 0; side < 2; side++) FillEnd(op, row->next / op->grid->count[0], side, SoretNextRow(op, row));
 }
 
 void SoretFillNext(const SoretOperator *op, const SoretRow *row)
 {
   const PetscInt nx = op->grid->count[0];
 
-  SoretFillCells(op, row->c - row->first * op->num_species, row->next / nx, 0, nx, (PetscReal *)row->u[op->grid->dim - 1][3]);
+  SoretFillCells(op, row->c - row->first * op->num_species, row->next / nx, 0, nx, SoretNextRow(op, row));
 }
 
 PetscInt SoretRowsPerBlock(const SoretOperator *op, PetscInt arrays)

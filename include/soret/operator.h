@@ -42,7 +42,6 @@ struct SoretOperator {
   PetscReal *a_constant;          /* [num_species], with uniform                                           */
   PetscReal *gx, *dx, *gx_sum;    /* rows for the uniform kernel                                           */
   PetscReal *inverse[3];          /* and [count + 1] 1 over the distance at each face, 0 at walls          */
-  PetscReal  even_inverse;        /* 1 over the width of the first cell of a row                           */
   PetscReal *g[3], *w[3];         /* face by face, else; w NULL unless a diffusing species has a velocity  */
   PetscReal *g_diffusive[3];      /* g before it is fitted to w; the array g itself where w is NULL        */
   PetscReal *mean_D;              /* [num_species] mean of D = a b over the box; |v| L for ballistic ones  */
