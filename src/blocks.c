@@ -18,19 +18,20 @@ INLINED SoretFour RateConstant(const PetscInt ns, const SoretBlockRow *row, Pets
 
 /* What is the same in all blocks of a row, in a copy that no store can change. */
 typedef struct {
-  SoretFour        a[SORET_FEW], constant[SORET_FEW], matrix[SORET_FEW * SORET_FEW];
+  SoretFour        a[SORET_FEW], constant[SORET_FEW], matrix[SORET_FEW * SORET_FEW], shift;
   PetscReal        area, g[4], across, even_width, g_even[6]; /* across: sum of g */
   struct SoretPair pair;       /* the only reaction, but with ANY         */
   const PetscReal *k[2];       /* its rate constants                      */
   PetscInt         advance[2]; /* all bits where these vary along the row */
 } Same;
 
-/* What a function is made for: any reactions; a single one, of which what is looked up is then the same in all blocks; this alone, without terms of a solver that
-   depend on the cell and without open walls. */
+/* What a function is made for: any reactions; a single one, of which what is looked up is then the same in all blocks; this without matrix, kept terms and open
+   walls; and, of these, steady or in time. */
 typedef enum {
   ANY,
   ONE,
-  PLAIN
+  STILL,
+  MOVING
 } What;
 
 /* Reactions of which nothing is looked up, since they are known when this is compiled. */
@@ -59,6 +60,7 @@ INLINED void SetSame(const PetscInt ns, const SoretBlocks kind, const SoretBlock
     same->even_width = row->even_width;
     for (int face = 0; face < 6; face++) same->g_even[face] = row->g_even[face];
   }
+  same->shift = SoretFourOf(row->shift);
   for (PetscInt s = 0; s < ns; s++) same->constant[s] = SoretFourOf(row->constant ? row->constant[s] : 0.0);
   for (PetscInt e = 0; e < ns * ns; e++) same->matrix[e] = SoretFourOf(row->matrix ? row->matrix[e] : 0.0);
 }
@@ -79,13 +81,23 @@ INLINED void React(const PetscInt ns, const What what, const Same *same, PetscIn
   c[ns] = SoretFourOf(1.0);
   for (PetscInt s = 0; s < ns; s++) sum[s] = same->constant[s];
   for (PetscInt e = 0; e < ns * ns && J; e++) J[e] = SoretFourOf(0.0);
-  if (what != PLAIN && row->matrix) {
+  if (what == MOVING || (what <= ONE && row->shift != 0.0)) {
+    SoretFour old[SORET_FEW];
+
+    for (PetscInt s = 0; s < ns; s++) old[s] = SoretFourOf(0.0);
+    if (row->old) SoretFourLoadCells(ns, n, step, row->old + i * ns, old);
+    for (PetscInt s = 0; s < ns; s++) {
+      sum[s] += same->shift * (c[s] - old[s]);
+      if (J) J[s * ns + s] = same->shift;
+    }
+  }
+  if (what <= ONE && row->matrix) {
     for (PetscInt e = 0; e < ns * ns; e++) {
       sum[e / ns] += same->matrix[e] * c[e % ns];
       if (J) J[e] += same->matrix[e];
     }
   }
-  if (what != PLAIN && row->kept) {
+  if (what <= ONE && row->kept) {
     SoretFour kept[SORET_FEW];
 
     SoretFourLoadCells(ns, n, step, row->kept + i * ns, kept);
@@ -180,7 +192,7 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const Wha
   if (kind == SORET_BLOCKS_STORED) SoretFourLoadMixed(ns, n, step, row->f + i * ns, f);
   SoretFourSort(ns, n, f, F);
   for (PetscInt s = 0; s < ns && kind == SORET_BLOCKS_EVEN; s++) F[s] *= same->a[s];
-  if (kind != SORET_BLOCKS_STORED && what != PLAIN && row->f) {
+  if (kind != SORET_BLOCKS_STORED && what <= ONE && row->f) {
     SoretFour walls[SORET_FEW];
 
     SoretFourLoadCells(ns, n, step, row->f + i * ns, walls);
@@ -224,7 +236,8 @@ INLINED void FillRest(const PetscInt ns, const SoretBlockRow *row, PetscInt begi
 #define WITH_PAIR(name, ns, kind, pair, ...) \
   do { \
     SetPair(row, pair, &same); \
-    if (plain) name(ns, SORET_BLOCKS_##kind, PLAIN, &same, __VA_ARGS__); \
+    if (plain && row->shift == 0.0) name(ns, SORET_BLOCKS_##kind, STILL, &same, __VA_ARGS__); \
+    else if (plain) name(ns, SORET_BLOCKS_##kind, MOVING, &same, __VA_ARGS__); \
     else name(ns, SORET_BLOCKS_##kind, ONE, &same, __VA_ARGS__); \
   } while (0)
 /* The same for the last cells of a row, fewer than four: compiled once. */
@@ -327,7 +340,7 @@ INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What wha
   }
   for (PetscInt e = 0; e < ns * ns; e++) J[e] *= eq->V;
   for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += b[s] * eq->diagonal[s];
-  if (what != PLAIN && row->walls) {
+  if (what <= ONE && row->walls) {
     SoretFourLoadCells(ns, n, 2, row->walls + i * ns, more);
     for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += more[s];
   }

@@ -44,8 +44,9 @@ typedef struct {
   SoretShape              shape;
   const PetscReal *const *k;                      /* [2 num_reactions] their rate constants: [nx], or                   */
   const PetscInt         *slot;                   /* [2 num_reactions] where -1: [SORET_MAX_LANES] the same everywhere  */
-  /* what a solver adds per volume: constant + matrix c - kept; each may be NULL */
-  const PetscReal        *constant, *matrix, *kept;
+  /* what a solver adds per volume: constant + matrix c - kept + shift (c - old); each may be NULL */
+  const PetscReal        *constant, *matrix, *kept, *old;
+  PetscReal               shift;
   const PetscReal        *volume;                 /* not with UNIFORM and EVEN, but for gross rates                     */
   /* transport and walls, with STORED; else walls alone, or NULL: nothing passes */
   const PetscReal        *f;

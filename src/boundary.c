@@ -147,6 +147,7 @@ PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretMod
       if ((SoretExprUses(condition->value) | SoretExprUses(condition->outside)) & SORET_VAR_TIME) boundary->varies = PETSC_TRUE;
     }
     if (!any || !SoretGridHasWall(grid, face / 2, face % 2)) continue;
+    boundary->open      = PETSC_TRUE;
     boundary->num[face] = grid->num_cells / grid->count[face / 2];
     PetscCall(PetscCalloc3(boundary->num[face] * spec->num_species, &boundary->alpha[face], boundary->num[face] * spec->num_species, &boundary->beta[face], boundary->num[face] * spec->num_species, &boundary->mirror[face]));
   }

@@ -138,7 +138,7 @@ PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal *restrict g, const Petsc
 void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal work[], PetscReal amount[], PetscReal *entropy, PetscReal *scale)
 {
   const PetscInt   nx     = op->grid->count[0];
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, work);
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->number, work);
 
   if (!op->model->network.num_reactions) return;
   SoretOperatorRates(op, row, amount);

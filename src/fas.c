@@ -90,10 +90,11 @@ static PetscErrorCode Descend(SoretFAS fas, PetscInt l, Vec rhs, Vec c, PetscRea
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_RESIDUAL);
   PetscCall(SoretTransferDefect(&fas->level[l].to_coarser, rhs, c, next->old, next->rhs, &mine));
-  PetscCall(SoretSystemTerms(&next->sys, next->old, &terms));
+  PetscCall(SoretSystemGetTerms(&next->sys, next->old, &terms));
   PetscCall(VecGetArray(next->rhs, &array));
   PetscCall(SoretOperatorForEachResidual(&next->op, &terms, next->old, AddResidualRow, array));
   PetscCall(VecRestoreArray(next->rhs, &array));
+  PetscCall(SoretSystemRestoreTerms(&next->sys, &terms));
   PetscCall(VecCopy(next->old, next->c));
   SoretRecordEnd(SORET_PHASE_RESIDUAL);
   if (square) PetscCallMPI(MPI_Allreduce(&mine, square, 1, MPIU_REAL, MPI_SUM, fas->sys[0]->op->grid->comm));

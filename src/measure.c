@@ -86,7 +86,7 @@ SORET_CLONES static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow 
   SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale);
   SoretOperatorGrossReactions(op, row, m->source, m->reaction);
   BY_SPECIES(MeasureSpecies, ns, nx, m);
-  volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+  volume = SoretOperatorRowVolumes(op, row->number, op->row);
   for (PetscInt l = 0; l < m->squares.num; l++) BY_SPECIES(MeasureSum, ns, nx, row, m->squares.w + l * ns, volume, m, ns + l);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

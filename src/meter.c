@@ -624,7 +624,7 @@ static void FindPotentials(const BoxContext *bc, PetscReal mu[])
   const PetscReal     *k[2 * SORET_MAX_REACTIONS];
 
   for (PetscInt i = 0; i < nx; i += op->num_lanes) {
-    SoretOperatorConstantLanes(op, first + i, k);
+    SoretOperatorConstantLanes(op, bc->around.row->number, i, k);
     SoretThermoPotentials(bc->thermo, PetscMin(op->num_lanes, nx - i), op->temperature->T + first + i, k, mu + i * op->num_species);
   }
 }

@@ -274,10 +274,10 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[])
+void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt row, PetscInt i, const PetscReal *k[])
 {
   const PetscInt   nx     = op->grid->count[0];
-  const PetscReal *cached = op->k + p / nx * op->num_slots * nx + p % nx;
+  const PetscReal *cached = op->k + row * op->num_slots * nx + i;
 
   for (PetscInt r = 0; r < 2 * op->model->network.num_reactions; r++) k[r] = op->slot[r] < 0 ? op->k_constant + r * SORET_MAX_LANES : cached + op->slot[r] * nx;
 }
@@ -286,7 +286,7 @@ void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[])
 {
   const PetscReal *lanes[2 * SORET_MAX_REACTIONS];
 
-  SoretOperatorConstantLanes(op, p, lanes);
+  SoretOperatorConstantLanes(op, p / op->grid->count[0], p % op->grid->count[0], lanes);
   for (PetscInt r = 0; r < 2 * op->model->network.num_reactions; r++) k[r] = lanes[r][0];
 }
 

@@ -32,6 +32,7 @@ PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool 
   const PetscInt   ns   = op->num_species;
   PetscBool        any  = PETSC_FALSE;
 
+  if (!op->boundary->open) return PETSC_FALSE;
   for (int face = 0; face < 2 * grid->dim; face++) {
     const PetscInt begin = face == 1 ? grid->count[0] - 1 : 0, end = face == 0 ? 1 : grid->count[0];
 
@@ -155,7 +156,7 @@ SORET_CLONES static void ResidualLanes(PetscInt ns, SoretOperator *op, const Sor
   SoretGather(ns, n, 1, row->c + i * ns, c);
   memset(sum, 0, (size_t)(ns * n) * sizeof(PetscReal));
   if (op->model->network.num_reactions) {
-    SoretOperatorConstantLanes(op, row->first + i, k);
+    SoretOperatorConstantLanes(op, row->number, i, k);
     SoretNetworkAddSourceLanes(&op->model->network, n, k, c, sum);
     for (PetscInt q = 0; q < ns * n; q++) sum[q] = -sum[q];
   }
@@ -178,6 +179,7 @@ void SoretBeginBlocks(const SoretOperator *op, const SoretCellTerms *terms, Sore
   blocks->k             = op->rates;
   blocks->constant      = terms ? terms->constant : NULL;
   blocks->matrix        = terms ? terms->matrix : NULL;
+  blocks->shift         = terms ? terms->shift : 0.0;
   blocks->dim           = (int)grid->dim;
   if (op->blocks < SORET_BLOCKS_UNIFORM) return;
   blocks->a      = op->a_constant;
@@ -195,15 +197,16 @@ void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species;
 
-  SoretOperatorConstantLanes(op, row->first, op->rates);
+  SoretOperatorConstantLanes(op, row->number, 0, op->rates);
   blocks->kept = terms && terms->kept ? terms->kept + row->first * ns : NULL;
+  blocks->old  = terms && terms->old ? terms->old + row->first * ns : NULL;
   blocks->b    = op->b + row->first * ns;
   blocks->u    = row->u[0][2];
   blocks->fill = NULL;
   if (row->next >= 0) {
     blocks->fill   = SoretNextRow(op, row);
-    blocks->fill_b = op->b + row->next * ns;
-    blocks->fill_c = row->c + (row->next - row->first) * ns;
+    blocks->fill_b = op->b + row->next * grid->count[0] * ns;
+    blocks->fill_c = row->c + (row->next - row->number) * grid->count[0] * ns;
   }
   for (int axis = 0; axis < 3; axis++) {
     blocks->u_lo[axis] = row->u[axis][1];
@@ -238,10 +241,10 @@ static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *
   if (op->blocks) {
     SoretMoveBlocks(op, residual->terms, row, &residual->blocks);
     residual->blocks.f = stored || open ? walls : NULL;
-    if (op->blocks < SORET_BLOCKS_UNIFORM) residual->blocks.volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    if (op->blocks < SORET_BLOCKS_UNIFORM) residual->blocks.volume = SoretOperatorRowVolumes(op, row->number, op->row);
     SoretBlocksResidual(ns, op->blocks, &residual->blocks, row->c, f);
   } else if (op->model->network.num_reactions || residual->terms) {
-    const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+    const PetscReal *volume = SoretOperatorRowVolumes(op, row->number, op->row);
 
     for (PetscInt i = 0; i < nx; i += op->num_lanes) ResidualLanes(ns, op, row, residual->terms, i, PetscMin(op->num_lanes, nx - i), volume + i, f + i * ns);
   }
@@ -297,7 +300,7 @@ INLINED void MultiplyLanes(const PetscInt ns, SoretOperator *op, const SoretRow 
   SoretGather(ns, n, 1, product->c + p * ns, c);
   SoretGather(ns, n, 1, row->c + i * ns, v);
   memset(J, 0, (size_t)(ns * ns * n) * sizeof(PetscReal));
-  SoretOperatorConstantLanes(op, p, k);
+  SoretOperatorConstantLanes(op, row->number, i, k);
   SoretNetworkAddJacobianLanes(&op->model->network, n, k, c, J);
   for (PetscInt s = 0; s < ns; s++) {
     for (PetscInt j = 0; j < ns; j++) {
@@ -313,7 +316,7 @@ SORET_CLONES static PetscErrorCode MultiplyRow(SoretOperator *op, const SoretRow
   const Product   *product = (const Product *)context;
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
   PetscReal       *f = product->f + row->first * ns, *walls = op->row + nx, *slope = walls + nx * ns;
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row);
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->number, op->row);
 
   PetscFunctionBegin;
   SoretTransportRow(op, row, f, NULL);
@@ -410,7 +413,7 @@ SORET_CLONES void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow 
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[])
 {
   const PetscInt   ns = op->num_species, nx = op->grid->count[0];
-  const PetscReal *volume = SoretOperatorRowVolumes(op, row->first / nx, op->row), *k[2 * SORET_MAX_REACTIONS];
+  const PetscReal *volume = SoretOperatorRowVolumes(op, row->number, op->row), *k[2 * SORET_MAX_REACTIONS];
 
   if (op->blocks) {
     SoretBlockRow blocks;
@@ -427,7 +430,7 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 
     BY_SPECIES(SoretGather, ns, n, 1, row->c + i * ns, c);
     memset(source, 0, (size_t)(2 * ns * n) * sizeof(PetscReal));
-    SoretOperatorConstantLanes(op, row->first + i, k);
+    SoretOperatorConstantLanes(op, row->number, i, k);
     SoretNetworkAddSourceLanes(&op->model->network, n, k, c, source);
     SoretNetworkAddGrossLanes(&op->model->network, n, k, c, absolute);
     for (PetscInt l = 0; l < n; l++) {
@@ -457,7 +460,7 @@ PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretS
   if (op->blocks < SORET_BLOCKS_FACES || RowIsOpen(op, row)) return PETSC_FALSE;
   SoretBeginBlocks(op, NULL, &blocks);
   SoretMoveBlocks(op, NULL, row, &blocks);
-  blocks.volume = SoretOperatorRowVolumes(op, row->first / op->grid->count[0], op->row);
+  blocks.volume = SoretOperatorRowVolumes(op, row->number, op->row);
   return SoretBlocksAddSquares(op->num_species, op->blocks == SORET_BLOCKS_FACES ? SORET_BLOCKS_FACES : SORET_BLOCKS_UNIFORM, &blocks, row->c, squares);
 }
 
@@ -470,7 +473,7 @@ void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[
     const PetscInt n = PetscMin(op->num_lanes, nx - i);
 
     BY_SPECIES(SoretGather, ns, n, 1, row->c + i * ns, op->lanes);
-    SoretOperatorConstantLanes(op, row->first + i, k);
+    SoretOperatorConstantLanes(op, row->number, i, k);
     SoretNetworkRatesLanes(&op->model->network, n, k, op->lanes, nx, rates + i);
   }
 }

@@ -21,8 +21,11 @@ void SoretFillSlab(const SoretOperator *op, const PetscReal *c, PetscInt o, Pets
 /* Rows treated together, so that what they share, as much as `arrays` rows of u for each of them, stays in caches. */
 PetscInt SoretRowsPerBlock(const SoretOperator *op, PetscInt arrays);
 
-/* Pointers of a row into the slabs around it, slab[2] its own. Along axes that do not exist they point at the row itself; offsets beyond op->width are not set. */
+/* Pointers of a row into the slabs around it, slab[2] its own. Along axes that do not exist, and at offsets beyond op->width, they point at the row itself. */
 void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, PetscInt o, PetscReal *const slab[5], SoretRow *row);
+
+/* The next row of the same slab, in boxes of three dimensions. */
+void SoretStepRow(const SoretOperator *op, SoretRow *row);
 
 /* The row above along the last axis, which exists, is still to be filled, */
 void SoretSetNext(const SoretOperator *op, SoretRow *row);
@@ -87,6 +90,9 @@ INLINED void SoretAddTerms(const PetscInt ns, PetscInt n, const PetscInt stride,
     }
     if (terms->kept) {
       for (PetscInt l = 0; l < n; l++) out[l] -= terms->kept[(p + l * stride) * ns + s];
+    }
+    if (terms->shift != 0.0) {
+      for (PetscInt l = 0; l < n; l++) out[l] += terms->shift * (c[s * n + l] - (terms->old ? terms->old[(p + l * stride) * ns + s] : 0.0));
     }
   }
 }

@@ -106,35 +106,47 @@ void SoretPointRow(const SoretOperator *op, const PetscReal *c, PetscInt m, Pets
   PetscReal     *own = SlabRow(op, slab[2], m);
 
   LocateRow(op, m, o, &row->j, &row->k);
-  row->first = SoretRowNumber(op, row->j, row->k) * op->grid->count[0];
-  row->c     = c + row->first * ns;
-  row->next  = -1;
-  for (PetscInt d = -w; d <= w; d++) {
-    const PetscReal *outer = dim > 1 ? SlabRow(op, slab[2 + d], m) : own;
+  row->number = SoretRowNumber(op, row->j, row->k);
+  row->first  = row->number * op->grid->count[0];
+  row->c      = c + row->first * ns;
+  row->next   = -1;
+  for (PetscInt d = -2; d <= 2; d++) {
+    const PetscInt   near  = PetscAbsInt(d) <= w ? d : 0;
+    const PetscReal *outer = dim > 1 ? SlabRow(op, slab[2 + near], m) : own;
 
-    row->u[0][2 + d] = own + d * ns;
-    row->u[1][2 + d] = dim == 2 ? outer : dim > 2 ? own + d * op->row_length : own;
+    row->u[0][2 + d] = own + near * ns;
+    row->u[1][2 + d] = dim == 2 ? outer : dim > 2 ? own + near * op->row_length : own;
     row->u[2][2 + d] = dim > 2 ? outer : own;
   }
 }
 
 void SoretSetNext(const SoretOperator *op, SoretRow *row)
 {
-  const SoretGrid *grid = op->grid;
+  row->next = row->number + (op->grid->dim > 2 ? op->grid->count[1] : 1);
+}
 
-  row->next = row->first + grid->count[0] * (grid->dim > 2 ? grid->count[1] : 1);
+void SoretStepRow(const SoretOperator *op, SoretRow *row)
+{
+  row->j++;
+  row->number++;
+  row->first += op->grid->count[0];
+  row->c += op->grid->count[0] * op->num_species;
+  if (row->next >= 0) row->next++;
+  for (int axis = 0; axis < 3; axis++) {
+    for (int d = 0; d < 5; d++) row->u[axis][d] += op->row_length;
+  }
 }
 
 void SoretFillEnds(const SoretOperator *op, const SoretRow *row)
 {
-  for (int side = 0; side < 2; side++) FillEnd(op, row->next / op->grid->count[0], side, SoretNextRow(op, row));
+  for (int side = 0; side < 2; side++) FillEnd(op, row->next, side, SoretNextRow(op, row));
 }
 
 void SoretFillNext(const SoretOperator *op, const SoretRow *row)
 {
   const PetscInt nx = op->grid->count[0];
 
-  SoretFillCells(op, row->c - row->first * op->num_species, row->next / nx, 0, nx, SoretNextRow(op, row));
+  SoretFillCells(op, row->c - row->first * op->num_species, row->next, 0, nx, SoretNextRow(op, row));
 }
 
 PetscInt SoretRowsPerBlock(const SoretOperator *op, PetscInt arrays)
@@ -159,14 +171,14 @@ PetscErrorCode SoretForEachRow(SoretOperator *op, Vec x, PetscBool fills, SoretR
     for (PetscInt o = 0; o < op->num_slabs; o++) {
       const PetscBool left    = fills && o + w < op->num_slabs ? PETSC_TRUE : PETSC_FALSE;
       PetscReal      *slab[5] = {NULL, NULL, NULL, NULL, NULL};
+      SoretRow        row;
 
       SoretFillSlab(op, c, o + w, m0 - around, m1 + around, left ? m0 : 0, left ? m1 : 0, op->slab[(o + w) % num]);
       for (PetscInt d = -w; d <= w; d++) slab[2 + d] = op->slab[(o + d + num) % num];
+      SoretPointRow(op, c, m0, o, slab, &row);
+      if (left) SoretSetNext(op, &row);
       for (PetscInt m = m0; m < m1; m++) {
-        SoretRow row;
-
-        SoretPointRow(op, c, m, o, slab, &row);
-        if (left) SoretSetNext(op, &row);
+        if (m > m0) SoretStepRow(op, &row);
         PetscCall(visit(op, &row, context));
         if (left) SoretFillEnds(op, &row);
       }

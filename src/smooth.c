@@ -99,7 +99,7 @@ SORET_CLONES static void CorrectLanes(PetscInt ns, SoretOperator *op, const Swee
   memset(sum, 0, (size_t)(ns * n) * sizeof(PetscReal));
   memset(J, 0, (size_t)(ns * ns * n) * sizeof(PetscReal));
   if (R) {
-    SoretOperatorConstantLanes(op, p, k);
+    SoretOperatorConstantLanes(op, row->number, i, k);
     for (PetscInt r = 0; r < R; r++) {
       if (op->slot[r] < 0) continue;
       SoretGather(1, n, 2, k[r], k_lanes + r * n);
@@ -121,6 +121,7 @@ SORET_CLONES static void CorrectLanes(PetscInt ns, SoretOperator *op, const Swee
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal *diagonal = J + (s * ns + s) * n;
 
+    for (PetscInt l = 0; l < n && terms; l++) diagonal[l] += volume[l] * terms->shift;
     for (PetscInt l = 0; l < n; l++) f[s * n + l] += volume[l] * sum[s * n + l];
     for (PetscInt l = 0; l < n && sweep->rhs; l++) f[s * n + l] -= sweep->rhs[(p + 2 * l) * ns + s];
     for (PetscInt l = 0; l < n; l++) {
@@ -162,7 +163,7 @@ static void CorrectRow(SoretOperator *op, Sweep *sweep, const SoretRow *row, Pet
   const PetscInt   skip   = Colour(op, begin, row->j, row->k) == colour ? 0 : 1;
   const PetscBool  stored = op->blocks < SORET_BLOCKS_FACES ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
-  const PetscReal *volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->first / grid->count[0], walls + m);
+  const PetscReal *volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->number, walls + m);
   PetscBool        open;
 
   if (stored) SoretTransportRow(op, row, f, diagonal);
@@ -192,12 +193,13 @@ static void PointWindow(const SoretOperator *op, const PetscReal *c, PetscInt j,
   const PetscInt   ns = op->num_species, nx = grid->count[0], first = PetscMax(begin - 1, 0), last = PetscMin(end + 1, nx);
   PetscReal       *own = op->window + ns;
 
-  row->j     = j;
-  row->k     = k;
-  row->first = SoretRowNumber(op, j, k) * nx;
-  row->next  = -1;
-  row->c     = c + row->first * ns;
-  SoretFillCells(op, c, SoretRowNumber(op, j, k), first, last, own);
+  row->j      = j;
+  row->k      = k;
+  row->number = SoretRowNumber(op, j, k);
+  row->first  = row->number * nx;
+  row->next   = -1;
+  row->c      = c + row->first * ns;
+  SoretFillCells(op, c, row->number, first, last, own);
   for (int axis = 0; axis < 3; axis++) {
     for (int d = 0; d < 5; d++) row->u[axis][d] = own + (axis == 0 && PetscAbsInt(d - 2) <= 1 ? (d - 2) * ns : 0);
     for (int side = 0; side < 2 && axis > 0 && axis < grid->dim; side++) {
@@ -275,6 +277,7 @@ static void SweepSlabs(SoretOperator *op, Sweep *sweep, PetscInt first, PetscInt
       const PetscInt  black      = o - w;
       const PetscBool left       = fills && o + w < op->num_slabs ? PETSC_TRUE : PETSC_FALSE;
       PetscReal      *slab[2][5] = {{NULL}, {NULL}};
+      SoretRow        red, late;
 
       if (o < op->num_slabs) SoretFillSlab(op, sweep->c, o + w, lag0 - 1, m1 + 1, left ? m0 : 0, left ? m1 : 0, op->slab[(o + w) % num]);
       for (PetscInt d = -w; d <= w; d++) {
@@ -282,19 +285,19 @@ static void SweepSlabs(SoretOperator *op, Sweep *sweep, PetscInt first, PetscInt
         slab[1][2 + d] = op->slab[(black + d + num) % num];
       }
       for (PetscInt m = lag0; m < m1; m++) {
-        SoretRow row;
-
         if (o < op->num_slabs && m >= m0) {
-          SoretPointRow(op, sweep->c, m, o, slab[0], &row);
-          if (left) SoretSetNext(op, &row);
-          if (!RowIsShared(op, row.j, row.k)) {
-            CorrectRow(op, sweep, &row, first, last, 0);
-            if (left) SoretFillEnds(op, &row);
-          } else if (left) SoretFillNext(op, &row);
+          if (m > m0) SoretStepRow(op, &red);
+          else SoretPointRow(op, sweep->c, m, o, slab[0], &red);
+          if (m == m0 && left) SoretSetNext(op, &red);
+          if (!RowIsShared(op, red.j, red.k)) {
+            CorrectRow(op, sweep, &red, first, last, 0);
+            if (left) SoretFillEnds(op, &red);
+          } else if (left) SoretFillNext(op, &red);
         }
         if (black < 0 || m >= lag1) continue;
-        SoretPointRow(op, sweep->c, m, black, slab[1], &row);
-        CorrectRow(op, sweep, &row, 0, op->grid->count[0], 1);
+        if (m > lag0) SoretStepRow(op, &late);
+        else SoretPointRow(op, sweep->c, m, black, slab[1], &late);
+        CorrectRow(op, sweep, &late, 0, op->grid->count[0], 1);
       }
     }
   }

@@ -41,8 +41,6 @@ typedef struct {
   PetscBool        galerkin;          /* coarse matrices will be made of P                       */
   PetscInt         scaled;
   PetscReal       *constant, *matrix, *kept_term; /* terms beside F */
-  PetscObjectState kept_state;        /* of old, and shift, that kept_term was made for */
-  PetscReal        kept_shift;
   /* amounts of the species in a vector, known from who wrote it last */
   PetscObjectId    known;
   PetscObjectState known_state;
@@ -55,8 +53,10 @@ typedef struct {
 PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const SoretSystem *finer, Vec c_0, PetscBool augmented, SoretSystem *sys);
 PetscErrorCode SoretSystemDestroy(SoretSystem *sys);
 
-/* What the left side above has beside F at c: constant over the box for the global sums, cell by cell for the rest. */
-PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec c, SoretCellTerms *terms);
+/* What the left side above has beside F at c: constant over the box for the global sums, cell by cell for the rest. Until they are given back `old` is not to
+   be changed. */
+PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec c, SoretCellTerms *terms);
+PetscErrorCode SoretSystemRestoreTerms(SoretSystem *sys, SoretCellTerms *terms);
 
 /* f = the left side above. */
 PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f);

@@ -57,7 +57,7 @@ static PetscErrorCode BeginStep(SoretStage stage, PetscReal start, PetscReal dt)
 }
 
 /* c and `before` become c_0 + square (near - c_0) + slope (ahead - c_0), but not less than a tenth of c_0. */
-static PetscErrorCode Extrapolate(SoretStage stage, PetscReal square, Vec near, PetscReal slope, Vec c)
+SORET_CLONES static PetscErrorCode Extrapolate(SoretStage stage, PetscReal square, Vec near, PetscReal slope, Vec c)
 {
   const PetscReal *start, *at, *ahead;
   PetscReal       *guess, *before;
@@ -129,7 +129,7 @@ static PetscErrorCode Learn(SoretStage stage, SNES snes, Vec c)
 }
 
 /* Root mean square of c - before in units of the error allowed. */
-static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
+SORET_CLONES static PetscErrorCode MeasureChange(SoretStage stage, Vec c, PetscReal *change)
 {
   const PetscReal *now, *before, *weight;
   PetscReal        sum = 0.0, all;

@@ -438,53 +438,72 @@ static void AddPartTerm(const SoretSystem *sys, PetscInt p, const PetscReal c[],
   }
 }
 
-PetscErrorCode SoretSystemTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
+/* The matrix of the terms for sums that each cell or each part keeps. */
+static void SetMatrix(SoretSystem *sys, PetscInt num_local)
 {
-  const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells, num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
-  const PetscBool  by_cell = sys->num_parts || (sys->shaped && sys->num) ? PETSC_TRUE : PETSC_FALSE;
-  const PetscReal *old = NULL, *now = NULL;
-  PetscObjectState state = 0;
+  const PetscInt ns = sys->op->num_species, num = sys->num_parts ? sys->num : 0;
+
+  for (PetscInt i = 0; i < ns; i++) {
+    for (PetscInt j = 0; j < ns; j++) {
+      PetscReal sum = 0.0;
+
+      for (PetscInt l = 0; l < num_local; l++) sum += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
+      for (PetscInt k = 0; k < num; k++) sum += sys->beta[k] * sys->q[k * ns + i] * sys->q[k * ns + j];
+      sys->matrix[i * ns + j] = sum;
+    }
+  }
+}
+
+/* What these sums have in each cell at x. */
+static PetscErrorCode SetKept(SoretSystem *sys, PetscInt num_local, PetscBool by_cell, Vec x)
+{
+  const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells;
+  const PetscReal *now;
+
+  PetscFunctionBegin;
+  if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
+  PetscCall(VecGetArrayRead(x, &now));
+  for (PetscInt p = 0; p < cells; p++) {
+    for (PetscInt s = 0; s < ns; s++) {
+      PetscReal sum = 0.0;
+
+      for (PetscInt l = 0; l < num_local; l++) sum += sys->beta_local * sys->kept[p * sys->num_local + l] * sys->q_local[l * ns + s];
+      sys->kept_term[p * ns + s] = sum;
+    }
+    if (by_cell && SoretOperatorCellVolume(sys->op, p) > 0.0) AddPartTerm(sys, p, now + p * ns, sys->num_parts ? sys->add + sys->op->grid->pocket[p] * ns : sys->constant, sys->kept_term + p * ns);
+  }
+  PetscCall(VecRestoreArrayRead(x, &now));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
+{
+  const PetscInt  num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
+  const PetscBool by_cell   = sys->num_parts || (sys->shaped && sys->num) ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(terms, sizeof(*terms)));
+  terms->shift = sys->shift;
+  /* on coarser levels constants cancel: what they would be is not known there, nor needed */
+  if (sys->shift != 0.0 && sys->old) PetscCall(VecGetArrayRead(sys->old, &terms->old));
   if (sys->num_parts) PetscCall(PartTerms(sys, x, PETSC_TRUE));
   else if (sys->num) {
     PetscCall(MeasureContent(sys, x));
-    SumTerm(ns, sys->num, sys->q, sys->beta, sys->target, sys->content, sys->op->grid->fluid_volume, sys->constant);
+    SumTerm(sys->op->num_species, sys->num, sys->q, sys->beta, sys->target, sys->content, sys->op->grid->fluid_volume, sys->constant);
     if (!sys->shaped) terms->constant = sys->constant;
   }
-  if (!num_local && sys->shift == 0.0 && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscArrayzero(sys->matrix, ns * ns));
-  for (PetscInt i = 0; i < ns; i++) {
-    for (PetscInt j = 0; j < ns; j++) {
-      for (PetscInt l = 0; l < num_local; l++) sys->matrix[i * ns + j] += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
-      for (PetscInt k = 0; k < sys->num && sys->num_parts; k++) sys->matrix[i * ns + j] += sys->beta[k] * sys->q[k * ns + i] * sys->q[k * ns + j];
-    }
-    sys->matrix[i * ns + i] += sys->shift;
-  }
+  if (!num_local && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
+  SetMatrix(sys, num_local);
+  if (by_cell || !sys->kept_term) PetscCall(SetKept(sys, num_local, by_cell, x));
   terms->matrix = sys->matrix;
-  /* on coarser levels constants cancel: what they would be is not known there, nor needed */
-  if (!sys->old && !num_local && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
-  if (sys->old) PetscCall(PetscObjectStateGet((PetscObject)sys->old, &state));
-  terms->kept = sys->kept_term;
-  if (sys->kept_term && state == sys->kept_state && sys->shift == sys->kept_shift && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
-  sys->kept_state = state;
-  sys->kept_shift = sys->shift;
-  if (!sys->kept_term) PetscCall(PetscMalloc1(cells * ns, &sys->kept_term));
-  if (sys->shift != 0.0 && sys->old) PetscCall(VecGetArrayRead(sys->old, &old));
-  if (by_cell) PetscCall(VecGetArrayRead(x, &now));
-  for (PetscInt p = 0; p < cells; p++) {
-    for (PetscInt s = 0; s < ns; s++) {
-      PetscReal sum = old ? sys->shift * old[p * ns + s] : 0.0;
+  terms->kept   = sys->kept_term;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
 
-      for (PetscInt l = 0; l < num_local; l++) sum += sys->beta_local * sys->kept[p * num_local + l] * sys->q_local[l * ns + s];
-      sys->kept_term[p * ns + s] = sum;
-    }
-    if (now && SoretOperatorCellVolume(sys->op, p) > 0.0) AddPartTerm(sys, p, now + p * ns, sys->num_parts ? sys->add + sys->op->grid->pocket[p] * ns : sys->constant, sys->kept_term + p * ns);
-  }
-  if (now) PetscCall(VecRestoreArrayRead(x, &now));
-  if (old) PetscCall(VecRestoreArrayRead(sys->old, &old));
-  terms->kept = sys->kept_term;
+PetscErrorCode SoretSystemRestoreTerms(SoretSystem *sys, SoretCellTerms *terms)
+{
+  PetscFunctionBegin;
+  if (terms->old) PetscCall(VecRestoreArrayRead(sys->old, &terms->old));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -494,8 +513,9 @@ PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f)
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_RESIDUAL);
-  PetscCall(SoretSystemTerms(sys, c, &terms));
+  PetscCall(SoretSystemGetTerms(sys, c, &terms));
   PetscCall(SoretOperatorResidual(sys->op, &terms, c, f));
+  PetscCall(SoretSystemRestoreTerms(sys, &terms));
   SoretRecordEnd(SORET_PHASE_RESIDUAL);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -506,8 +526,9 @@ PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c)
   SoretCellTerms terms;
 
   PetscFunctionBegin;
-  PetscCall(SoretSystemTerms(sys, c, &terms));
+  PetscCall(SoretSystemGetTerms(sys, c, &terms));
   PetscCall(SoretOperatorSmooth(sys->op, &terms, rhs, c, content));
+  PetscCall(SoretSystemRestoreTerms(sys, &terms));
   PetscCall(SoretSystemKnow(sys, c, content));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -34,14 +34,23 @@ static PetscInt CoarseRow(const SoretTransfer *t, PetscInt j, PetscInt k)
   return ((t->coarsened[2] ? k / 2 : k) * t->coarse->grid->count[1] + (t->coarsened[1] ? j / 2 : j)) * t->coarse->grid->count[0] * t->coarse->num_species;
 }
 
-static void AddState(const Restriction *r, const SoretRow *row)
+/* Empties the coarse row x that a fine row is the first part of: the first of its rows along y and z that are seen. */
+static void Begin(const SoretTransfer *t, const SoretRow *row, PetscReal *x)
+{
+  if ((t->coarsened[1] && row->j % 2) || (t->coarsened[2] && row->k % 2)) return;
+  memset(x, 0, (size_t)(t->coarse->grid->count[0] * t->coarse->num_species) * sizeof(PetscReal));
+}
+
+INLINED void AddState(const Restriction *r, const SoretRow *row)
 {
   const SoretTransfer *t  = r->t;
   const PetscInt       ns = t->fine->num_species, nx = t->fine->grid->count[0];
-  const PetscReal     *volume = t->volume ? t->volume + row->first : SoretOperatorRowVolumes(t->fine, row->first / nx, t->work);
+  const PetscReal     *volume = t->volume ? t->volume + row->first : SoretOperatorRowVolumes(t->fine, row->number, t->work);
+  PetscReal           *state  = r->state + CoarseRow(t, row->j, row->k);
 
+  Begin(t, row, state);
   BY_SPECIES(WeighRow, ns, nx, volume, row->u[0][2], t->row);
-  BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, r->state + CoarseRow(t, row->j, row->k));
+  BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, state);
 }
 
 SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
@@ -50,7 +59,8 @@ SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow
   const SoretTransfer *t  = r->t;
   const PetscInt       ns = op->num_species, m = op->grid->count[0] * ns;
   PetscReal *restrict  defect = t->row;
-  PetscReal            square = 0.0;
+  PetscReal           *residual = r->residual + CoarseRow(t, row->j, row->k);
+  PetscReal            square   = 0.0;
 
   PetscFunctionBegin;
   AddState(r, row);
@@ -65,11 +75,12 @@ SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow
   for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
   r->square += square;
   if (t->volume) ZeroOutside(op->grid->count[0], ns, t->volume + row->first, defect);
-  BY_SPECIES(SoretKernelAddPairs, ns, op->grid->count[0], t->coarsened[0], defect, r->residual + CoarseRow(t, row->j, row->k));
+  Begin(t, row, residual);
+  BY_SPECIES(SoretKernelAddPairs, ns, op->grid->count[0], t->coarsened[0], defect, residual);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode RestrictStateRow(SoretOperator *op, const SoretRow *row, void *context)
+SORET_CLONES static PetscErrorCode RestrictStateRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   PetscFunctionBegin;
   AddState((const Restriction *)context, row);
@@ -77,7 +88,7 @@ static PetscErrorCode RestrictStateRow(SoretOperator *op, const SoretRow *row, v
 }
 
 /* Sums of volume times u become concentrations. */
-static void FinishState(const SoretTransfer *t, PetscReal *state)
+SORET_CLONES static void FinishState(const SoretTransfer *t, PetscReal *state)
 {
   const SoretOperator *coarse = t->coarse;
   const PetscInt       ns = coarse->num_species, nx = coarse->grid->count[0];
@@ -100,11 +111,10 @@ PetscErrorCode SoretTransferState(const SoretTransfer *t, Vec fine, Vec coarse)
   Restriction r = {.t = t};
 
   PetscFunctionBegin;
-  PetscCall(VecZeroEntries(coarse));
-  PetscCall(VecGetArray(coarse, &r.state));
+  PetscCall(VecGetArrayWrite(coarse, &r.state));
   PetscCall(SoretOperatorForEachRow(t->fine, fine, RestrictStateRow, &r));
   FinishState(t, r.state);
-  PetscCall(VecRestoreArray(coarse, &r.state));
+  PetscCall(VecRestoreArrayWrite(coarse, &r.state));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -114,17 +124,16 @@ PetscErrorCode SoretTransferDefect(const SoretTransfer *t, Vec fine_rhs, Vec fin
   SoretCellTerms terms;
 
   PetscFunctionBegin;
-  PetscCall(VecZeroEntries(state));
-  PetscCall(VecZeroEntries(residual));
-  PetscCall(SoretSystemTerms(t->fine_sys, fine, &terms));
+  PetscCall(SoretSystemGetTerms(t->fine_sys, fine, &terms));
   if (fine_rhs) PetscCall(VecGetArrayRead(fine_rhs, &r.rhs));
-  PetscCall(VecGetArray(state, &r.state));
-  PetscCall(VecGetArray(residual, &r.residual));
+  PetscCall(VecGetArrayWrite(state, &r.state));
+  PetscCall(VecGetArrayWrite(residual, &r.residual));
   PetscCall(SoretOperatorForEachResidual(t->fine, &terms, fine, RestrictRow, &r));
   FinishState(t, r.state);
-  PetscCall(VecRestoreArray(residual, &r.residual));
-  PetscCall(VecRestoreArray(state, &r.state));
+  PetscCall(VecRestoreArrayWrite(residual, &r.residual));
+  PetscCall(VecRestoreArrayWrite(state, &r.state));
   if (fine_rhs) PetscCall(VecRestoreArrayRead(fine_rhs, &r.rhs));
+  PetscCall(SoretSystemRestoreTerms(t->fine_sys, &terms));
   *square = r.square;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -194,24 +203,21 @@ static PetscErrorCode GatherCoarse(const SoretTransfer *t, Vec coarse_c, Vec coa
 }
 
 /* Interpolated coarse row for the fine row (j, k) of this rank. */
-static void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k)
+INLINED void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k)
 {
   const PetscInt   length = t->size[0] * t->fine->num_species;
   const PetscReal *w1 = t->weight[1] + 2 * j, *w2 = t->weight[2] + 2 * k;
   const PetscInt  *J = t->index[1] + 2 * j, *K = t->index[2] + 2 * k;
 
-  for (PetscInt q = 0; q < length; q++) t->line[q] = 0.0;
-  for (int corner = 0; corner < 4; corner++) {
-    const PetscReal  weight = w1[corner & 1] * w2[corner >> 1];
-    const PetscReal *row    = t->box + (K[corner >> 1] * t->size[1] + J[corner & 1]) * length;
+  const PetscReal  w00 = w1[0] * w2[0], w10 = w1[1] * w2[0], w01 = w1[0] * w2[1], w11 = w1[1] * w2[1];
+  const PetscReal *row[4];
 
-    if (weight == 0.0) continue;
-    for (PetscInt q = 0; q < length; q++) t->line[q] += weight * row[q];
-  }
+  for (int corner = 0; corner < 4; corner++) row[corner] = t->box + (K[corner >> 1] * t->size[1] + J[corner & 1]) * length;
+  for (PetscInt q = 0; q < length; q++) t->line[q] = w00 * row[0][q] + w10 * row[1][q] + w01 * row[2][q] + w11 * row[3][q];
 }
 
 /* Adds the correction d of the c of a row, shortened in the cells where a positive concentration would become negative. */
-static void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d, PetscReal *restrict c)
+INLINED void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d, PetscReal *restrict c)
 {
   PetscReal least = 0.0;
 

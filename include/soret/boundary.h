@@ -55,6 +55,7 @@ typedef struct {
   const SoretGrid         *grid;
   SoretFlow               *flow;     /* carries the species that diffuse; set by the owner before the operator is made, NULL: none. Borrowed */
   PetscBool                varies;   /* some formula depends on time */
+  PetscBool                open;     /* does anything pass at a face of this rank? */
   PetscInt                 num[6];   /* cells at the face, 0 if it is not of this rank or closed for all */
   PetscReal               *alpha[6]; /* [num][num_species]  */
   PetscReal               *beta[6];  /* [num][num_species]  */

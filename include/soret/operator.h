@@ -14,8 +14,9 @@
 /* A row of cells as the kernels and diagnostics see it. Entry q = i ns + s of cell i. */
 typedef struct {
   PetscInt         j, k;         /* local indices of the row                                              */
-  PetscInt         first;        /* number of its first cell on this rank                                 */
-  PetscInt         next;         /* first cell of the row above along the last axis if u of that is still to be written (rows.h), else -1 */
+  PetscInt         number;       /* of the row on this rank                                               */
+  PetscInt         first;        /* number of its first cell                                              */
+  PetscInt         next;         /* number of the row above along the last axis if u of that is still to be written (rows.h), else -1 */
   const PetscReal *c;            /* concentrations                                                        */
   const PetscReal *u[3][5];      /* [axis][2 + offset] rows of u = b c at offset -width..width along the axis; along x all are the same row, shifted */
 } SoretRow;
@@ -94,8 +95,10 @@ PetscInt SoretOperatorWall(const SoretOperator *op, int face, const PetscInt ijk
    is negative or not finite is a message with species or reaction and place, and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t);
 
-/* Terms of one cell that a solver adds to F, all per volume: constant[s] + sum_j matrix[s][j] c_j - kept[cell][s]. Each may be NULL. */
+/* Terms of one cell that a solver adds to F, all per volume: shift (c_s - old[cell][s]) + constant[s] + sum_j matrix[s][j] c_j - kept[cell][s]. Each array may be NULL: 0. */
 typedef struct {
+  PetscReal        shift;
+  const PetscReal *old;      /* [num_cells][num_species]   */
   const PetscReal *constant; /* [num_species]              */
   const PetscReal *matrix;   /* [num_species][num_species] */
   const PetscReal *kept;     /* [num_cells][num_species]   */
@@ -185,9 +188,9 @@ PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int
 /* b of the cells of this rank, [num_cells][num_species]. */
 const PetscReal *SoretOperatorScales(const SoretOperator *op);
 
-/* Rate constants [num_reactions][2] of cell p; pointers to them and, side by side, to those of the cells after it in its row, op->num_lanes cells in all. */
+/* Rate constants [num_reactions][2] of cell p; pointers to those of cell i of a row and, side by side, of the cells after it, op->num_lanes cells in all. */
 void SoretOperatorConstants(const SoretOperator *op, PetscInt p, PetscReal k[]);
-void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt p, const PetscReal *k[]);
+void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt row, PetscInt i, const PetscReal *k[]);
 
 /* Volume of cell p of this rank. */
 PetscReal SoretOperatorCellVolume(const SoretOperator *op, PetscInt p);

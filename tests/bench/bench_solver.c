@@ -121,8 +121,8 @@ static PetscErrorCode Run(int num_overrides, char **overrides, const char *path)
   PetscCall(Measure(RESIDUAL, &sys, problem.c, f, &residual));
   PetscCall(Measure(SWEEP, &sys, problem.c, f, &sweep));
   bytes = 8.0 * (4.0 * c.model.num_species + problem.op.num_slots); /* c, b, f with write-allocate, rate constants */
-  PetscCall(PetscPrintf(comm, "residual %.5f s, %.0f B/cell, %.0f %% of the triad\n", (double)residual, (double)bytes, (double)(100.0 * bytes * cells / residual / bandwidth)));
-  PetscCall(PetscPrintf(comm, "sweep %.5f s, %.2f residuals\n", (double)sweep, (double)(sweep / residual)));
+  PetscCall(PetscPrintf(comm, "residual %.4g s, %.0f B/cell, %.0f %% of the triad\n", (double)residual, (double)bytes, (double)(100.0 * bytes * cells / residual / bandwidth)));
+  PetscCall(PetscPrintf(comm, "sweep %.4g s, %.2f residuals\n", (double)sweep, (double)(sweep / residual)));
   PetscCall(PetscPrintf(comm, "set-up %.3f s, %.1f residuals\n", setup, setup / (double)residual));
   PetscCall(PetscPrintf(comm, "to discretization accuracy %.3f s with set-up, %.1f residuals, %.2f M unknowns/s, contrast %.9f\n", solve[0], solve[0] / (double)residual, (double)(cells * c.model.num_species) / solve[0] / 1.0e6, (double)contrast[0]));
   PetscCall(PetscPrintf(comm, "to the tolerance %.3f s, %.1f residuals, %" PetscInt_FMT " cycles, contrast %.9f\n", solve[1], solve[1] / (double)residual, outcome.cycles, (double)contrast[1]));

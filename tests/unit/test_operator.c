@@ -180,6 +180,45 @@ static PetscErrorCode CheckSmoother(SoretSystem *sys, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A shift adds volume shift (c - old) to the residual; where it is far larger than all rates a sweep goes to `old`. */
+static PetscErrorCode CheckShift(SoretSystem *sys, Vec c)
+{
+  const PetscReal shift = 1.5;
+  PetscReal       error, size;
+  Vec             f, moved, w;
+
+  PetscFunctionBeginUser;
+  PetscCall(VecDuplicate(c, &f));
+  PetscCall(VecDuplicate(c, &moved));
+  PetscCall(VecDuplicate(c, &w));
+  PetscCall(VecDuplicate(c, &sys->old));
+  PetscCall(Fill(sys->old, 1.7, 0.6, 1.6));
+  PetscCall(SoretSystemResidual(sys, c, f));
+  sys->shift = shift;
+  PetscCall(SoretSystemResidual(sys, c, moved));
+  PetscCall(CheckSmoother(sys, c));
+  PetscCall(VecAXPY(moved, -1.0, f));
+  PetscCall(SoretOperatorPerVolume(sys->op, 1.0, moved));
+  PetscCall(VecWAXPY(w, -1.0, sys->old, c));
+  PetscCall(VecAXPY(moved, -shift, w));
+  PetscCall(VecNorm(moved, NORM_INFINITY, &error));
+  PetscCall(SoretOperatorPerVolume(sys->op, 1.0, f));
+  PetscCall(VecNorm(f, NORM_INFINITY, &size));
+  CheckClose(error / PetscMax(size, shift), 0.0, 1.0e-14);
+  sys->shift = 1.0e15;
+  PetscCall(VecCopy(c, w));
+  PetscCall(SoretSystemSmooth(sys, NULL, w));
+  PetscCall(VecAXPY(w, -1.0, sys->old));
+  PetscCall(VecNorm(w, NORM_INFINITY, &error));
+  CheckClose(error, 0.0, 1.0e-8);
+  sys->shift = 0.0;
+  PetscCall(VecDestroy(&sys->old));
+  PetscCall(VecDestroy(&f));
+  PetscCall(VecDestroy(&moved));
+  PetscCall(VecDestroy(&w));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* The shell multiplies as the matrix does, to rounding; without terms of sums, as TS has it, per volume. */
 static PetscErrorCode CheckShell(SoretSystem *sys, Vec c)
 {
@@ -235,6 +274,7 @@ static PetscErrorCode CheckAll(const char *yaml)
     PetscCall(SoretSystemJacobian(&sys, c));
     PetscCall(CheckDirections(SystemResidual, &sys, sys.A, c));
     if (augmented && problem.op.width == 1) PetscCall(CheckSmoother(&sys, c)); /* it has no ballistic transport */
+    if (problem.op.width == 1) PetscCall(CheckShift(&sys, c));
     if (problem.op.width == 1) PetscCall(CheckShell(&sys, c));
     PetscCall(SoretSystemDestroy(&sys));
   }
