@@ -4,9 +4,11 @@
 #include "block.h"
 #include "soret/dense.h"
 
+/* Asks memory for what comes so many entries later, into the second cache: more can be on its way to it than to the first. */
 enum {
-  AHEAD = 128 /* entries that memory is asked for before they are needed */
+  AHEAD = 512
 };
+#define ASK_FOR(x)  __builtin_prefetch(x, 0, 2)
 
 /* ---- parts ---- */
 
@@ -204,9 +206,9 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const Wha
 /* u of four cells of the row that is filled on the way, and memory is asked for what will be needed. */
 INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, PetscInt i)
 {
-  for (int r = 0; r < 2 && what != ANY; r++) __builtin_prefetch(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
-  __builtin_prefetch(row->fill_b + i * ns + AHEAD);
-  __builtin_prefetch(row->fill_c + i * ns + AHEAD);
+  for (int r = 0; r < 2 && what != ANY; r++) ASK_FOR(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
+  ASK_FOR(row->fill_b + i * ns + AHEAD);
+  ASK_FOR(row->fill_c + i * ns + AHEAD);
   for (PetscInt v = 0; v < ns; v++) {
     const PetscInt q = i * ns + v * SORET_FOUR;
 

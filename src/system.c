@@ -857,7 +857,7 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     each    = 560.0 + 58.0 * (ns + 2.0 * (PetscReal)grid->dim);
     *method = "multigrid, assembled";
   }
-  if (spec->mode == SORET_TRANSIENT) each += 250.0;
+  if (spec->mode == SORET_TRANSIENT) each += 240.0;
   *bytes = unknowns * each + SORET_PROGRAM_BYTES;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
