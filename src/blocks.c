@@ -207,6 +207,7 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const Wha
 INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, PetscInt i)
 {
   for (int r = 0; r < 2 && what != ANY; r++) ASK_FOR(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
+  if (what == MOVING && row->old) ASK_FOR(row->old + i * ns + AHEAD);
   ASK_FOR(row->fill_b + i * ns + AHEAD);
   ASK_FOR(row->fill_c + i * ns + AHEAD);
   for (PetscInt v = 0; v < ns; v++) {
