@@ -493,8 +493,15 @@ PetscInt SoretCheckpointCount(SoretCheckpoint ck)
 
 /* ---- writing ---- */
 
-/* The next generation, with a data file that nobody else has. A later attempt that is at work here has taken over: this one was left behind,
-   and touches nothing more. Rank 0 decides. */
+/* Has a later attempt, the newest one of the list, taken over? This one was left behind, and touches nothing more. */
+static PetscBool LeftBehind(SoretCheckpoint ck, PetscInt num, const SoretGeneration list[])
+{
+  if (num == 0 || list[num - 1].attempt <= ck->attempt) return PETSC_FALSE;
+  (void)fprintf(stderr, "soret: %s.ckpt-%03d-*: a later attempt of this run writes checkpoints; this one was left behind and stops\n", ck->prefix, list[num - 1].attempt);
+  return PETSC_TRUE;
+}
+
+/* The next generation, with a data file that nobody else has. Rank 0 decides. */
 static PetscErrorCode ClaimGeneration(SoretCheckpoint ck, SoretGeneration *generation, char file[])
 {
   SoretGeneration *list = NULL;
@@ -506,10 +513,7 @@ static PetscErrorCode ClaimGeneration(SoretCheckpoint ck, SoretGeneration *gener
   if (ck->rank == 0) {
     PetscCall(SoretGenerationList(ck->prefix, &num, &list));
     for (PetscInt i = 0; i < num; i++) generation->number = PetscMax(generation->number, list[i].number);
-    if (num > 0 && list[num - 1].attempt > ck->attempt) {
-      (void)fprintf(stderr, "soret: %s.ckpt-%03d-*: a later attempt of this run writes checkpoints; this one was left behind and stops\n", ck->prefix, list[num - 1].attempt);
-      status = SORET_ERR_IO;
-    }
+    if (LeftBehind(ck, num, list)) status = SORET_ERR_IO;
     PetscCall(PetscFree(list));
     for (int tries = 0; !status && tries < 1000; tries++) {
       generation->number++;
@@ -585,6 +589,20 @@ static PetscErrorCode Rotate(SoretCheckpoint ck)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Removes what there is of a generation that could not be written. A later attempt may have done so while this one was held up. */
+static PetscErrorCode GiveUp(SoretCheckpoint ck, const SoretGeneration *generation)
+{
+  SoretGeneration *list;
+  PetscInt         num;
+
+  PetscFunctionBegin;
+  RemoveGeneration(ck->prefix, generation);
+  PetscCall(SoretGenerationList(ck->prefix, &num, &list));
+  if (!LeftBehind(ck, num, list)) (void)fprintf(stderr, "soret: the checkpoint could not be written; older ones are as they were\n");
+  PetscCall(PetscFree(list));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode Write(SoretCheckpoint ck, SoretAsk ask, PetscInt step, PetscReal t)
 {
   SoretGeneration generation;
@@ -601,10 +619,7 @@ static PetscErrorCode Write(SoretCheckpoint ck, SoretAsk ask, PetscInt step, Pet
   ierr = WriteData(ck, file);
   if (!ierr) ierr = SoretManifestWrite(ck->comm, ck->prefix, &generation, step, t, &bytes);
   if (ierr) {
-    if (ck->rank == 0) {
-      RemoveGeneration(ck->prefix, &generation);
-      (void)fprintf(stderr, "soret: the checkpoint could not be written; older ones are as they were\n");
-    }
+    if (ck->rank == 0) PetscCall(GiveUp(ck, &generation));
     PetscFunctionReturn(ierr);
   }
   if (ck->rank == 0) PetscCall(Rotate(ck));

@@ -89,7 +89,8 @@ class Folder:
         return subprocess.Popen(self.command(*args, ranks=ranks), cwd=self.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, env=environment(ranks, **(env or {})))
 
     def generations(self):
-        return sorted(self.path.glob("run.ckpt-*.manifest"))
+        """Their manifests; one whose name is there before it has been written does not count yet."""
+        return sorted(p for p in self.path.glob("run.ckpt-*.manifest") if os.path.exists(p) and p.stat().st_size > 0)
 
     def same(self, other, *tolerances, status=0):
         return self.run("compare", str(other), "run.h5", *tolerances, status=status)
