@@ -208,7 +208,6 @@ INLINED void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k)
   const PetscInt   length = t->size[0] * t->fine->num_species;
   const PetscReal *w1 = t->weight[1] + 2 * j, *w2 = t->weight[2] + 2 * k;
   const PetscInt  *J = t->index[1] + 2 * j, *K = t->index[2] + 2 * k;
-
   const PetscReal  w00 = w1[0] * w2[0], w10 = w1[1] * w2[0], w01 = w1[0] * w2[1], w11 = w1[1] * w2[1];
   const PetscReal *row[4];
 
