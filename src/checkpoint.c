@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "checkpoint_private.h"
+#include "soret/disk.h"
 #include "soret/record.h"
 
 /* ---- the section `checkpoint` ---- */
@@ -563,10 +564,10 @@ static PetscErrorCode WriteData(SoretCheckpoint ck, const char *file)
 
 static void RemoveGeneration(const char *prefix, const SoretGeneration *generation)
 {
-  static const char *const endings[] = {".manifest", ".h5"}; /* in this order: no manifest without its data */
+  static const char *const endings[] = {".manifest", ".manifest.new", ".h5"}; /* in this order: no manifest without its data */
   char                     path[PETSC_MAX_PATH_LEN];
 
-  for (int k = 0; k < 2; k++) {
+  for (int k = 0; k < 3; k++) {
     if (!SoretGenerationName(prefix, generation, endings[k], sizeof(path), path)) (void)unlink(path);
   }
 }

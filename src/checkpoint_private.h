@@ -49,9 +49,6 @@ uint64_t SoretChecksum(uint64_t sum, size_t n, const void *data);
 /* Makes a new file on this rank; false with errno if it is there already or cannot be. */
 PetscBool SoretClaim(const char *path);
 
-/* The directory that a file is in. */
-PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[]);
-
 /* ---- stop.c ---- */
 
 /* What a run is asked for, in order of importance. */

@@ -6,6 +6,7 @@
    whether or not it failed before, and then asks once whether all are well (SoretH5Agree). */
 #define _GNU_SOURCE /* fallocate */
 #include "h5_private.h"
+#include "soret/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -57,22 +58,11 @@ void SoretH5NoLocks(hid_t access)
 #endif
 }
 
-/* The directory of a file: memory of the caller. */
-static char *Directory(const char *path)
-{
-  char *directory = strdup(path), *slash = directory ? strrchr(directory, '/') : NULL;
-
-  if (slash == directory && slash) slash[1] = 0;
-  else if (slash) *slash = 0;
-  else if (directory) snprintf(directory, strlen(path) + 1, ".");
-  return directory;
-}
-
 /* What the system says to the file, asked directly since MPI-IO translates it badly. Rank 0 only. */
 static PetscBool MayOpen(const char *path, SoretH5Mode mode)
 {
   struct stat found;
-  char       *directory;
+  char        directory[PETSC_MAX_PATH_LEN];
   int         file;
   PetscBool   ok;
 
@@ -81,10 +71,8 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
       SoretH5Because("%s", strerror(EEXIST));
       return PETSC_FALSE;
     }
-    directory = Directory(path);
-    ok        = directory && access(directory, W_OK | X_OK) == 0 ? PETSC_TRUE : PETSC_FALSE;
+    ok = !SoretDirectoryOf(path, sizeof(directory), directory) && access(directory, W_OK | X_OK) == 0 ? PETSC_TRUE : PETSC_FALSE;
     if (!ok) SoretH5Because("%s", strerror(errno));
-    free(directory);
     return ok;
   }
   file = open(path, (mode == SORET_H5_READ ? O_RDONLY : O_RDWR) | O_NONBLOCK);
@@ -240,36 +228,16 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscBool Sync(int file)
-{
-  /* EINVAL: a file system that knows no fsync of directories */
-  if (file >= 0 && (fsync(file) == 0 || errno == EINVAL)) return PETSC_TRUE;
-  SoretH5Because("%s", strerror(errno));
-  return PETSC_FALSE;
-}
-
-static PetscBool SyncDirectory(const char *path)
-{
-  char           *name      = Directory(path);
-  const int       directory = name ? open(name, O_RDONLY) : -1;
-  const PetscBool ok        = Sync(directory);
-
-  if (directory >= 0) close(directory);
-  free(name);
-  return ok;
-}
-
-/* Gives back what was reserved beyond the end, and waits for the disk. The name of a new file is safe only when its directory is. */
+/* Gives back what was reserved beyond the end, and waits for the disk. */
 static PetscBool SyncFile(SoretH5 h5)
 {
   struct stat found;
   PetscBool   ok;
 
   if (h5->descriptor < 0) return PETSC_TRUE;
-  ok = fstat(h5->descriptor, &found) == 0 && ftruncate(h5->descriptor, found.st_size) == 0 ? PETSC_TRUE : PETSC_FALSE;
+  ok = fstat(h5->descriptor, &found) == 0 && ftruncate(h5->descriptor, found.st_size) == 0 && SoretSync(h5->descriptor) ? PETSC_TRUE : PETSC_FALSE;
+  if (ok && (h5->mode == SORET_H5_CREATE || h5->mode == SORET_H5_FILL)) ok = SoretSyncDirectory(h5->path);
   if (!ok) SoretH5Because("%s", strerror(errno));
-  if (!Sync(h5->descriptor)) ok = PETSC_FALSE;
-  if ((h5->mode == SORET_H5_CREATE || h5->mode == SORET_H5_FILL) && !SyncDirectory(h5->path)) ok = PETSC_FALSE;
   return ok;
 }
 

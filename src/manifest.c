@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "checkpoint_private.h"
+#include "soret/disk.h"
 
 enum {
   SMALLEST_BLOCK  = 1 << 20,  /* of the data file                                     */
@@ -101,18 +102,6 @@ PetscBool SoretGenerationParse(const char *path, char prefix[], SoretGeneration 
   memcpy(prefix, path, n);
   prefix[n] = 0;
   return generation->has_data || generation->has_manifest ? PETSC_TRUE : PETSC_FALSE;
-}
-
-PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[])
-{
-  char *slash;
-
-  PetscFunctionBegin;
-  PetscCall(PetscStrncpy(directory, path, length));
-  slash = strrchr(directory, '/');
-  if (slash) *(slash == directory ? slash + 1 : slash) = 0;
-  else PetscCall(PetscStrncpy(directory, ".", length));
-  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static int ByAge(const void *a_pointer, const void *b_pointer)
@@ -344,48 +333,6 @@ static PetscErrorCode Compose(const SoretManifest *m, size_t *length, char **tex
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Waits until the names in the directory are on the disk. EINVAL: a file system that knows no such thing. */
-static PetscBool SyncDirectory(const char *path)
-{
-  char      directory[PETSC_MAX_PATH_LEN];
-  int       fd;
-  PetscBool ok;
-
-  if (SoretDirectoryOf(path, sizeof(directory), directory)) return PETSC_FALSE;
-  fd = open(directory, O_RDONLY);
-  ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL) ? PETSC_TRUE : PETSC_FALSE;
-  if (fd >= 0) (void)close(fd);
-  return ok;
-}
-
-/* A new file with these bytes, on the disk; nothing is left of one that fails. */
-static PetscErrorCode Store(const char *path, size_t length, const char text[], Trouble *trouble)
-{
-  const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
-  PetscBool ok = fd >= 0 ? PETSC_TRUE : PETSC_FALSE;
-
-  PetscFunctionBegin;
-  for (size_t at = 0; ok && at < length;) {
-    const ssize_t n = write(fd, text + at, length - at);
-
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) ok = PETSC_FALSE;
-    else at += (size_t)n;
-  }
-  if (ok && fsync(fd)) ok = PETSC_FALSE;
-  if (!ok) Because(trouble, "%s", strerror(errno));
-  if (fd >= 0 && close(fd) && ok) {
-    Because(trouble, "%s", strerror(errno));
-    ok = PETSC_FALSE;
-  }
-  if (ok && !SyncDirectory(path)) {
-    Because(trouble, "%s", strerror(errno));
-    ok = PETSC_FALSE;
-  }
-  if (!ok && fd >= 0) (void)unlink(path);
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 static void Now(size_t length, char text[])
 {
   const time_t now = time(NULL);
@@ -414,7 +361,7 @@ static PetscErrorCode WriteManifest(MPI_Comm comm, const char *data, const char 
   if (good && rank == 0) {
     Now(sizeof(m->written), m->written);
     PetscCall(Compose(m, &length, &text));
-    PetscCall(Store(path, length, text, &trouble));
+    if (!SoretStore(path, length, text)) Because(&trouble, "%s", strerror(errno));
     PetscCall(PetscFree(text));
   }
   PetscCall(PetscFree2(m->sum, mine));

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "checkpoint_private.h"
+#include "soret/disk.h"
 
 const char *SoretAskText(SoretAsk ask)
 {

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "soret/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[])
+{
+  char *slash;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrncpy(directory, path, length));
+  slash = strrchr(directory, '/');
+  if (slash) *(slash == directory ? slash + 1 : slash) = 0;
+  else PetscCall(PetscStrncpy(directory, ".", length));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool SoretSync(int file)
+{
+  /* EINVAL: a file system that knows no fsync of directories */
+  return fsync(file) == 0 || errno == EINVAL ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscBool SoretSyncDirectory(const char *path)
+{
+  char      directory[PETSC_MAX_PATH_LEN];
+  int       file, why;
+  PetscBool ok;
+
+  if (SoretDirectoryOf(path, sizeof(directory), directory)) return PETSC_FALSE;
+  file = open(directory, O_RDONLY);
+  if (file < 0) return PETSC_FALSE;
+  ok  = SoretSync(file);
+  why = errno;
+  (void)close(file);
+  errno = why;
+  return ok;
+}
+
+/* A new file with these bytes, on the disk; nothing is left of one that fails. */
+static PetscBool Write(const char *path, size_t length, const char text[])
+{
+  const int file = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
+  PetscBool ok   = PETSC_TRUE;
+  int       why;
+
+  if (file < 0) return PETSC_FALSE;
+  for (size_t at = 0; ok && at < length;) {
+    const ssize_t n = write(file, text + at, length - at);
+
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) ok = PETSC_FALSE;
+    else at += (size_t)n;
+  }
+  if (ok) ok = SoretSync(file);
+  why = errno;
+  if (close(file) && ok) {
+    ok  = PETSC_FALSE;
+    why = errno;
+  }
+  if (!ok) (void)unlink(path);
+  errno = why;
+  return ok;
+}
+
+/* A second name of a file. That of a network may be there although link() says that it was there before: its first answer got lost. */
+static PetscBool Link(const char *path, const char *name)
+{
+  const int   status = link(path, name), why = errno;
+  struct stat found;
+  PetscBool   ok = status == 0 || (stat(path, &found) == 0 && found.st_nlink == 2) ? PETSC_TRUE : PETSC_FALSE;
+
+  errno = why;
+  return ok;
+}
+
+PetscBool SoretStore(const char *path, size_t length, const char text[])
+{
+  char      fresh[PETSC_MAX_PATH_LEN];
+  PetscBool ok;
+  int       why;
+
+  if (PetscSNPrintf(fresh, sizeof(fresh), "%s.new", path)) return PETSC_FALSE;
+  (void)unlink(fresh); /* of a process that was killed */
+  if (!Write(fresh, length, text)) return PETSC_FALSE;
+  ok = Link(fresh, path);
+  if (!ok && errno != EEXIST) ok = Write(path, length, text); /* no hard links here */
+  why = errno;
+  (void)unlink(fresh);
+  errno = why;
+  if (!ok) return PETSC_FALSE;
+  ok = SoretSyncDirectory(path);
+  if (!ok) {
+    why = errno;
+    (void)unlink(path);
+    errno = why;
+  }
+  return ok;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   New files: complete or not there, never over another one, nothing left of one that fails. */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "soret/disk.h"
+
+#define LENGTH ((size_t)4 << 20)
+
+/* Looks at a file as fast as it can. */
+typedef struct {
+  const char  *path;
+  volatile int stop;
+  long         seen, partly;
+} Watcher;
+
+static void *Watch(void *pointer)
+{
+  Watcher    *w = (Watcher *)pointer;
+  struct stat found;
+
+  while (!w->stop) {
+    if (stat(w->path, &found)) continue;
+    w->seen++;
+    w->partly += found.st_size != (off_t)LENGTH;
+  }
+  return NULL;
+}
+
+static PetscBool IsThere(const char *path)
+{
+  return access(path, F_OK) == 0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+static PetscErrorCode TestStore(void)
+{
+  char          folder[] = "disk.XXXXXX", path[64], fresh[64], missing[64], directory[64], *text;
+  Watcher       watcher = {path, 0, 0, 0};
+  struct rlimit usual, small;
+  struct stat   found;
+  pthread_t     thread;
+
+  PetscFunctionBeginUser;
+  PetscCheck(mkdtemp(folder), PETSC_COMM_SELF, PETSC_ERR_FILE_OPEN, "cannot make '%s': %s", folder, strerror(errno));
+  (void)snprintf(path, sizeof(path), "%s/a", folder);
+  (void)snprintf(fresh, sizeof(fresh), "%s/a.new", folder);
+  (void)snprintf(missing, sizeof(missing), "%s/none/a", folder);
+  PetscCall(PetscMalloc1(LENGTH, &text));
+  memset(text, 'x', LENGTH);
+
+  /* never seen before all of its bytes are there, whatever a killed process has left */
+  PetscCheck(!pthread_create(&thread, NULL, Watch, &watcher), PETSC_COMM_SELF, PETSC_ERR_SYS, "no thread");
+  for (int k = 0; k < 20; k++) {
+    const int left = open(fresh, O_CREAT | O_WRONLY, 0666);
+
+    Check(left >= 0 && close(left) == 0);
+    Check(SoretStore(path, LENGTH, text));
+    Check(!IsThere(fresh));
+    Check(stat(path, &found) == 0 && found.st_size == (off_t)LENGTH && found.st_nlink == 1);
+    (void)usleep(1000);
+    if (k < 19) Check(unlink(path) == 0);
+  }
+  watcher.stop = 1;
+  (void)pthread_join(thread, NULL);
+  Check(watcher.seen > 0 && watcher.partly == 0);
+
+  /* not over another one */
+  Check(!SoretStore(path, 3, "new") && errno == EEXIST);
+  Check(stat(path, &found) == 0 && found.st_size == (off_t)LENGTH && !IsThere(fresh));
+  Check(!SoretStore(missing, 3, "new") && errno == ENOENT);
+
+  /* nothing is left where there is no room */
+  Check(unlink(path) == 0);
+  (void)signal(SIGXFSZ, SIG_IGN);
+  Check(getrlimit(RLIMIT_FSIZE, &usual) == 0);
+  small          = usual;
+  small.rlim_cur = LENGTH / 2;
+  Check(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  Check(!SoretStore(path, LENGTH, text) && errno == EFBIG);
+  Check(setrlimit(RLIMIT_FSIZE, &usual) == 0);
+  Check(rmdir(folder) == 0);
+  PetscCall(PetscFree(text));
+
+  PetscCall(SoretDirectoryOf("a/b/c", sizeof(directory), directory));
+  CheckText(directory, "a/b");
+  PetscCall(SoretDirectoryOf("c", sizeof(directory), directory));
+  CheckText(directory, ".");
+  PetscCall(SoretDirectoryOf("/c", sizeof(directory), directory));
+  CheckText(directory, "/");
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+TestMain(TestStore)
