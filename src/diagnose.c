@@ -195,24 +195,43 @@ static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, SoretSta
   }
 }
 
-/* Least and largest concentrations of a row. */
-static void AddRange(const SoretOperator *op, const SoretRow *row, SoretState *state)
+/* Least and largest concentrations of n cells; several cells at once, each with places of its own. */
+INLINED void RangeOf(const PetscInt ns, PetscInt n, const PetscReal *restrict c, PetscReal *restrict min, PetscReal *restrict max)
 {
-  const PetscInt ns = op->num_species;
+  enum { AT_ONCE = 4 };
+  PetscReal      least[AT_ONCE * SORET_MAX_SPECIES], most[AT_ONCE * SORET_MAX_SPECIES];
+  const PetscInt m = AT_ONCE * ns, rest = n % AT_ONCE * ns;
 
-  for (PetscInt s = 0; s < ns; s++) {
-    PetscReal least = state->min[s], most = state->max[s];
-
-    SORET_PRAGMA(omp simd reduction(min : least) reduction(max : most))
-    for (PetscInt i = 0; i < op->grid->count[0]; i++) {
-      const PetscReal c = row->c[i * ns + s];
-
-      if (SoretGridIsSolid(op->grid, row->first + i)) continue;
-      least = PetscMin(least, c);
-      most  = PetscMax(most, c);
+  for (PetscInt v = 0; v < m; v++) {
+    least[v] = min[v % ns];
+    most[v]  = max[v % ns];
+  }
+  for (PetscInt q = 0; q < n * ns - rest; q += m) {
+    for (PetscInt v = 0; v < m; v++) {
+      least[v] = PetscMin(least[v], c[q + v]);
+      most[v]  = PetscMax(most[v], c[q + v]);
     }
-    state->min[s] = least;
-    state->max[s] = most;
+  }
+  for (PetscInt v = 0; v < rest; v++) {
+    least[v] = PetscMin(least[v], c[n * ns - rest + v]);
+    most[v]  = PetscMax(most[v], c[n * ns - rest + v]);
+  }
+  for (PetscInt v = 0; v < m; v++) {
+    min[v % ns] = PetscMin(min[v % ns], least[v]);
+    max[v % ns] = PetscMax(max[v % ns], most[v]);
+  }
+}
+
+/* The same of the fluid cells of a row. */
+SORET_CLONES static void AddRange(const SoretOperator *op, const SoretRow *row, SoretState *state)
+{
+  const PetscInt ns = op->num_species, nx = op->grid->count[0];
+
+  if (!op->grid->closed) BY_SPECIES(RangeOf, ns, nx, row->c, state->min, state->max);
+  else {
+    for (PetscInt i = 0; i < nx; i++) {
+      if (!SoretGridIsSolid(op->grid, row->first + i)) RangeOf(ns, 1, row->c + i * ns, state->min, state->max);
+    }
   }
 }
 

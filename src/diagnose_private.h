@@ -14,7 +14,7 @@ static inline PetscReal SoretLogSeries(PetscReal z)
 {
   const PetscReal q = z * z;
 
-  return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q / 13.0))))));
+  return 2.0 * z * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0)))))));
 }
 
 /* ln(a/b), to the last digits where a and b are close; 0 where both vanish. */

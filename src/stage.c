@@ -23,7 +23,8 @@ struct SoretStage_s {
   TS           ts;
   PetscReal    t;                 /* of the stage                                             */
   PetscReal    dt;                /* of the step                                              */
-  Vec          ahead;             /* state at its start + slope there over the shift          */
+  Vec          ahead;             /* state at its start + slope there over the shift; backward Euler: the state `span` before its start */
+  PetscReal    span;              /* 0: there is none                                         */
   PetscInt     num_past;
   PetscReal    past_t[MOST_PAST];
   Vec          past[MOST_PAST];   /* borrowed: state at the start, and the stages of the step */
@@ -106,6 +107,26 @@ static PetscErrorCode Guess(SoretStage stage, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretStageLookBack(SoretStage stage, PetscReal span, Vec before)
+{
+  PetscFunctionBegin;
+  stage->span = span;
+  if (span > 0.0) PetscCall(VecCopy(before, stage->ahead));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The guess of the stage of backward Euler: the straight line through the state at the start of the step and that before. */
+static PetscErrorCode GuessOnward(SoretStage stage, Vec c)
+{
+  PetscReal start;
+
+  PetscFunctionBegin;
+  PetscCall(TSGetTime(stage->ts, &start));
+  PetscCall(TSGetSolution(stage->ts, &stage->past[0]));
+  PetscCall(Extrapolate(stage, 0.0, stage->past[0], -(stage->t - start) / stage->span, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Keeps a stage of this step, which TS holds until the next one. */
 static void Keep(SoretStage stage, Vec c)
 {
@@ -173,6 +194,7 @@ static PetscErrorCode Solve(SNES snes, Vec c)
   PetscCall(Learn(stage, snes, c));
   PetscCall(PetscObjectTypeCompare((PetscObject)stage->ts, TSARKIMEX, &guess));
   if (guess) PetscCall(Guess(stage, c));
+  else if (stage->span > 0.0) PetscCall(GuessOnward(stage, c));
   else PetscCall(VecCopy(c, stage->before));
   for (PetscInt it = 1; !reason; it++) {
     PetscReal rho;

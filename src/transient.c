@@ -178,6 +178,7 @@ static PetscErrorCode PreStep(TS ts)
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetSolution(ts, &c));
   PetscCall(SetStageWeights(tr, c));
+  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, tr->steps > 0 && !tr->forgot ? tr->last_step : 0.0, tr->previous));
   if (tr->previous) PetscCall(VecCopy(c, tr->previous));
   tr->jacobian_step = 0.0; /* the state has changed: a fresh Jacobian */
   tr->negative      = 0;
@@ -500,6 +501,7 @@ static PetscErrorCode StepByEuler(SoretTransient *tr, TS ts, PetscReal target, V
 
   PetscFunctionBegin;
   PetscCall(PreStep(ts));
+  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, 0.0, NULL));
   PetscCall(TSGetTime(ts, &t));
   PetscCall(TSGetTimeStep(ts, &step));
   PetscCall(VecDuplicate(c, &once));

@@ -111,7 +111,7 @@ PetscErrorCode SoretTransientLoad(void *context, SoretArchive archive)
   SoretStageSetMemory(tr->stage, position[POSITION_CYCLES], position[POSITION_CONTRACTION]);
   if (tr->previous && tr->steps > 0 && !tr->forgot) {
     PetscCall(SoretStateGet(archive, "previous", tr->sys.op, tr->previous));
-    PetscCall(Prime(tr, position, c));
+    if (tr->remembers) PetscCall(Prime(tr, position, c));
   }
   PetscCall(TSSetTime(tr->ts, position[POSITION_TIME]));
   PetscCall(TSSetTimeStep(tr->ts, position[POSITION_STEP]));
@@ -156,7 +156,10 @@ PetscErrorCode SoretTransientFindMemory(SoretTransient *tr, Vec c)
   PetscCall(PetscStrcmp(adapt_type, TSADAPTNONE, &fixed));
   tr->in_stage = known;
   if (known) tr->restarts = PETSC_FALSE;
-  if (tr->exact && known && !fixed && !tr->restarts) {
+  tr->remembers = tr->exact && known && !fixed ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscStrcmp(type, TSBEULER, &tr->looks_back));
+  if (!tr->stage) tr->looks_back = PETSC_FALSE;
+  if (tr->remembers || tr->looks_back) {
     PetscCall(VecDuplicate(c, &tr->previous));
     PetscCall(VecCopy(c, tr->previous));
   }

@@ -217,11 +217,12 @@ def test_exact_stages_multigrid(tmp):
 
 
 def test_exact_stages_theta(tmp):
-    """Stages by multigrid with a method that remembers the step before."""
+    """Stages by multigrid with methods that remember the step before, or are guessed from it."""
     case = CLOSED.replace("[1, 1]", "[1, 1, 1]").replace("[16, 12]", "[16, 16, 16]").replace("fields: [flux, rate, soret, entropy_production]", "xdmf: false")
-    check_exact(tmp, case, "-ts_type", "cn", "solve.tolerance=1e-2", "solve.first_step=1e-3")
-    with h5py.File(tmp / "whole" / "run.h5") as file:
-        assert "nonlinear multigrid" in str(file["summary"].attrs["method"]), "this is to test nonlinear multigrid"
+    for name, method in (("cn", ["-ts_type", "cn"]), ("euler", ["-ts_type", "beuler"]), ("fixed", ["-ts_type", "beuler", "-ts_adapt_type", "none"])):
+        check_exact(tmp / name, case, *method, "solve.tolerance=1e-2", "solve.first_step=1e-3")
+        with h5py.File(tmp / name / "whole" / "run.h5") as file:
+            assert "nonlinear multigrid" in str(file["summary"].attrs["method"]), "this is to test nonlinear multigrid"
 
 
 def test_exact_heat(tmp):
