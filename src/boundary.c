@@ -148,7 +148,7 @@ PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretMod
     }
     if (!any || !SoretGridHasWall(grid, face / 2, face % 2)) continue;
     boundary->open      = PETSC_TRUE;
-    boundary->num[face] = grid->num_cells / grid->count[face / 2];
+    boundary->num[face] = SoretGridCountFace(grid, face);
     PetscCall(PetscCalloc3(boundary->num[face] * spec->num_species, &boundary->alpha[face], boundary->num[face] * spec->num_species, &boundary->beta[face], boundary->num[face] * spec->num_species, &boundary->mirror[face]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -234,7 +234,7 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
     *alpha  = from_cell * b_cell;
     *mirror = -1.0;
   } else { /* the value at the face follows from h (outside - c_face) = flux through the half cell */
-    const PetscReal share = value / (value + from_wall * b_wall);
+    const PetscReal share = value > 0.0 ? value / (value + from_wall * b_wall) : 0.0; /* from_wall is 0 against a strong flow */
 
     *beta  = share * from_wall * b_wall * outside;
     *alpha = share * from_cell * b_cell;

@@ -86,7 +86,7 @@ static void FillConstantsRow(SoretOperator *op, const SoretPoint *row, PetscInt 
       const PetscReal *k    = work + d * nx;
       int              good = 1;
 
-      if (op->slot[2 * r + d] >= 0) memcpy(op->k + (number * op->num_slots + op->slot[2 * r + d]) * nx, k, (size_t)nx * sizeof(PetscReal));
+      if (op->slot[2 * r + d] >= 0) memcpy(SoretConstantsOfRow(op, number) + op->slot[2 * r + d] * nx, k, (size_t)nx * sizeof(PetscReal));
       for (PetscInt i = 0; i < nx; i++) good &= k[i] >= 0.0 && k[i] <= PETSC_MAX_REAL;
       for (PetscInt i = 0; i < nx && !good && !*trouble; i++) {
         const SoretPoint point = CellPoint(op, row, T, i);

@@ -51,7 +51,7 @@ static void AggregateRow(SoretOperator *op, PetscInt row, PetscReal work[])
 {
   const SoretOperator *fine = op->finer;
   const PetscInt       ns = op->num_species, ny = op->grid->count[1], nx = op->grid->count[0], fx = fine->grid->count[0];
-  PetscReal           *products = work + fx, *volume = op->volume ? op->volume + row * nx : products + ns * fx, *b = op->b + row * nx * ns, *k = op->k + row * nx * op->num_slots;
+  PetscReal           *products = work + fx, *volume = op->volume ? op->volume + row * nx : products + ns * fx, *b = op->b + row * nx * ns, *k = SoretConstantsOfRow(op, row);
   PetscInt             j, k0, nj = FineRange(op, 1, row % ny, &j), nk = FineRange(op, 2, row / ny, &k0);
 
   memset(volume, 0, (size_t)nx * sizeof(PetscReal));
@@ -59,7 +59,7 @@ static void AggregateRow(SoretOperator *op, PetscInt row, PetscReal work[])
   if (op->num_slots) memset(k, 0, (size_t)(nx * op->num_slots) * sizeof(PetscReal));
   for (PetscInt c = 0; c < nj * nk; c++) {
     const PetscInt   fine_row = (k0 + c / nj) * fine->grid->count[1] + j + c % nj;
-    const PetscReal *V = VolumesThatTakePart(op, fine_row, work), *fine_k = fine->k + fine_row * fx * op->num_slots;
+    const PetscReal *V = VolumesThatTakePart(op, fine_row, work), *fine_k = SoretConstantsOfRow(fine, fine_row);
 
     SoretKernelAddPairs(1, fx, op->coarsened[0], V, volume);
     BY_SPECIES(DivideRow, ns, fx, V, fine->b + fine_row * fx * ns, products);
@@ -89,7 +89,7 @@ static PetscReal InnerConductance(const SoretOperator *op, int axis, const Petsc
   if (fine->uniform) {
     const PetscInt global[3] = {grid->start[0] + face[0], grid->start[1] + face[1], grid->start[2] + face[2]};
 
-    return fine->a_constant[s] * SoretGridFaceArea(grid, axis, global) / grid->distance[axis][global[axis]];
+    return SoretUniformConductance(fine, axis, global[axis], global, s);
   }
   return TakesPart(op, beside) ? fine->g_diffusive[axis][SoretFaceIndex(grid, axis, face) * op->num_species + s] : 0.0;
 }
@@ -189,17 +189,6 @@ static PetscErrorCode AggregateFaces(SoretOperator *op, int axis)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Does a reaction change this species? */
-static PetscBool Reacts(const SoretOperator *op, PetscInt s)
-{
-  const SoretNetwork *net = &op->model->network;
-
-  for (PetscInt r = 0; r < net->num_reactions; r++) {
-    if (net->stoichiometry[r * net->num_species + s]) return PETSC_TRUE;
-  }
-  return PETSC_FALSE;
-}
-
 /* The condition at a coarse wall cell: inflow = A (outside - u) of each fine cell with the resistance to the coarse centre in series. What a
    velocity carries out is simply added, and so is what a species brings that reacts: on its way to the centre it may go as another one, and a coarse grid that
    made it go alone would ask for several times the correction. */
@@ -217,7 +206,7 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
   first[axis] = face % 2 ? fine->grid->count[axis] - 1 : 0;
   n[axis]     = 1;
   for (PetscInt s = 0; s < ns; s++) {
-    const PetscBool alone = !op->w[axis] && !op->model->species[s].moves[axis] && !Reacts(op, s) ? PETSC_TRUE : PETSC_FALSE;
+    const PetscBool alone = !op->w[axis] && !op->model->species[s].moves[axis] && !SoretNetworkChanges(&op->model->network, s) ? PETSC_TRUE : PETSC_FALSE;
     PetscReal       alpha = 0.0, beta = 0.0, mirror = 0.0;
 
     for (PetscInt line = 0; line < n[0] * n[1] * n[2]; line++) {

@@ -403,8 +403,6 @@ PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* ---- what comes in ---- */
-
 PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec x, PetscBool *ok)
 {
   const PetscInt ns   = sums->num_species;

@@ -282,7 +282,7 @@ PetscErrorCode SoretDiagnoseState(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, entropy, 2, MPIU_REAL, MPI_SUM, comm));
   state->entropy_reactions = context.entropy ? entropy[0] : NAN;
   state->entropy_diffusion = context.entropy ? entropy[1] : NAN;
-  PetscCall(SoretSumsMeasure(sums, op, c, state->total, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, state->total, state->scale));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -229,7 +229,7 @@ static PetscErrorCode ReadSlice(SoretField field, SoretH5 h5, PetscInt index, Sl
   int      rank = 0;
 
   PetscFunctionBegin;
-  if (!slice->value) PetscCall(PetscMalloc1(field->count[0] * field->count[1] * field->count[2], &slice->value));
+  if (!slice->value) PetscCall(PetscMalloc1((size_t)field->count[0] * (size_t)field->count[1] * (size_t)field->count[2], &slice->value));
   if (field->time_path) {
     start[rank]   = index;
     count[rank++] = 1;
@@ -318,7 +318,7 @@ static PetscReal Interpolate(SoretField field, const Slice *slice, PetscInt inde
     const int       e[3] = {corner & 1, (corner >> 1) & 1, corner >> 2};
     const PetscReal w    = (e[0] ? weight[0] : 1.0 - weight[0]) * (e[1] ? weight[1] : 1.0 - weight[1]) * (e[2] ? weight[2] : 1.0 - weight[2]);
 
-    if (w != 0.0) sum += w * slice->value[(index[2][e[2]] * field->count[1] + index[1][e[1]]) * field->count[0] + index[0][e[0]]];
+    if (w != 0.0) sum += w * slice->value[((size_t)index[2][e[2]] * (size_t)field->count[1] + (size_t)index[1][e[1]]) * (size_t)field->count[0] + (size_t)index[0][e[0]]];
   }
   return sum;
 }

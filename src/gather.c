@@ -67,9 +67,9 @@ static PetscErrorCode GatherConstants(SoretOperator *op)
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(cells, &mine, op->grid->num_cells, &whole));
   for (PetscInt r = 0; r < op->num_slots; r++) {
-    for (PetscInt row = 0; row < cells / nx; row++) PetscCall(PetscArraycpy(mine + row * nx, parts->k + (row * op->num_slots + r) * nx, nx));
+    for (PetscInt row = 0; row < cells / nx; row++) PetscCall(PetscArraycpy(mine + row * nx, SoretConstantsOfRow(parts, row) + r * nx, nx));
     PetscCall(SoretGridGather(parts->grid, SORET_GRID_CELLS, 1, mine, whole));
-    for (PetscInt row = 0; row < op->grid->num_cells / whole_nx; row++) PetscCall(PetscArraycpy(op->k + (row * op->num_slots + r) * whole_nx, whole + row * whole_nx, whole_nx));
+    for (PetscInt row = 0; row < op->grid->num_cells / whole_nx; row++) PetscCall(PetscArraycpy(SoretConstantsOfRow(op, row) + r * whole_nx, whole + row * whole_nx, whole_nx));
   }
   PetscCall(PetscFree2(mine, whole));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -302,7 +302,7 @@ static PetscInt Deal(PetscInt n, PetscInt ranks, PetscInt unit, PetscInt range[]
   PetscInt start = 0, most = 0;
 
   for (PetscInt r = 0; r < ranks; r++) {
-    const PetscInt end = r == ranks - 1 ? n : (r + 1) * (n / unit) / ranks * unit;
+    const PetscInt end = r == ranks - 1 ? n : (PetscInt)((PetscInt64)(r + 1) * (n / unit) / ranks) * unit;
 
     if (end == start) return 0;
     range[r] = end - start;
@@ -316,7 +316,7 @@ static PetscInt Deal(PetscInt n, PetscInt ranks, PetscInt unit, PetscInt range[]
    coarsen in pairs, again and again, without crossing ranks. */
 static void CutAxis(PetscInt n, PetscInt ranks, PetscInt range[])
 {
-  const PetscInt most = PetscMax(Deal(n, ranks, 1, range) + 1, 9 * n / (8 * ranks));
+  const PetscInt most = PetscMax(Deal(n, ranks, 1, range) + 1, (PetscInt)(9 * (PetscInt64)n / (8 * (PetscInt64)ranks)));
   PetscInt       unit = 1;
 
   while (unit < n) unit *= 2;

@@ -140,7 +140,7 @@ static void AddEntry(MatrixRow *m, int axis, PetscInt offset, PetscInt species, 
   m->value[m->num++] = value;
 }
 
-/* d(outflow)/dc of ballistic species s through a face, entered into the row of `into` with a sign. */
+/* d(outflow)/dc of ballistic species s through a face, times `factor`, entered into the row. */
 static void AddBallisticEntries(const SoretOperator *op, MatrixRow *m, const PetscInt ijk[3], PetscInt s, int axis, int above, PetscReal factor)
 {
   const SoretGrid *grid = op->grid;
@@ -181,7 +181,7 @@ static void AddTransportEntries(const SoretOperator *op, MatrixRow *m, const Pet
       continue;
     }
     if (closed) continue;
-    if (op->uniform) g = op->a_constant[s] * SoretGridFaceArea(grid, axis, ijk) / grid->distance[axis][index];
+    if (op->uniform) g = SoretUniformConductance(op, axis, index, ijk, s);
     else {
       PetscInt above[3] = {local[0], local[1], local[2]};
       PetscInt f;

@@ -35,21 +35,21 @@ struct LawType {
 
 /* ---- viscosity of water ---- */
 
+static const PetscReal water_a[] = {280.68, 511.45, 61.131, 0.45903}, water_b[] = {-1.9, -7.7, -19.6, -40.0};
+
 PetscReal SoretWaterViscosity(PetscReal T)
 {
-  static const PetscReal a[] = {280.68, 511.45, 61.131, 0.45903}, b[] = {-1.9, -7.7, -19.6, -40.0};
-  PetscReal              sum = 0.0;
+  PetscReal sum = 0.0;
 
-  for (int i = 0; i < 4; i++) sum += a[i] * pow(T / 300.0, b[i]);
+  for (int i = 0; i < 4; i++) sum += water_a[i] * pow(T / 300.0, water_b[i]);
   return 1.0e-6 * sum;
 }
 
 static PetscReal WaterViscositySlope(PetscReal T)
 {
-  static const PetscReal a[] = {280.68, 511.45, 61.131, 0.45903}, b[] = {-1.9, -7.7, -19.6, -40.0};
-  PetscReal              sum = 0.0;
+  PetscReal sum = 0.0;
 
-  for (int i = 0; i < 4; i++) sum += a[i] * b[i] * pow(T / 300.0, b[i] - 1.0) / 300.0;
+  for (int i = 0; i < 4; i++) sum += water_a[i] * water_b[i] * pow(T / 300.0, water_b[i] - 1.0) / 300.0;
   return 1.0e-6 * sum;
 }
 

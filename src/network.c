@@ -289,6 +289,15 @@ unsigned SoretNetworkUses(const SoretNetwork *net, PetscInt r)
   return uses;
 }
 
+PetscBool SoretNetworkIsFixed(const SoretNetwork *net, PetscInt r, int direction)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  PetscReal            value;
+
+  if (!direction) return !reaction->has_barrier && SoretLawIsConstant(reaction->forward, &value) ? PETSC_TRUE : PETSC_FALSE;
+  return reaction->kind == SORET_BACKWARD_NONE || (reaction->kind == SORET_BACKWARD_LAW && SoretLawIsConstant(reaction->backward, &value)) || SoretNetworkUses(net, r) == 0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r)
 {
   const SoretReaction *reaction = &net->reaction[r];
@@ -298,6 +307,14 @@ PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r)
   if (!SoretLawIsConstant(reaction->forward, &kf) || kf != 0.0) return PETSC_FALSE;
   if (reaction->kind != SORET_BACKWARD_LAW) return PETSC_TRUE; /* backward is forward/K */
   return SoretLawIsConstant(reaction->backward, &kb) && kb == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+PetscBool SoretNetworkChanges(const SoretNetwork *net, PetscInt species)
+{
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    if (net->stoichiometry[r * net->num_species + species] && !SoretNetworkIsOff(net, r)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
 }
 
 /* ---- reference ---- */

@@ -14,15 +14,11 @@ static PetscErrorCode AssignSlots(SoretOperator *op)
   PetscFunctionBegin;
   PetscCall(PetscMalloc3(2 * net->num_reactions, &op->slot, 2 * net->num_reactions * SORET_MAX_LANES, &op->k_constant, 2 * net->num_reactions, &op->rates));
   for (PetscInt r = 0; r < net->num_reactions; r++) {
-    const SoretReaction *reaction = &net->reaction[r];
-    PetscReal            value, k[2];
-    PetscBool            fixed[2];
+    PetscReal k[2];
 
     SoretNetworkConstants(net, r, &point, &k[0], &k[1]);
-    fixed[0] = !reaction->has_barrier && SoretLawIsConstant(reaction->forward, &value) ? PETSC_TRUE : PETSC_FALSE;
-    fixed[1] = reaction->kind == SORET_BACKWARD_NONE || (reaction->kind == SORET_BACKWARD_LAW && SoretLawIsConstant(reaction->backward, &value)) || SoretNetworkUses(net, r) == 0 ? PETSC_TRUE : PETSC_FALSE;
     for (int d = 0; d < 2; d++) {
-      op->slot[2 * r + d] = fixed[d] ? -1 : op->num_slots++;
+      op->slot[2 * r + d] = SoretNetworkIsFixed(net, r, d) ? -1 : op->num_slots++;
       for (int l = 0; l < SORET_MAX_LANES; l++) op->k_constant[(2 * r + d) * SORET_MAX_LANES + l] = k[d];
     }
     if (SoretNetworkUses(net, r) & SORET_VAR_TIME) op->varies = PETSC_TRUE;
@@ -165,7 +161,7 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   PetscCall(PetscOptionsGetInt(NULL, NULL, "-cache_bytes", &op->cache_bytes, NULL));
   PetscCall(AssignSlots(op));
   PetscCall(PetscMalloc2(ns, &op->a_constant, ns, &op->mean_D));
-  PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, grid->num_cells * op->num_slots, &op->k));
+  PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, (size_t)grid->num_cells * (size_t)op->num_slots, &op->k));
   PetscCall(SoretHaloCreate(grid, ns, op->width, &op->halo));
   PetscCall(AllocateWork(op));
   PetscCall(CreatePairs(op));
@@ -277,7 +273,7 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
 void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt row, PetscInt i, const PetscReal *k[])
 {
   const PetscInt   nx     = op->grid->count[0];
-  const PetscReal *cached = op->k + row * op->num_slots * nx + i;
+  const PetscReal *cached = SoretConstantsOfRow(op, row) + i;
 
   for (PetscInt r = 0; r < 2 * op->model->network.num_reactions; r++) k[r] = op->slot[r] < 0 ? op->k_constant + r * SORET_MAX_LANES : cached + op->slot[r] * nx;
 }
@@ -361,11 +357,8 @@ void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, Petsc
       const PetscInt  index = grid->start[axis] + at[axis] + side;
       PetscReal       g, w = 0.0;
 
-      if (op->uniform) {
-        const PetscBool wall = !grid->periodic[axis] && (index == 0 || index == grid->n[axis]) ? PETSC_TRUE : PETSC_FALSE;
-
-        g = wall ? 0.0 : op->a_constant[s] * SoretGridFaceArea(grid, axis, ijk) / grid->distance[axis][index];
-      } else {
+      if (op->uniform) g = SoretUniformConductance(op, axis, index, ijk, s);
+      else {
         PetscInt above[3] = {i, row->j, row->k};
         PetscInt f;
 

@@ -15,6 +15,21 @@ static inline PetscInt SoretFaceIndex(const SoretGrid *grid, int axis, const Pet
   return (ijk[2] * ny + ijk[1]) * nx + ijk[0];
 }
 
+/* Rate constants that vary, of a row: [num_slots][cells]. There may be more of them than PetscInt counts. */
+static inline PetscReal *SoretConstantsOfRow(const SoretOperator *op, PetscInt row)
+{
+  return op->k + (size_t)row * (size_t)(op->num_slots * op->grid->count[0]);
+}
+
+/* Conductance of a face where a is the same everywhere, a A/d: normal to `axis`, at global index `face` along it, beside the cell with global indices ijk; 0 for a wall. */
+static inline PetscReal SoretUniformConductance(const SoretOperator *op, int axis, PetscInt face, const PetscInt ijk[3], PetscInt s)
+{
+  const SoretGrid *grid = op->grid;
+
+  if (!grid->periodic[axis] && (face == 0 || face == grid->n[axis])) return 0.0;
+  return op->a_constant[s] * SoretGridFaceArea(grid, axis, ijk) / grid->distance[axis][face];
+}
+
 /* ---- what depends on temperature and time alone (caches.c) ---- */
 
 /* Fills b, the rate constants that vary and the mean of D. Collective: a diffusivity or rate constant that cannot be is a message, and SORET_ERR_INPUT. */

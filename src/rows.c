@@ -26,13 +26,26 @@ static inline void RowConductances(const SoretOperator *op, const SoretRow *row,
   }
 }
 
+/* Does anything pass a wall of the row? */
+static PetscBool RowIsOpen(const SoretOperator *op, const SoretRow *row)
+{
+  if (!op->boundary->open) return PETSC_FALSE;
+  for (int face = 0; face < 2 * op->grid->dim; face++) {
+    const PetscInt ijk[3] = {face == 1 ? op->grid->count[0] - 1 : 0, row->j, row->k};
+
+    if (SoretOperatorWall(op, face, ijk) >= 0) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
 PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool alone, PetscReal f[], PetscReal slope[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns   = op->num_species;
-  PetscBool        any  = PETSC_FALSE;
 
-  if (!op->boundary->open) return PETSC_FALSE;
+  if (!RowIsOpen(op, row)) return PETSC_FALSE;
+  if (alone) memset(f, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
+  if (slope) memset(slope, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
   for (int face = 0; face < 2 * grid->dim; face++) {
     const PetscInt begin = face == 1 ? grid->count[0] - 1 : 0, end = face == 0 ? 1 : grid->count[0];
 
@@ -41,9 +54,6 @@ PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool 
       const PetscInt ijk[3] = {i, row->j, row->k}, q = SoretOperatorWall(op, face, ijk);
 
       if (q < 0) break;
-      if (!any && alone) memset(f, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
-      if (!any && slope) memset(slope, 0, (size_t)(grid->count[0] * ns) * sizeof(PetscReal));
-      any = PETSC_TRUE;
       for (PetscInt s = 0; s < ns; s++) {
         const PetscReal alpha = op->boundary->alpha[face][q + s];
 
@@ -52,7 +62,7 @@ PetscBool SoretAddWalls(const SoretOperator *op, const SoretRow *row, PetscBool 
       }
     }
   }
-  return any;
+  return PETSC_TRUE;
 }
 
 SORET_CLONES void SoretTransportRow(const SoretOperator *op, const SoretRow *row, PetscReal *restrict f, PetscReal *restrict diagonal)
@@ -440,17 +450,6 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
       }
     }
   }
-}
-
-/* Does anything pass a wall of the row? */
-static PetscBool RowIsOpen(const SoretOperator *op, const SoretRow *row)
-{
-  for (int face = 0; face < 2 * op->grid->dim; face++) {
-    const PetscInt ijk[3] = {face == 1 ? op->grid->count[0] - 1 : 0, row->j, row->k};
-
-    if (SoretOperatorWall(op, face, ijk) >= 0) return PETSC_TRUE;
-  }
-  return PETSC_FALSE;
 }
 
 PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretSquares *squares)

@@ -399,8 +399,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
   if (!grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
   for (PetscInt s = 0; s < ns; s++) {
     if (IsAbsent(sys->sums, s)) continue;
-    changes[s] = !SoretModelIsImmobile(op->model, s);
-    for (PetscInt r = 0; r < op->model->network.num_reactions; r++) changes[s] = changes[s] || op->model->network.stoichiometry[r * ns + s] ? PETSC_TRUE : PETSC_FALSE;
+    changes[s] = !SoretModelIsImmobile(op->model, s) || SoretNetworkChanges(&op->model->network, s) ? PETSC_TRUE : PETSC_FALSE;
   }
   PetscCall(VecMax(x, NULL, &largest));
   if (largest <= 0.0) largest = 1.0;

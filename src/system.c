@@ -840,7 +840,7 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
 PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscReal *bytes, const char **method)
 {
   const PetscReal ns = (PetscReal)model->num_species, cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2], unknowns = cells * ns;
-  PetscReal       each; /* bytes per unknown, fitted to measured peaks (docs/performance.md, "Memory") */
+  PetscReal       slots = 0.0, each; /* rate constants that vary; bytes per unknown, fitted to measured peaks (docs/performance.md, "Memory") */
 
   PetscFunctionBegin;
   if (SoretIsSmall(grid->dim, unknowns)) {
@@ -857,6 +857,8 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     each    = 560.0 + 58.0 * (ns + 2.0 * (PetscReal)grid->dim);
     *method = "multigrid, assembled";
   }
+  for (PetscInt r = 0; r < 2 * model->network.num_reactions; r++) slots += SoretNetworkIsFixed(&model->network, r / 2, (int)(r % 2)) ? 0.0 : 1.0;
+  each += 9.2 * PetscMax(slots / ns - 0.5, 0.0); /* rate constants on all levels, beyond those of the fit */
   if (spec->mode == SORET_TRANSIENT) each += 240.0;
   *bytes = unknowns * each + SORET_PROGRAM_BYTES;
   PetscFunctionReturn(PETSC_SUCCESS);

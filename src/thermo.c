@@ -479,7 +479,7 @@ static void Transport(const SoretThermo *thermo, const SoretPoint *point, PetscR
 }
 
 /* Conditions that fix the change of the composition with T: no flux of a sum, sum_i w_i D_i (c_i' + beta_i c_i) = 0; a sum whose members all
-   stand still keeps its amount. weight[i] c_i' + sum of weight[i] offset[i] = 0 with the entries given here. */
+   stand still keeps its amount. weight[i] is w_i D_i, or w_i. */
 static void Conditions(const SoretThermo *thermo, PetscInt m, const PetscReal D[], PetscReal weight[])
 {
   const PetscInt ns    = thermo->model->num_species;

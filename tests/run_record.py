@@ -147,13 +147,15 @@ def peak_of(command, directory):
 
 
 def test_memory_of_species(directory):
-    """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, beside solid, in time. Of Newton's method with
+    """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, with many rate constants that vary, beside solid, in time. Of Newton's method with
     cycles, which a run may fall back on, 400 bytes per unknown are enough."""
     soret = os.path.abspath(os.environ.get("SORET", "soret"))
     output = {"output": {"file": "m.h5", "overwrite": True, "xdmf": False}}
     several = dimer(80)
     several["species"] = [{**species, "convention": "fick"} for species in several["species"]]
-    for what, case in (("one conductivity", dimer(96)), ("several", several), ("solid", dimer(64, solid="((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04")),
+    many = dimer(64)
+    many["reactions"] = [{"equation": many["reactions"][0]["equation"], "forward": f"{k}*exp(-{k}/T)", "backward": f"exp(-{k}/T)"} for k in range(1, 9)]
+    for what, case in (("one conductivity", dimer(96)), ("several", several), ("many reactions", many), ("solid", dimer(64, solid="((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04")),
                        ("in time", dimer(48) | {"solve": {"mode": "transient", "end": 1e-3, "tolerance": 1e-2}})):
         (Path(directory) / "m.yaml").write_text(json.dumps(case | output))
         told, _ = peak_of([soret, "check", "m.yaml"], directory)

@@ -34,12 +34,15 @@ typedef struct {
   SoretCondition *condition; /* [6][num_species] */
 } SoretBoundarySpec;
 
+/* Reads the section `boundaries`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretBoundarySpecRead(SoretInput in, const SoretGridSpec *grid, const SoretModel *model, SoretBoundarySpec *spec);
 PetscErrorCode SoretBoundarySpecDestroy(SoretBoundarySpec *spec);
 PetscErrorCode SoretBoundaryReference(FILE *out);
 
-const char *SoretConditionName(SoretConditionKind kind);     /* "value" */
+/* As a case has it. */
+const char *SoretConditionName(SoretConditionKind kind);
 
+/* Condition of a species at a face (0 to 5: x-, x+, y-, ...). */
 static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySpec *spec, int face, PetscInt species)
 {
   return &spec->condition[face * spec->num_species + species];
@@ -62,6 +65,7 @@ typedef struct {
   PetscReal               *mirror[6]; /* [num][num_species] a correction beyond the wall over that inside, 1 closed, -1 where the value is held: for interpolation between grids */
 } SoretBoundary;
 
+/* Room for the coefficients on this rank, without values: SoretBoundarySetTime() makes these. Spec, model and grid are borrowed. Not collective. */
 PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary);
 PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
 

@@ -22,6 +22,7 @@ typedef struct {
   char         *prefix; /* NULL: the name of the result without its ending */
 } SoretCheckpointSpec;
 
+/* Reads the section `checkpoint`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretCheckpointSpecRead(SoretInput in, SoretCheckpointSpec *spec);
 PetscErrorCode SoretCheckpointReference(FILE *out);
 
@@ -44,6 +45,7 @@ PetscErrorCode SoretArchiveGetReals(SoretArchive archive, const char *name, Pets
 /* How many there are, 0 if there is no such array. */
 PetscErrorCode SoretArchiveCount(SoretArchive archive, const char *name, PetscInt *n);
 
+/* A text of any length. Collective. */
 PetscErrorCode SoretArchivePutText(SoretArchive archive, const char *name, const char *text);
 
 /* Free with PetscFree; "" if there is none. */

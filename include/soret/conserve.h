@@ -43,6 +43,7 @@ typedef struct {
   SoretTotal *total;
 } SoretTotals;
 
+/* Reads the section `totals`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretTotalsRead(SoretInput in, const SoretModel *model, SoretTotals *totals);
 PetscErrorCode SoretTotalsDestroy(SoretTotals *totals);
 PetscErrorCode SoretTotalsReference(FILE *out);

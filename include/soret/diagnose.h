@@ -10,6 +10,7 @@
 /* Numbers of one state. Arrays are as long as their comment says. */
 typedef struct {
   PetscReal total[3 * SORET_MAX_SPECIES]; /* [sums->num] means over the box                             */
+  PetscReal scale[3 * SORET_MAX_SPECIES]; /* of sum_i |w_i| c_i                                         */
   PetscReal min[SORET_MAX_SPECIES], max[SORET_MAX_SPECIES];
   PetscReal boundary_flux[6][SORET_MAX_SPECIES];  /* net inflow through each face of the box                    */
   PetscReal source[SORET_MAX_SPECIES];            /* what reactions make, over the box                          */
@@ -41,7 +42,8 @@ typedef enum {
   SORET_NUM_PARTS
 } SoretPart;
 
-const char *SoretPartName(SoretPart part); /* "soret", "chemical", ... */
+/* As results have it: "soret", "chemical", ... */
+const char *SoretPartName(SoretPart part);
 
 enum { SORET_MAX_INVERSIONS = 8 };
 
@@ -92,6 +94,8 @@ typedef enum {
   SORET_ENTROPY_REACTIONS,
   SORET_ENTROPY_DIFFUSION
 } SoretEntropy;
+
+/* Entropy production per volume in units of R, out[num_cells]; that of a face counts half in each of its cells. NaN where it is not defined. Collective. */
 PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, SoretEntropy which, Vec c, PetscReal out[]);
 
 /* Soret coefficient of sum_i w_i c_i cell by cell, or one of its parts, by central differences, one-sided at walls; NaN where grad T vanishes. */

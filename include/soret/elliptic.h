@@ -29,6 +29,7 @@ typedef struct {
 PetscErrorCode SoretEllipticCreate(const SoretGrid *grid, const PetscBool open[6], const PetscReal capacity[], SoretElliptic *elliptic);
 PetscErrorCode SoretEllipticDestroy(SoretElliptic *elliptic);
 
+/* The arrays to be filled with the coefficients of this rank, which belong to the solver. Not collective. */
 SoretEllipticCoefficients SoretEllipticGet(SoretElliptic elliptic);
 
 /* Says that the coefficients have been filled anew, and the shift. Collective. */

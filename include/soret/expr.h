@@ -77,4 +77,5 @@ const char *SoretExprText(SoretExpr expr);
 /* Why `name` may not be given to a constant of formulas (no identifier, or taken by a variable, a function or a constant), NULL if it may. */
 const char *SoretExprNameTaken(const char *name);
 
+/* Frees a formula and sets it to NULL, which is no error. Not collective. */
 PetscErrorCode SoretExprDestroy(SoretExpr *expr);

@@ -14,6 +14,8 @@ typedef struct SoretField_s *SoretField;
    unit    - base unit of the values
    allowed - variables of a formula */
 PetscErrorCode SoretFieldRead(SoretInput in, const SoretNode *node, const char *unit, unsigned allowed, SoretField *field);
+
+/* The same value everywhere, in base units. */
 PetscErrorCode SoretFieldCreateConstant(PetscReal value, SoretField *field);
 PetscErrorCode SoretFieldDestroy(SoretField *field);
 

@@ -141,6 +141,7 @@ void SoretGridFaceCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk
 /* Area of the faces normal to `axis` of the cell with global indices ijk. */
 PetscReal SoretGridFaceArea(const SoretGrid *grid, int axis, const PetscInt ijk[3]);
 
+/* Volume of the cell with global indices ijk, as if it were no solid. */
 PetscReal SoretGridCellVolume(const SoretGrid *grid, const PetscInt ijk[3]);
 
 /* Is cell p of this rank solid? */
@@ -181,6 +182,7 @@ typedef struct {
   int              num_requests;
 } SoretHalo;
 
+/* Room for `width` layers of cells beyond each face of this rank, dof numbers each, and the ranks they come from. The grid is borrowed. Not collective. */
 PetscErrorCode SoretHaloCreate(const SoretGrid *grid, PetscInt dof, PetscInt width, SoretHalo *halo);
 PetscErrorCode SoretHaloDestroy(SoretHalo *halo);
 

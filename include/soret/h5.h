@@ -42,6 +42,7 @@ PetscErrorCode SoretH5Abandon(SoretH5 *h5);
 /* Could some file not be closed, or is one still open for writing after an error? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
 PetscBool SoretH5IsStuck(void);
 
+/* Is there a group or dataset of that name? The same on all ranks. Collective. */
 PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
 
 /* Makes a group and those above it; one that exists is no error. */
@@ -75,15 +76,15 @@ PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt 
 /* Appends rows to an extendible one-dimensional dataset of float64, made at the first call. All ranks pass the same values. */
 PetscErrorCode SoretH5Append(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);
 
-/* Reads an attribute that is a text of fixed length, as SoretH5WriteString() makes it; free *value with PetscFree. NULL if there is none. */
-PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value);
-
 /* The same, but the values take the place of what was there: a table that is written anew as it grows. */
 PetscErrorCode SoretH5Rewrite(SoretH5 h5, const char *path, PetscInt n, const PetscReal value[]);
 
 /* A column of texts of less than `width` bytes, written as SoretH5Rewrite() does; each is an entry of fixed length, cut if it is longer. Those
    of rank 0 are written. The width stays what it was at the first call. */
 PetscErrorCode SoretH5RewriteTexts(SoretH5 h5, const char *path, PetscInt n, PetscInt width, const char *const text[]);
+
+/* Reads an attribute that is a text of fixed length, as SoretH5WriteString() makes it; free *value with PetscFree. NULL if there is none. */
+PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *name, char **value);
 
 /* Reads an attribute that is a number; *found is false if there is none. */
 PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name, PetscReal *value, PetscBool *found);

@@ -112,6 +112,7 @@ PetscErrorCode SoretInputExtend(SoretInput in, const char *key, const char *yaml
    on behind a value, is a mistake, told at `at`; *ok is false then. */
 PetscErrorCode SoretInputLookup(SoretInput in, const SoretNode *at, const char *path, const SoretNode **node, PetscBool *ok);
 
+/* The root of the tree, a map. */
 const SoretNode *SoretInputRoot(SoretInput in);
 
 /* Entry of a map, NULL if there is none or node is no map. */

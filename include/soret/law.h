@@ -40,6 +40,8 @@ const SoretNode *SoretLawNode(SoretLaw law);
 /* Antiderivative of a law of T alone, Theta(T) = int_{T_mid}^{T} law dT', with T_mid the middle of [T_min, T_max]: so that
    |Theta|, an exponent, stays as small as it can. Constants in closed form, the rest by panels of Gauss-Legendre quadrature. */
 typedef struct SoretIntegral_s *SoretIntegral;
+
+/* The law is borrowed; where it is not finite neither is Theta. Not collective. */
 PetscErrorCode SoretIntegralCreate(SoretLaw law, PetscReal T_min, PetscReal T_max, SoretIntegral *integral);
 PetscReal      SoretIntegralEvaluate(SoretIntegral integral, PetscReal T);
 PetscErrorCode SoretIntegralDestroy(SoretIntegral *integral);

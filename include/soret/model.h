@@ -42,7 +42,8 @@ typedef struct {
 PetscErrorCode SoretModelRead(SoretInput in, PetscInt dim, SoretOptional standard_concentration, SoretModel *model);
 PetscErrorCode SoretModelDestroy(SoretModel *model);
 
-PetscInt SoretModelFind(const SoretModel *model, const char *name); /* -1 if there is none */
+/* Index of a species, -1 if there is none of that name. */
+PetscInt SoretModelFind(const SoretModel *model, const char *name);
 
 /* Makes Theta = int S_T dT of all species for temperatures in (about) this range. Its zero lies in the middle: a and b depend on it, their
    product D and every flux do not. */
@@ -64,4 +65,5 @@ PetscBool SoretModelIsImmobile(const SoretModel *model, PetscInt i);
 /* PETSC_TRUE if some species has a velocity and does not diffuse: its transport needs two cells on each side. */
 PetscBool SoretModelHasBallistic(const SoretModel *model);
 
+/* Prints the keys of `species` and of the laws for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretModelReference(FILE *out);

@@ -70,8 +70,14 @@ void SoretNetworkLogEquilibrium(const SoretNetwork *net, PetscInt r, const Soret
 /* Variables that the constants of reaction r depend on (SoretVar). */
 unsigned SoretNetworkUses(const SoretNetwork *net, PetscInt r);
 
+/* Is the forward (direction 0) or backward (1) constant of reaction r one number, everywhere and always? */
+PetscBool SoretNetworkIsFixed(const SoretNetwork *net, PetscInt r, int direction);
+
 /* Is reaction r switched off: both constants the number 0? */
 PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r);
+
+/* Does a reaction that is not switched off change the amount of a species? */
+PetscBool SoretNetworkChanges(const SoretNetwork *net, PetscInt species);
 
 /* ---- mass action. No allocation, no errors ---- */
 
@@ -111,4 +117,5 @@ PetscErrorCode SoretNetworkReadSum(SoretInput in, const SoretNode *node, PetscIn
 /* "A + 2 A2" from weights. */
 PetscErrorCode SoretNetworkPrintSum(PetscInt num_species, const SoretNetworkSpecies species[], const PetscReal weight[], size_t length, char text[]);
 
+/* Prints the keys of `reactions` for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretNetworkReference(FILE *out);

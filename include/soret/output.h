@@ -34,6 +34,7 @@ typedef struct {
   const SoretNode *hints;      /* map of hint to value, for MPI-IO, may be NULL */
 } SoretOutputSpec;
 
+/* Reads the section `output`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec);
 PetscErrorCode SoretOutputReference(FILE *out);
 
@@ -87,12 +88,12 @@ PetscErrorCode SoretOutputMeasure(SoretOutput output, PetscInt step, PetscReal t
 /* Measures Soret coefficients and budgets of the state, and keeps nothing of them. Collective. */
 PetscErrorCode SoretOutputMeasureMeter(SoretOutput output, PetscBool steady, Vec c, SoretMeter *meter);
 
-/* Of this attempt; frames written so far. */
+/* The file that this attempt writes, and the frames in it so far. */
 const char *SoretOutputPath(SoretOutput output);
+PetscInt    SoretOutputNumFrames(SoretOutput output);
 
 /* Name of a file beside a result: NAME.json beside NAME.h5, NAME.h5.1.json beside NAME.h5.1. Not collective. */
 PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t length, char name[]);
-PetscInt    SoretOutputNumFrames(SoretOutput output);
 
 /* ---- frames and series ---- */
 

@@ -16,6 +16,7 @@ typedef struct {
   SoretPocketRule pockets;
 } SoretSolidSpec;
 
+/* Reads `domain.solid` and its pockets; mistakes are collected in the input. Not collective. */
 PetscErrorCode SoretSolidSpecRead(SoretInput in, const SoretGridSpec *grid, SoretSolidSpec *spec);
 PetscErrorCode SoretSolidSpecDestroy(SoretSolidSpec *spec);
 

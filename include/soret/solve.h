@@ -21,6 +21,7 @@ typedef struct {
   PetscBool     warm; /* the guess is a solution nearby: take it as it is. Not in the file, set by sweeps */
 } SoretSolveSpec;
 
+/* Reads the section `solve`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);
 PetscErrorCode SoretSolveReference(FILE *out);
 

@@ -29,6 +29,7 @@ PetscErrorCode SoretTemperatureCreate(const SoretGrid *grid, SoretField field, P
 /* The same from a filler; varies: it depends on time. */
 PetscErrorCode SoretTemperatureCreateFilled(const SoretGrid *grid, SoretTemperatureFiller filler, void *context, PetscBool varies, PetscReal t, SoretTemperature *temperature);
 
+/* Not collective. */
 PetscErrorCode SoretTemperatureDestroy(SoretTemperature *temperature);
 
 /* Moves to time t; *changed tells whether the values did. Collective. */
