@@ -292,6 +292,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretTotalsRead(c->in, &c->model, &c->totals));
   PetscCall(SoretSolveSpecRead(c->in, &c->solve));
   if (c->conducts) PetscCall(SoretHeatSpecSetMode(c->in, c->solve.mode == SORET_TRANSIENT ? PETSC_TRUE : PETSC_FALSE, &c->heat));
+  c->heat.longest_step = SoretSolveLongestStep(&c->solve, c->heat.varies);
   PetscCall(SoretOutputSpecRead(c->in, &c->output));
   PetscCall(SoretSweepSpecRead(c->in, &c->sweep));
   PetscCall(DefaultFile(c));

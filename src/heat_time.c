@@ -3,6 +3,8 @@
 
 #include "soret/esdirk.h"
 
+enum { MOST_REJECTIONS = 30 }; /* of a step in a row */
+
 static const PetscReal time_tolerance = 1.0e-7; /* relative error of the temperature in one step of time */
 
 PetscErrorCode SoretHeatForgetSteps(SoretHeat heat)
@@ -63,13 +65,14 @@ static PetscErrorCode FirstStep(SoretHeat heat, PetscReal *step)
   PetscFunctionBegin;
   for (PetscInt p = 0; p < heat->grid->num_cells; p++) fastest = PetscMax(fastest, PetscAbsReal(now->rate[p] / now->T[p]));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &fastest, 1, MPIU_REAL, MPI_MAX, heat->grid->comm));
-  *step = fastest > 0.0 ? 1.0e3 * time_tolerance / fastest : 1.0;
+  *step = PetscMin(heat->spec->longest_step, fastest > 0.0 ? 1.0e3 * time_tolerance / fastest : 1.0);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode StartTime(SoretHeat heat)
 {
   PetscReal *T, step;
+  TSAdapt    adapt;
   SNES       snes;
   KSP        ksp;
   Mat        J;
@@ -101,6 +104,9 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscCall(TSSetMaxSteps(heat->ts, PETSC_MAX_INT));
   PetscCall(TSSetExactFinalTime(heat->ts, TS_EXACTFINALTIME_STEPOVER));
   PetscCall(TSSetTimeStep(heat->ts, step));
+  PetscCall(TSSetMaxStepRejections(heat->ts, MOST_REJECTIONS));
+  PetscCall(TSGetAdapt(heat->ts, &adapt));
+  PetscCall(TSAdaptSetStepLimits(adapt, PETSC_DEFAULT, heat->spec->longest_step));
   PetscCall(TSGetSNES(heat->ts, &snes));
   PetscCall(SNESSetTolerances(snes, 0.0, 1.0e-10, 1.0e-14, 20, PETSC_DEFAULT));
   PetscCall(SNESGetKSP(snes, &ksp));

@@ -24,6 +24,7 @@ static const SoretKey solve_keys[] = {
   {"absolute", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, AT(absolute), "transient: local error that is always allowed (default: 1e-2 tolerance times the amount there is, species by species)"},
   {"end", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(end), "transient: final time"},
   {"first_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(first_step), "transient: first step to try (default: from the initial rates)"},
+  {"max_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(max_step), "transient: longest step (default: where a formula or dataset depends on time a fiftieth of `end`, else none). What lasts shorter, a pulse, may be passed over unseen"},
   {"max_steps", SORET_INT, NULL, "100000", SORET_BETWEEN(1, 1.0e9), AT(max_steps), "steps, or Newton iterations, after which the run ends as not converged"},
   {"until_steady", SORET_CUSTOM, "1", SORET_OPTIONAL, SORET_ANY, AT(until_steady), "transient: stop once the state is steady to this tolerance (`true`: 1e-8), by the measure of steady runs or because nothing changes by more per diffusion time; not reached by `end`: status 3", .parse = ReadUntilSteady, .syntax = "`true` or number"},
   {.key = NULL}};
@@ -35,6 +36,15 @@ PetscErrorCode SoretSolveReference(FILE *out)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies)
+{
+  enum { LEAST_STEPS = 50 };
+  static const PetscReal any = 1.0e20; /* as TSAdapt has it */
+
+  if (spec->max_step.given) return spec->max_step.value;
+  return varies ? spec->end.value / LEAST_STEPS : any;
+}
+
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
 {
   const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "solve");
@@ -44,7 +54,7 @@ PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'solve'", solve_keys, spec));
   if (spec->mode == SORET_TRANSIENT && !spec->end.given) PetscCall(SoretInputError(in, node, "a transient run needs the key 'end' in section 'solve'"));
   if (spec->mode == SORET_STEADY) {
-    const char *const only[] = {"end", "first_step", "absolute", "until_steady"};
+    const char *const only[] = {"end", "first_step", "max_step", "absolute", "until_steady"};
 
     for (size_t k = 0; k < sizeof(only) / sizeof(only[0]); k++) {
       if (SoretNodeFind(node, only[k])) PetscCall(SoretInputError(in, SoretNodeFind(node, only[k]), "'%s' belongs to `mode: transient`", only[k]));

@@ -286,12 +286,13 @@ static PetscErrorCode SetAbsolute(SoretTransient *tr, Vec c)
 /* A step that changes no concentration by more than about its tolerance times a hundred: |c|/|dc/dt| in the weighted norm. */
 static PetscErrorCode FirstStep(SoretTransient *tr, Vec c, PetscReal *step)
 {
-  PetscReal d0, d1;
-  Vec       f;
+  const PetscReal most = PetscMin(tr->longest_step, tr->spec->end.value);
+  PetscReal       d0, d1;
+  Vec             f;
 
   PetscFunctionBegin;
   if (tr->spec->first_step.given) {
-    *step = PetscMin(tr->spec->first_step.value, tr->spec->end.value);
+    *step = PetscMin(tr->spec->first_step.value, most);
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(SetStageWeights(tr, c));
@@ -304,7 +305,7 @@ static PetscErrorCode FirstStep(SoretTransient *tr, Vec c, PetscReal *step)
   PetscCall(VecNorm(f, NORM_INFINITY, &d0));
   PetscCall(VecDestroy(&f));
   *step = d1 > 0.0 && d0 > 0.0 ? 1.0e-2 * d0 / d1 : 1.0e-3 * tr->spec->end.value;
-  *step = PetscMin(*step, 1.0e-2 * tr->spec->end.value);
+  *step = PetscMin(*step, PetscMin(1.0e-2 * tr->spec->end.value, most));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -391,6 +392,7 @@ static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char me
   PetscCall(SetVectorTolerance(tr, *ts, c));
   PetscCall(TSGetAdapt(*ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
+  PetscCall(TSAdaptSetStepLimits(adapt, PETSC_DEFAULT, tr->longest_step));
   PetscCall(TSSetPreStep(*ts, PreStep));
   PetscCall(TSSetPostStage(*ts, PostStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
@@ -523,7 +525,7 @@ static PetscErrorCode StepByEuler(SoretTransient *tr, TS ts, PetscReal target, V
     PetscCall(TSGetStepNumber(ts, &number));
     PetscCall(TSSetStepNumber(ts, number + 1));
     PetscCall(TSSetTime(ts, now));
-    PetscCall(TSSetTimeStep(ts, step * (error > 0.0 ? PetscMin(5.0, 0.9 / sqrt(error)) : 5.0)));
+    PetscCall(TSSetTimeStep(ts, PetscMin(tr->longest_step, step * (error > 0.0 ? PetscMin(5.0, 0.9 / sqrt(error)) : 5.0))));
     PetscCall(TSRestartStep(ts));
     PetscCall(TSSetConvergedReason(ts, number + 1 >= tr->spec->max_steps ? TS_CONVERGED_ITS : TS_CONVERGED_ITERATING));
     tr->euler_steps++;
@@ -667,6 +669,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   op->limited = PETSC_TRUE;
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_FALSE, &tr.sys));
+  tr.longest_step   = SoretSolveLongestStep(spec, op->varies);
   tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
   PetscCall(VecDuplicate(c, &tr.stage_weight));
   PetscCall(CreateStageSolver(&tr, c));

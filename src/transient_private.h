@@ -19,6 +19,7 @@ typedef struct {
   PetscInt              steps, rejected, newton, linear;
   PetscReal             jacobian_step; /* step that the Jacobian was made for */
   PetscReal             last_step, longest; /* the two steps before an output time shortened them */
+  PetscReal             longest_step; /* that is allowed */
   PetscBool             steady, stalled;
   /* backward Euler, the last resort */
   TS                    euler;       /* NULL until it is needed                             */

@@ -15,7 +15,7 @@ typedef enum {
 /* The section `solve` as data. */
 typedef struct {
   int           mode; /* SoretMode */
-  SoretOptional tolerance, absolute, end, first_step;
+  SoretOptional tolerance, absolute, end, first_step, max_step;
   PetscInt      max_steps;
   SoretOptional until_steady;
   PetscBool     warm; /* the guess is a solution nearby: take it as it is. Not in the file, set by sweeps */
@@ -24,6 +24,10 @@ typedef struct {
 /* Reads the section `solve`; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);
 PetscErrorCode SoretSolveReference(FILE *out);
+
+/* The longest step of a transient run: `max_step`, or, where something depends on time by itself, a fiftieth of `end`: no step may pass over what is on its way before
+   the method has seen that it begins. Not collective. */
+PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies);
 
 /* Does PETSc understand the value (NULL: none) of one of its options, with or without the "-" in front? If not, complaint says why; "" if it does, or if no
    solver knows the option, or if it opens a file. Makes solvers of no size; other options do not count. */
