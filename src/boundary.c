@@ -139,6 +139,7 @@ PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretMod
   boundary->grid  = grid;
   for (int face = 0; face < 2 * grid->dim; face++) {
     PetscBool any = PETSC_FALSE;
+    PetscInt  n;
 
     for (PetscInt i = 0; i < spec->num_species; i++) {
       const SoretCondition *condition = SoretBoundaryCondition(spec, face, i);
@@ -149,7 +150,8 @@ PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretMod
     if (!any || !SoretGridHasWall(grid, face / 2, face % 2)) continue;
     boundary->open      = PETSC_TRUE;
     boundary->num[face] = SoretGridCountFace(grid, face);
-    PetscCall(PetscCalloc3(boundary->num[face] * spec->num_species, &boundary->alpha[face], boundary->num[face] * spec->num_species, &boundary->beta[face], boundary->num[face] * spec->num_species, &boundary->mirror[face]));
+    n = boundary->num[face] * spec->num_species;
+    PetscCall(PetscCalloc4(n, &boundary->alpha[face], n, &boundary->beta[face], n, &boundary->half[face], n, &boundary->mirror[face]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -158,7 +160,7 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary)
 {
   PetscFunctionBegin;
   for (int face = 0; face < 6; face++) {
-    if (boundary->num[face]) PetscCall(PetscFree3(boundary->alpha[face], boundary->beta[face], boundary->mirror[face]));
+    if (boundary->num[face]) PetscCall(PetscFree4(boundary->alpha[face], boundary->beta[face], boundary->half[face], boundary->mirror[face]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -191,8 +193,8 @@ static void HalfCell(const SoretModel *model, PetscInt i, const SoretPoint *wall
   *from_cell = g - 0.5 * w;
 }
 
-/* alpha and beta per area of one species in one cell, with the velocity of the fluid along the axis there (docs/numerics.md, "Boundaries"). */
-static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscReal flow, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *mirror)
+/* alpha, beta and half per area of one species in one cell, with the velocity of the fluid along the axis there (docs/numerics.md, "Boundaries"). */
+static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscReal flow, const SoretPoint *wall, const SoretPoint *cell, PetscReal *alpha, PetscReal *beta, PetscReal *half, PetscReal *mirror)
 {
   const SoretCondition *condition = SoretBoundaryCondition(boundary->spec, face, i);
   const SoretSpecies   *species   = &boundary->model->species[i];
@@ -203,12 +205,12 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
   const PetscReal       outside   = condition->outside ? SoretExprEvaluate(condition->outside, wall) : 0.0;
   PetscReal             from_wall, from_cell, b_wall, b_cell;
 
-  *alpha = *beta = 0.0;
+  *alpha = *beta = *half = 0.0;
   *mirror = 1.0;
   if (condition->kind == SORET_CLOSED) return;
   if (condition->kind == SORET_FLUX) {
     *beta = value;
-    return;
+    if (!species->diffuses) return;
   }
   if (condition->kind == SORET_OUTFLOW) {
     if (species->diffuses) { /* ballistic species: by their own face value, in the operator */
@@ -229,11 +231,12 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
     return;
   }
   HalfCell(boundary->model, i, wall, cell, grid->distance[axis][face % 2 ? grid->n[axis] : 0], inwards, &from_wall, &from_cell, &b_wall, &b_cell);
+  if (inwards == 0.0) *half = from_wall;
   if (condition->kind == SORET_VALUE) {
     *beta   = from_wall * b_wall * value;
     *alpha  = from_cell * b_cell;
     *mirror = -1.0;
-  } else { /* the value at the face follows from h (outside - c_face) = flux through the half cell */
+  } else if (condition->kind == SORET_TRANSFER) { /* the value at the face follows from h (outside - c_face) = flux through the half cell */
     const PetscReal share = value > 0.0 ? value / (value + from_wall * b_wall) : 0.0; /* from_wall is 0 against a strong flow */
 
     *beta  = share * from_wall * b_wall * outside;
@@ -270,12 +273,13 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
       flow            = boundary->flow ? boundary->flow->v[face / 2][SoretFlowFace(grid, face, p)] : 0.0;
       for (PetscInt i = 0; i < ns; i++) {
         const SoretConditionKind kind = SoretBoundaryCondition(boundary->spec, face, i)->kind;
-        PetscReal                alpha, beta;
+        PetscReal                alpha, beta, half;
 
-        Affine(boundary, face, i, flow, &wall, &cell, &alpha, &beta, &boundary->mirror[face][q * ns + i]);
+        Affine(boundary, face, i, flow, &wall, &cell, &alpha, &beta, &half, &boundary->mirror[face][q * ns + i]);
         if (!*trouble && (!isfinite(alpha) || !isfinite(beta) || alpha < 0.0 || (kind != SORET_FLUX && beta < 0.0))) DescribeBad(boundary, face, i, &wall, alpha, beta, sizeof(trouble), trouble);
         boundary->alpha[face][q * ns + i] = area * alpha;
         boundary->beta[face][q * ns + i]  = area * beta;
+        boundary->half[face][q * ns + i]  = area * half;
       }
     }
   }

@@ -63,6 +63,24 @@ static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, Petsc
   return sum;
 }
 
+PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s)
+{
+  const SoretBoundary *boundary = op->boundary;
+  const PetscInt       ijk[3]   = {i, row->j, row->k}, q = i * op->num_species + s;
+  PetscReal            sum      = 0.0;
+
+  for (int face = 0; face < 2 * op->grid->dim; face++) {
+    const PetscInt wall = SoretOperatorWall(op, face, ijk);
+    PetscReal      inflow, u;
+
+    if (wall < 0 || !(boundary->half[face][wall + s] > 0.0)) continue;
+    inflow = boundary->beta[face][wall + s] - boundary->alpha[face][wall + s] * row->c[q];
+    u      = row->u[0][2][q] + inflow / boundary->half[face][wall + s];
+    if (u > 1.0e-10 * row->u[0][2][q] && row->u[0][2][q] > 0.0) sum += inflow * SoretLogRatio(u, row->u[0][2][q]);
+  }
+  return sum;
+}
+
 /* Reactions in cell i of a row, per volume. */
 static PetscReal CellEntropy(const SoretOperator *op, const SoretRow *row, PetscInt i)
 {
@@ -176,8 +194,8 @@ static void AddReactions(SoretOperator *op, const SoretRow *row, StateContext *s
   }
 }
 
-/* Net inflow through walls. */
-static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, SoretState *state)
+/* Net inflow through walls, and the entropy beside them. */
+static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, PetscBool entropy, SoretState *state)
 {
   const SoretGrid *grid = op->grid;
 
@@ -191,6 +209,7 @@ static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, SoretSta
       for (int face = 0; face < 2 * grid->dim; face++) {
         if (SoretIsWall(grid, face / 2, face % 2, ijk[face / 2])) state->boundary_flux[face][s] += face % 2 ? -flux[face] : flux[face];
       }
+      if (entropy) state->entropy_diffusion += SoretEntropyAtWalls(op, row, i, s);
     }
   }
 }
@@ -243,7 +262,7 @@ static PetscErrorCode StateRow(SoretOperator *op, const SoretRow *row, void *con
 
   PetscFunctionBegin;
   AddRange(op, row, state);
-  AddWallFluxes(op, row, state);
+  AddWallFluxes(op, row, sc->entropy, state);
   AddReactions(op, row, sc);
   for (int axis = 0; axis < op->grid->dim && sc->entropy; axis++) {
     PetscInt ijk[3], last;
@@ -403,7 +422,7 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
     PetscReal       sum    = 0.0;
 
     if (ec->which != SORET_ENTROPY_DIFFUSION) sum += CellEntropy(op, row, i);
-    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += FaceEntropy(op, row, ec->g, i * ns + s) / volume;
+    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec->g, i * ns + s) + SoretEntropyAtWalls(op, row, i, s)) / volume;
     ec->out[row->first + i] = sum;
   }
   PetscFunctionReturn(PETSC_SUCCESS);

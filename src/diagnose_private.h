@@ -40,6 +40,10 @@ PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal g[], const PetscReal w[]
    entropy, scale - what the reactions produce, and the sum of volume (forward + backward), are added; may be NULL */
 void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal volume[], PetscReal amount[], PetscReal *entropy, PetscReal *scale);
 
+/* Entropy that diffusion of species s produces between walls and the centre of cell i of a row, as in the halves of cells beside other faces. A wall that holds next to nothing, where it is
+   infinite, does not count, nor one through which a velocity carries something besides. */
+PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s);
+
 /* Adds what a reaction makes and uses up in n places to source[n][num_species]; amount - [n]. */
 void SoretAddReaction(const SoretReaction *reaction, PetscInt n, PetscInt num_species, const PetscReal amount[], PetscReal source[]);
 

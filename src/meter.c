@@ -602,6 +602,12 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
       } else if (bc->ballistic[s])
         inner[s] += out;
     }
+    if (bc->entropy) { /* what walls let in is counted as it comes from them */
+      const PetscReal entropy = SoretEntropyAtWalls(a->op, a->row, i, s);
+
+      bc->box.diffusion += entropy;
+      bc->box.boundary += entropy;
+    }
   }
 }
 

@@ -24,7 +24,7 @@ static const SoretKey solve_keys[] = {
   {"absolute", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, AT(absolute), "transient: local error that is always allowed (default: 1e-2 tolerance times the amount there is, species by species)"},
   {"end", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(end), "transient: final time"},
   {"first_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(first_step), "transient: first step to try (default: from the initial rates)"},
-  {"max_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(max_step), "transient: longest step (default: where a formula or dataset depends on time a fiftieth of `end`, else none). What lasts shorter, a pulse, may be passed over unseen"},
+  {"max_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(max_step), "transient: longest step (default: where a formula or dataset depends on time a fiftieth of `end`, but not less than `first_step`, else none). What lasts shorter, a pulse, may be passed over unseen"},
   {"max_steps", SORET_INT, NULL, "100000", SORET_BETWEEN(1, 1.0e9), AT(max_steps), "steps, or Newton iterations, after which the run ends as not converged"},
   {"until_steady", SORET_CUSTOM, "1", SORET_OPTIONAL, SORET_ANY, AT(until_steady), "transient: stop once the state is steady to this tolerance (`true`: 1e-8), by the measure of steady runs or because nothing changes by more per diffusion time; not reached by `end`: status 3", .parse = ReadUntilSteady, .syntax = "`true` or number"},
   {.key = NULL}};
@@ -42,7 +42,7 @@ PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies)
   static const PetscReal any = 1.0e20; /* as TSAdapt has it */
 
   if (spec->max_step.given) return spec->max_step.value;
-  return varies ? spec->end.value / LEAST_STEPS : any;
+  return varies ? PetscMax(spec->end.value / LEAST_STEPS, spec->first_step.given ? spec->first_step.value : 0.0) : any;
 }
 
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)

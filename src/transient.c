@@ -214,6 +214,8 @@ static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *chang
 /* What follows a step, from `before` to t: is it the end, is it time for a checkpoint? */
 static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, PetscReal t, Vec c)
 {
+  PetscReal next;
+
   PetscFunctionBegin;
   tr->longest   = PetscMax(tr->last_step, t - before);
   tr->last_step = t - before;
@@ -231,6 +233,9 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
   if (tr->stalled || tr->steady) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
   if (tr->monitor) PetscCall(tr->monitor(tr->context, tr->steps, t, 0.0, c, PETSC_FALSE));
   if (t >= tr->target || tr->stalled || tr->steady) PetscFunctionReturn(PETSC_SUCCESS); /* a frame comes first, or the end */
+  /* a step that will end at the target but for rounding, as TSSolve() takes it where a run goes on */
+  PetscCall(TSGetTimeStep(ts, &next));
+  if (t + next >= tr->target) PetscCall(TSSetTimeStep(ts, tr->target - t));
   PetscCall(SoretCheckpointPoll(tr->checkpoint, tr->steps, t, &tr->stopped));
   if (tr->stopped) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
   PetscFunctionReturn(PETSC_SUCCESS);

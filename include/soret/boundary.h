@@ -62,6 +62,7 @@ typedef struct {
   PetscInt                 num[6];   /* cells at the face, 0 if it is not of this rank or closed for all */
   PetscReal               *alpha[6]; /* [num][num_species]  */
   PetscReal               *beta[6];  /* [num][num_species]  */
+  PetscReal               *half[6];  /* [num][num_species] conductance between the wall and the centre of the cell, b c at both; 0 where a velocity carries something besides, or nothing is known of the wall */
   PetscReal               *mirror[6]; /* [num][num_species] a correction beyond the wall over that inside, 1 closed, -1 where the value is held: for interpolation between grids */
 } SoretBoundary;
 

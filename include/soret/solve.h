@@ -25,7 +25,7 @@ typedef struct {
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec);
 PetscErrorCode SoretSolveReference(FILE *out);
 
-/* The longest step of a transient run: `max_step`, or, where something depends on time by itself, a fiftieth of `end`: no step may pass over what is on its way before
+/* The longest step of a transient run: `max_step`, or, where something depends on time by itself, a fiftieth of `end` (or `first_step`, if that is given and longer): no step may pass over what is on its way before
    the method has seen that it begins. Not collective. */
 PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies);
 
