@@ -97,7 +97,7 @@ static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame
   (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/entropy_production", number);
   if (x->fields & SORET_FIELD_ENTROPY) PutAttribute(f, x, h5, "entropy_production", dataset);
   for (PetscInt e = 0; e < x->num_extra; e++) {
-    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", (int)frame, x->extra[e]);
+    (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", number, x->extra[e]);
     PutAttribute(f, x, h5, x->extra[e], dataset);
   }
   (void)fputs("      </Grid>\n", f);

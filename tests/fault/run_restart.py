@@ -453,7 +453,7 @@ def test_resume_arguments(tmp):
 
 def test_frames_lost(tmp):
     """The file of the earlier attempt is gone: the run goes on, and says what is missing."""
-    folder = Folder(tmp / "run")
+    folder = Folder(tmp / "run", CLOSED.replace("entropy_production]", "entropy_production, meter]"))
     folder.run("case.yaml", "checkpoint={every: 1e-6}")
     shutil.move(folder.path / "run.h5", folder.path / "whole.h5")
     done = folder.run("resume", "run")
@@ -462,7 +462,9 @@ def test_frames_lost(tmp):
         assert [f"frames/{k:06d}" in file and bool(file[f"frames/{k:06d}"].attrs.get("lost", 0)) for k in range(4)] == [True, True, True, False]
         assert np.array_equal(file["frames/000003/A"][()], whole["frames/000003/A"][()])
         assert np.array_equal(file["series/time"][()], whole["series/time"][()])
-    assert (folder.path / "run.xdmf").read_text().count("GridType=\"Uniform\"") == 1
+    frames = re.findall(r'<Grid Name="frame (\d+)" GridType="Uniform">(.*?)</Grid>', (folder.path / "run.xdmf").read_text(), re.S)
+    assert [number for number, _ in frames] == ["3"]
+    assert set(re.findall(r"/frames/(\d+)/", frames[0][1])) == {"000003"}, "a field of another frame"
 
 
 def kill_somewhere(folder, ranks, longest, all_ranks, *args):
