@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -100,4 +101,29 @@ PetscBool SoretStore(const char *path, size_t length, const char text[])
     errno = why;
   }
   return ok;
+}
+
+FILE *SoretReplaceBegin(const char *path)
+{
+  char fresh[PETSC_MAX_PATH_LEN];
+
+  return PetscSNPrintf(fresh, sizeof(fresh), "%s.new", path) ? NULL : fopen(fresh, "w");
+}
+
+PetscBool SoretReplaceEnd(FILE *file, const char *path)
+{
+  char      fresh[PETSC_MAX_PATH_LEN];
+  PetscBool ok = fflush(file) == 0 && !ferror(file) && SoretSync(fileno(file)) ? PETSC_TRUE : PETSC_FALSE;
+  int       why = errno;
+
+  if (fclose(file) && ok) {
+    ok  = PETSC_FALSE;
+    why = errno;
+  }
+  if (PetscSNPrintf(fresh, sizeof(fresh), "%s.new", path)) return PETSC_FALSE;
+  if (ok && rename(fresh, path) == 0) return PETSC_TRUE;
+  if (ok) why = errno;
+  (void)unlink(fresh);
+  errno = why;
+  return PETSC_FALSE;
 }

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "soret/disk.h"
 
 static const char *const phase_names[SORET_NUM_PHASES] = {"start", "setup", "solve", "residual", "smoother", "transfer", "coarse", "jacobian", "halo", "output", "checkpoint"};
 
@@ -249,29 +250,11 @@ static PetscErrorCode Gather(MPI_Comm comm, Statistics *s, PetscReal *seconds)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A new file that takes the place of an old one when it is complete. */
-static FILE *OpenNew(const char *path, size_t length, char temporary[])
-{
-  (void)snprintf(temporary, length, "%s.new", path);
-  return fopen(temporary, "w");
-}
-
-static PetscBool CloseNew(FILE *out, const char *temporary, const char *path)
-{
-  PetscBool ok = ferror(out) ? PETSC_FALSE : PETSC_TRUE;
-
-  if (fclose(out) != 0) ok = PETSC_FALSE;
-  if (ok && rename(temporary, path) == 0) return PETSC_TRUE;
-  (void)unlink(temporary);
-  return PETSC_FALSE;
-}
-
 PetscErrorCode SoretRecordWrite(MPI_Comm comm, const char *path, PetscInt num_items, const SoretRecordItem item[])
 {
   static Statistics s;
   PetscReal         smallest, largest, sum, bytes, seconds;
   PetscMPIInt       rank, ranks;
-  char              temporary[PETSC_MAX_PATH_LEN];
   FILE             *out;
 
   PetscFunctionBegin;
@@ -281,7 +264,7 @@ PetscErrorCode SoretRecordWrite(MPI_Comm comm, const char *path, PetscInt num_it
   PetscCallMPI(MPI_Reduce(&record.file_bytes, &bytes, 1, MPIU_REAL, MPI_SUM, 0, comm));
   PetscCall(Gather(comm, &s, &seconds));
   if (rank) PetscFunctionReturn(PETSC_SUCCESS);
-  out = OpenNew(path, sizeof(temporary), temporary);
+  out = SoretReplaceBegin(path);
   if (out) {
     (void)fputs("{\n  \"format\": \"soret-record\",\n  \"format_version\": 1,\n", out);
     PrintItems(out, num_items, item);
@@ -290,6 +273,6 @@ PetscErrorCode SoretRecordWrite(MPI_Comm comm, const char *path, PetscInt num_it
     PrintPhases(out, &s, ranks);
     (void)fputs("}\n", out);
   }
-  if (!out || !CloseNew(out, temporary, path)) (void)fprintf(stderr, "soret: warning: cannot write the performance record '%s': %s\n", path, strerror(errno));
+  if (!out || !SoretReplaceEnd(out, path)) (void)fprintf(stderr, "soret: warning: cannot write the performance record '%s': %s\n", path, strerror(errno));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

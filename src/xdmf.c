@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "soret/disk.h"
 #include "soret/output.h"
 
 /* Text of an XML attribute: species names may hold no character that matters, file names may. */
@@ -105,20 +105,17 @@ static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame
 
 PetscErrorCode SoretXDMFWrite(const SoretXDMF *x, const char *path, const char *h5_path, int *status)
 {
-  char        temporary[PETSC_MAX_PATH_LEN];
   const char *slash = strrchr(h5_path, '/'), *h5 = slash ? slash + 1 : h5_path; /* the two files move together */
-  FILE       *f;
+  FILE       *f = SoretReplaceBegin(path);
 
   PetscFunctionBegin;
   *status = 0;
-  PetscCall(PetscSNPrintf(temporary, sizeof(temporary), "%s.tmp", path));
-  f = fopen(temporary, "w");
   if (f) {
     (void)fputs("<?xml version=\"1.0\" ?>\n<Xdmf Version=\"2.0\">\n  <Domain>\n    <Grid Name=\"soret\" GridType=\"Collection\" CollectionType=\"Temporal\">\n", f);
     for (PetscInt frame = 0; frame < x->num_frames; frame++) PutFrame(f, x, h5, frame);
     (void)fputs("    </Grid>\n  </Domain>\n</Xdmf>\n", f);
   }
-  if (!f || fflush(f) || fsync(fileno(f)) || ferror(f) || fclose(f) || rename(temporary, path)) {
+  if (!f || !SoretReplaceEnd(f, path)) {
     (void)fprintf(stderr, "soret: cannot write '%s': %s\n", path, strerror(errno));
     *status = SORET_ERR_IO;
   }

@@ -17,3 +17,8 @@ PetscBool SoretSyncDirectory(const char *path);
 /* Makes a new file, which appears with all its bytes and synced, or not at all: they are written to `path`.new, which gets its name by a hard link.
    Where a file system has none the file is written in its place. PETSC_FALSE with EEXIST if there is one already. */
 PetscBool SoretStore(const char *path, size_t length, const char text[]);
+
+/* A file that takes the place of an old one once it is complete. It is written to `path`.new; SoretReplaceEnd() closes and syncs it and gives it its name,
+   or removes it, so that the old one stays. */
+FILE     *SoretReplaceBegin(const char *path);
+PetscBool SoretReplaceEnd(FILE *file, const char *path);

@@ -100,4 +100,46 @@ static PetscErrorCode TestStore(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestStore)
+/* Writes n bytes to a file that is to take the place of one. */
+static PetscBool Replace(const char *path, size_t n)
+{
+  FILE *file = SoretReplaceBegin(path);
+
+  Check(file);
+  for (size_t k = 0; k < n; k++) (void)fputc('y', file);
+  return SoretReplaceEnd(file, path);
+}
+
+/* The old file stays until the new one is complete. */
+static PetscErrorCode TestReplace(void)
+{
+  char          folder[] = "disk.XXXXXX", path[64], fresh[64], missing[64];
+  struct rlimit usual, small;
+  struct stat   found;
+
+  PetscFunctionBeginUser;
+  PetscCheck(mkdtemp(folder), PETSC_COMM_SELF, PETSC_ERR_FILE_OPEN, "cannot make '%s': %s", folder, strerror(errno));
+  (void)snprintf(path, sizeof(path), "%s/a", folder);
+  (void)snprintf(fresh, sizeof(fresh), "%s/a.new", folder);
+  (void)snprintf(missing, sizeof(missing), "%s/none/a", folder);
+  Check(Replace(path, 7) && stat(path, &found) == 0 && found.st_size == 7 && !IsThere(fresh));
+  Check(Replace(path, 5) && stat(path, &found) == 0 && found.st_size == 5 && !IsThere(fresh));
+  Check(!SoretReplaceBegin(missing) && errno == ENOENT);
+
+  (void)signal(SIGXFSZ, SIG_IGN);
+  Check(getrlimit(RLIMIT_FSIZE, &usual) == 0);
+  small          = usual;
+  small.rlim_cur = LENGTH / 2;
+  Check(setrlimit(RLIMIT_FSIZE, &small) == 0);
+  Check(!Replace(path, LENGTH));
+  Check(setrlimit(RLIMIT_FSIZE, &usual) == 0);
+  Check(stat(path, &found) == 0 && found.st_size == 5 && !IsThere(fresh));
+
+  /* nor is anything left where the name cannot be taken */
+  Check(unlink(path) == 0 && mkdir(path, 0777) == 0);
+  Check(!Replace(path, 3) && errno == EISDIR && !IsThere(fresh));
+  Check(rmdir(path) == 0 && rmdir(folder) == 0);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+TestMain(TestStore, TestReplace)
