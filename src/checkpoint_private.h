@@ -46,9 +46,6 @@ PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const Sore
 /* CRC-64 (ECMA-182, reflected, as in xz); start with 0. */
 uint64_t SoretChecksum(uint64_t sum, size_t n, const void *data);
 
-/* Makes a new file on this rank; false with errno if it is there already or cannot be. */
-PetscBool SoretClaim(const char *path);
-
 /* ---- stop.c ---- */
 
 /* What a run is asked for, in order of importance. */

@@ -72,11 +72,36 @@ static PetscBool Write(const char *path, size_t length, const char text[])
 static PetscBool Link(const char *path, const char *name)
 {
   const int   status = link(path, name), why = errno;
-  struct stat found;
-  PetscBool   ok = status == 0 || (stat(path, &found) == 0 && found.st_nlink == 2) ? PETSC_TRUE : PETSC_FALSE;
+  struct stat a, b;
+  PetscBool   ok = status == 0 || (stat(path, &a) == 0 && stat(name, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino) ? PETSC_TRUE : PETSC_FALSE;
 
   errno = why;
   return ok;
+}
+
+PetscBool SoretClaim(const char *path)
+{
+  const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
+
+  if (fd < 0) return PETSC_FALSE;
+  (void)close(fd);
+  return PETSC_TRUE;
+}
+
+PetscBool SoretTakeName(const char *path, const char *name)
+{
+  int why;
+
+  if (Link(path, name)) {
+    (void)unlink(path);
+    return PETSC_TRUE;
+  }
+  if (errno == EEXIST || !SoretClaim(name)) return PETSC_FALSE; /* no hard links here: what is replaced is the empty file of this claim */
+  if (rename(path, name) == 0) return PETSC_TRUE;
+  why = errno;
+  (void)unlink(name);
+  errno = why;
+  return PETSC_FALSE;
 }
 
 PetscBool SoretStore(const char *path, size_t length, const char text[])

@@ -162,15 +162,6 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscBool SoretClaim(const char *path)
-{
-  const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0666);
-
-  if (fd < 0) return PETSC_FALSE;
-  (void)close(fd);
-  return PETSC_TRUE;
-}
-
 /* ---- checksums of a data file ---- */
 
 PetscErrorCode SoretManifestDestroy(SoretManifest *manifest)

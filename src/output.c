@@ -2,13 +2,13 @@
 #include "output_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <H5public.h>
 #include <yaml.h>
 
+#include "soret/disk.h"
 #include "soret/record.h"
 #include "soret_commit.h"
 
@@ -31,13 +31,9 @@ PetscErrorCode SoretOutputCheck(const SoretOutputSpec *spec, MPI_Comm comm)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   if (rank == 0) {
-    char  directory[PETSC_MAX_PATH_LEN];
-    char *slash;
+    char directory[PETSC_MAX_PATH_LEN];
 
-    PetscCall(PetscStrncpy(directory, spec->file, sizeof(directory)));
-    slash = strrchr(directory, '/');
-    if (slash) *(slash == directory ? slash + 1 : slash) = 0;
-    else PetscCall(PetscStrncpy(directory, ".", sizeof(directory)));
+    PetscCall(SoretDirectoryOf(spec->file, sizeof(directory), directory));
     if (!spec->overwrite && access(spec->file, F_OK) == 0) {
       (void)fprintf(stderr, "soret: the result file '%s' exists; nothing was run. Choose another with output.file=NAME, or replace it, once the new one is complete, with output.overwrite=true\n", spec->file);
       status = SORET_ERR_INPUT;
@@ -65,14 +61,8 @@ static PetscErrorCode ChooseAttempt(SoretOutput o)
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
   if (rank == 0) {
     for (o->attempt = 1;; o->attempt++) {
-      int fd;
-
       PetscCall(PetscSNPrintf(o->path, sizeof(o->path), "%s.%d", o->spec.file, o->attempt));
-      fd = open(o->path, O_CREAT | O_EXCL | O_WRONLY, 0666);
-      if (fd >= 0) {
-        (void)close(fd);
-        break;
-      }
+      if (SoretClaim(o->path)) break;
       if (errno == EEXIST && o->attempt < 100000) continue;
       (void)fprintf(stderr, "soret: cannot create '%s': %s\n", o->path, strerror(errno));
       status = SORET_ERR_IO;
@@ -248,7 +238,7 @@ PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The final name. A link never replaces a file; replacing, where asked for, is one rename of a complete file. */
+/* The final name. No file is replaced where that was not asked for; replacing is one rename of a complete file. */
 static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
 {
   PetscMPIInt rank;
@@ -261,11 +251,7 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
       errno  = EEXIST;
       status = -1;
     } else if (o->spec.overwrite) status = rename(o->path, o->spec.file);
-    else {
-      status = link(o->path, o->spec.file);
-      if (status == 0) (void)unlink(o->path);
-      else if (errno != EEXIST && access(o->spec.file, F_OK) != 0) status = rename(o->path, o->spec.file); /* no hard links there */
-    }
+    else status = SoretTakeName(o->path, o->spec.file) ? 0 : -1;
     if (status) (void)fprintf(stderr, "soret: the complete result stays in '%s': cannot name it '%s': %s\n", o->path, o->spec.file, strerror(errno));
   }
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));

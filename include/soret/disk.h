@@ -18,6 +18,12 @@ PetscBool SoretSyncDirectory(const char *path);
    Where a file system has none the file is written in its place. PETSC_FALSE with EEXIST if there is one already. */
 PetscBool SoretStore(const char *path, size_t length, const char text[]);
 
+/* Makes a new empty file: of all processes that try only one gets the name, the others EEXIST. */
+PetscBool SoretClaim(const char *path);
+
+/* Gives a file a name that no other has; it stays what it was, with EEXIST, if one has it. */
+PetscBool SoretTakeName(const char *path, const char *name);
+
 /* A file that takes the place of an old one once it is complete. It is written to `path`.new; SoretReplaceEnd() closes and syncs it and gives it its name,
    or removes it, so that the old one stays. */
 FILE     *SoretReplaceBegin(const char *path);

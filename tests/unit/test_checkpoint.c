@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../../src/checkpoint_private.h"
+#include "soret/disk.h"
 
 static PetscMPIInt rank, ranks;
 static char        prefix[64];

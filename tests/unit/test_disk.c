@@ -17,6 +17,30 @@
 
 #define LENGTH ((size_t)4 << 20)
 
+/* The system without hard links, where another process is quick to take a name before this one renames something to it; and one that renames nothing. */
+static PetscBool no_links = PETSC_FALSE, no_renames = PETSC_FALSE;
+static int       taken    = 0;
+
+int link(const char *path, const char *name)
+{
+  if (!no_links) return linkat(AT_FDCWD, path, AT_FDCWD, name, 0);
+  errno = EPERM;
+  return -1;
+}
+
+int rename(const char *path, const char *name)
+{
+  const int other = no_links ? open(name, O_CREAT | O_EXCL | O_WRONLY, 0666) : -1;
+
+  if (other >= 0) {
+    (void)close(other);
+    taken++;
+  }
+  if (!no_renames) return renameat(AT_FDCWD, path, AT_FDCWD, name);
+  errno = EIO;
+  return -1;
+}
+
 /* Looks at a file as fast as it can. */
 typedef struct {
   const char  *path;
@@ -142,4 +166,33 @@ static PetscErrorCode TestReplace(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestStore, TestReplace)
+/* A name that is free is taken, with hard links and without; one that another file has stays with it. */
+static PetscErrorCode TestTakeName(void)
+{
+  char        folder[] = "disk.XXXXXX", path[64], name[64];
+  struct stat found;
+
+  PetscFunctionBeginUser;
+  PetscCheck(mkdtemp(folder), PETSC_COMM_SELF, PETSC_ERR_FILE_OPEN, "cannot make '%s': %s", folder, strerror(errno));
+  (void)snprintf(path, sizeof(path), "%s/a.1", folder);
+  (void)snprintf(name, sizeof(name), "%s/a", folder);
+  for (int k = 0; k < 2; k++) {
+    no_links = k ? PETSC_TRUE : PETSC_FALSE;
+    Check(Replace(path, 3));
+    taken = 0;
+    Check(SoretTakeName(path, name) && !IsThere(path));
+    Check(taken == 0 && stat(name, &found) == 0 && found.st_size == 3 && found.st_nlink == 1);
+    Check(Replace(path, 4));
+    Check(!SoretTakeName(path, name) && errno == EEXIST);
+    Check(stat(path, &found) == 0 && found.st_size == 4 && stat(name, &found) == 0 && found.st_size == 3);
+    Check(unlink(name) == 0 && SoretClaim(name) && !SoretClaim(name) && errno == EEXIST);
+    Check(!SoretTakeName(path, name) && errno == EEXIST && unlink(name) == 0);
+  }
+  no_renames = PETSC_TRUE;
+  Check(!SoretTakeName(path, name) && errno == EIO && IsThere(path) && !IsThere(name));
+  no_links = no_renames = PETSC_FALSE;
+  Check(unlink(path) == 0 && rmdir(folder) == 0);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+TestMain(TestStore, TestReplace, TestTakeName)
