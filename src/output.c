@@ -238,6 +238,21 @@ PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Checksums, and the XDMF of what is replaced, from an earlier result of that name. They go before the new one comes: whenever this process ends,
+   no result lies beside checksums of another. On rank 0. */
+static PetscErrorCode RemoveBeside(SoretOutput o)
+{
+  char path[PETSC_MAX_PATH_LEN];
+
+  PetscFunctionBegin;
+  if (!o->spec.overwrite && access(o->spec.file, F_OK) == 0) PetscFunctionReturn(PETSC_SUCCESS); /* another run has the name */
+  PetscCall(SoretOutputBeside(o->spec.file, ".sums", sizeof(path), path));
+  (void)unlink(path);
+  PetscCall(SoretOutputBeside(o->spec.file, ".xdmf", sizeof(path), path));
+  if (o->spec.overwrite) (void)unlink(path);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* The final name. No file is replaced where that was not asked for; replacing is one rename of a complete file. */
 static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
 {
@@ -250,8 +265,11 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
     if (IsSpecial(o->spec.file)) { /* it was not there before the run */
       errno  = EEXIST;
       status = -1;
-    } else if (o->spec.overwrite) status = rename(o->path, o->spec.file);
-    else status = SoretTakeName(o->path, o->spec.file) ? 0 : -1;
+    } else {
+      PetscCall(RemoveBeside(o));
+      if (o->spec.overwrite) status = rename(o->path, o->spec.file);
+      else status = SoretTakeName(o->path, o->spec.file) ? 0 : -1;
+    }
     if (status) (void)fprintf(stderr, "soret: the complete result stays in '%s': cannot name it '%s': %s\n", o->path, o->spec.file, strerror(errno));
   }
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));

@@ -682,6 +682,25 @@ def test_verify_result(tmp):
     assert "not good: No such file" in folder.run("verify", "nothing.h5", status=4).stdout
 
 
+def test_verify_replaced(tmp):
+    """Checksums and XDMF of an earlier result do not stay beside the one that takes its name, whether that was replaced or removed, nor where the run is
+    killed before its own are written."""
+    folder = Folder(tmp / "run")
+    folder.run("case.yaml", "output.checksums=true")
+    folder.run("case.yaml", "species.A.initial=2", "output={overwrite: true, file: run.h5, xdmf: false}")
+    assert "no checksums beside it" in folder.run("verify", "run.h5").stdout and not (folder.path / "run.xdmf").exists()
+    folder.run("case.yaml", "output.checksums=true", "output.overwrite=true")
+    assert "every byte is as it was written" in folder.run("verify", "run.h5").stdout
+    (folder.path / "run.h5").unlink()
+    folder.run("case.yaml", "species.A.initial=2")
+    assert "no checksums beside it" in folder.run("verify", "run.h5").stdout
+    folder.run("case.yaml", "output.checksums=true", "output.overwrite=true")
+    env = {"LD_PRELOAD": str(build_shim(tmp)), "IO_ERROR_CALL": "write", "IO_ERROR": "ENOSPC", "IO_ERROR_FILE": f"{folder.path}/run.sums"}
+    done = folder.run("case.yaml", "species.A.initial=2", "output.checksums=true", "output.overwrite=true", status=4, env=env)
+    assert "run.sums: cannot write the checksums: No space left on device" in done.stderr, done.stderr
+    assert "no checksums beside it" in folder.run("verify", "run.h5").stdout
+
+
 def make_other(path):
     with h5py.File(path, "w") as file:
         file["x"] = [1, 2]
