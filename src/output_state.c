@@ -139,7 +139,7 @@ static PetscErrorCode OpenEarlier(SoretOutput o, const char *path, SoretH5 *h5)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Copies one field of a frame; *copied is false where the earlier file has it not, or not in good order. */
+/* Copies one field of a frame, unless an earlier file has given it already; *copied is false where this one has it not, or not in good order. */
 static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const char *frame, const SoretFrameField *field, PetscBool *copied)
 {
   PetscInt       size[4], start[4], count[4], there[8];
@@ -150,6 +150,8 @@ static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const c
 
   PetscFunctionBegin;
   PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
+  PetscCall(SoretH5Exists(to, path, copied));
+  if (*copied) PetscFunctionReturn(PETSC_SUCCESS);
   ierr    = SoretH5GetSize(from, path, &rank_there, there);
   *copied = !ierr && rank_there == rank && !memcmp(there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
   if (*copied && SoretH5ReadBox(from, path, rank, start, count, o->work)) *copied = PETSC_FALSE;

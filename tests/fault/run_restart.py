@@ -467,6 +467,26 @@ def test_frames_lost(tmp):
     assert set(re.findall(r"/frames/(\d+)/", frames[0][1])) == {"000003"}, "a field of another frame"
 
 
+def test_frames_damaged(tmp):
+    """A frame of which the file of the last attempt has only some fields is completed from the attempt before; what is in neither is lost."""
+    case = Folder(tmp / "run")
+    case.run("case.yaml", EVERY_STEP)
+    generations = case.generations()
+    folder = select(case, generations[len(generations) // 2], tmp / "part")
+    folder.run("resume", "run", "checkpoint.every=1e-6")
+    (folder.path / "run.h5").rename(folder.path / "run.h5.2")
+    for path, field in (("run.h5.2", "frames/000000/rate/0"), ("run.h5.2", "frames/000001/A2"), ("run.h5.1", "frames/000001/A2")):
+        with h5py.File(folder.path / path, "a") as file:
+            del file[field]
+    done = folder.run("resume", "run")
+    assert "warning: 1 of 3 frames are lost" in done.stdout, done.stdout
+    with h5py.File(folder.path / "run.h5") as file, h5py.File(case.path / "run.h5") as whole:
+        assert [bool(file[f"frames/{k:06d}"].attrs.get("lost", 0)) for k in range(4)] == [False, True, False, False]
+        for name in ("A", "rate/0", "flux/A2", "entropy_production"):
+            assert np.array_equal(file[f"frames/000000/{name}"][()], whole[f"frames/000000/{name}"][()]), name
+    assert "1 of the frames were lost" in folder.run("verify", "run.h5").stdout
+
+
 def kill_somewhere(folder, ranks, longest, all_ranks, *args):
     """Kills one rank or all of them at a random instant after the first checkpoint. Returns false if the run was done before."""
     run = folder.start("case.yaml", "checkpoint.every=1e-6", *args, ranks=ranks)
