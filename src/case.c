@@ -365,6 +365,22 @@ static PetscBool IsSameFile(const char *a, const char *b)
   return !stat(a, &A) && !stat(b, &B) && A.st_dev == B.st_dev && A.st_ino == B.st_ino ? PETSC_TRUE : PETSC_FALSE;
 }
 
+static PetscBool IsFieldFile(const char *path, SoretField field)
+{
+  return SoretFieldPath(field) && IsSameFile(path, SoretFieldPath(field)) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Is this one of the files that the case is read from? */
+static PetscBool IsInput(const SoretCase *c, const char *path)
+{
+  const SoretField field[] = {c->temperature, c->heat.source, c->heat.initial, c->solid.field, c->flow.velocity[0], c->flow.velocity[1], c->flow.velocity[2]};
+  PetscBool        is      = IsSameFile(path, c->path);
+
+  for (size_t k = 0; k < sizeof(field) / sizeof(field[0]); k++) is = is || IsFieldFile(path, field[k]) ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt s = 0; s < c->model.num_species; s++) is = is || IsFieldFile(path, c->initial[s]) ? PETSC_TRUE : PETSC_FALSE;
+  return is;
+}
+
 /* Even who may overwrite results does not mean what a case is made of. */
 static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
 {
@@ -374,10 +390,7 @@ static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  if (rank == 0) {
-    same = IsSameFile(c->output.file, c->path) || (SoretFieldPath(c->temperature) && IsSameFile(c->output.file, SoretFieldPath(c->temperature)));
-    for (PetscInt s = 0; s < c->model.num_species; s++) same = same || (SoretFieldPath(c->initial[s]) && IsSameFile(c->output.file, SoretFieldPath(c->initial[s])));
-  }
+  if (rank == 0) same = IsInput(c, c->output.file);
   PetscCallMPI(MPI_Bcast(&same, 1, MPI_INT, 0, comm));
   if (same) PetscCall(SoretInputError(c->in, node ? node : SoretInputRoot(c->in), "the result file '%s' is a file that this case is read from", c->output.file));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -218,6 +218,12 @@ def test_overwrite_replaces_results_alone(soret):
         for command in ([], ["check"]):
             done = soret(*command, "case.yaml", "species.A.initial={file: fields.h5, dataset: c}", f"output.file={name}", "--overwrite", status=2)
             contains(done.stderr, f"the result file '{name}' is a file that this case is read from")
+    conduction = "temperature={{conduction: {{conductivity: 1, heat_capacity: 1, initial: {}, source: {}, boundaries: {{x-: {{value: 1}}}}}}}}"
+    field = "{file: fields.h5, dataset: c}"
+    for overrides in ([f"temperature={field}"], [*TRANSIENT, conduction.format(field, 0)], [*TRANSIENT, conduction.format(1, field)], [f"domain.solid={field}"],
+                      ["domain={size: [1], cells: [16], periodic: [x]}", "temperature=1", f"flow={{velocity: [{field}]}}"]):
+        done = soret("check", "case.yaml", *overrides, "output.file=fields.h5", "--overwrite", status=2)
+        contains(done.stderr, "the result file 'fields.h5' is a file that this case is read from")
     assert soret.files() == before and (soret.directory / "case.yaml").read_text() == CASE and (soret.directory / "pipe.h5").is_fifo()
 
 
