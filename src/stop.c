@@ -2,6 +2,7 @@
 
    What asks a run for a checkpoint or for its end: signals, files beside the result, the end of the job. */
 #define _GNU_SOURCE /* strptime */
+#include <errno.h>
 #include <petsctime.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static PetscBool IsNew(SoretStopFiles *files, int which)
   PetscBool   fresh;
 
   if (stat(files->path[which], &found)) {
-    files->seen[which].there = PETSC_FALSE;
+    if (errno == ENOENT) files->seen[which].there = PETSC_FALSE; /* not where a server is slow to answer (ESTALE, EIO): it may be there as before */
     return PETSC_FALSE;
   }
   fresh = !files->seen[which].there || files->seen[which].s != (PetscInt64)found.st_mtim.tv_sec || files->seen[which].ns != (PetscInt64)found.st_mtim.tv_nsec ? PETSC_TRUE : PETSC_FALSE;

@@ -4,6 +4,7 @@
    attempts the later one wins. */
 #include "test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -310,6 +311,37 @@ static PetscErrorCode TestMargin(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A STOP of before the run that cannot be looked at for a while, as on a server that restarts, asks for nothing when it is back; a new one does. */
+static PetscErrorCode TestStopFiles(void)
+{
+  char           folder[] = "stop.XXXXXX", result[64], stop[64], aside[64];
+  SoretStopFiles files;
+  const int      wait = 250000; /* microseconds, for the next look */
+
+  PetscFunctionBeginUser;
+  PetscCheck(mkdtemp(folder), PETSC_COMM_SELF, PETSC_ERR_FILE_OPEN, "cannot make '%s': %s", folder, strerror(errno));
+  (void)snprintf(result, sizeof(result), "%s/run.h5", folder);
+  (void)snprintf(stop, sizeof(stop), "%s/STOP", folder);
+  (void)snprintf(aside, sizeof(aside), "%s/aside", folder);
+  Check(SoretClaim(stop));
+  PetscCall(SoretStopFilesCreate(result, &files));
+  Check(SoretStopFilesLook(&files) == SORET_ASK_NOTHING);
+  Check(rename(stop, aside) == 0 && symlink("STOP", stop) == 0); /* any error but "not there" */
+  (void)usleep(wait);
+  Check(SoretStopFilesLook(&files) == SORET_ASK_NOTHING);
+  Check(rename(aside, stop) == 0);
+  (void)usleep(wait);
+  Check(SoretStopFilesLook(&files) == SORET_ASK_NOTHING);
+  Check(unlink(stop) == 0);
+  (void)usleep(wait);
+  Check(SoretStopFilesLook(&files) == SORET_ASK_NOTHING);
+  Check(SoretClaim(stop));
+  (void)usleep(wait);
+  Check(SoretStopFilesLook(&files) == SORET_STOP_FILE);
+  Check(unlink(stop) == 0 && rmdir(folder) == 0);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* A signal to one rank stops all, with a checkpoint. The last test: a wish to stop is never forgotten. */
 static PetscErrorCode TestStop(void)
 {
@@ -333,4 +365,4 @@ static PetscErrorCode TestStop(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestChecksum, TestNames, TestManifest, TestGenerations, TestMargin, TestStop)
+TestMain(TestChecksum, TestNames, TestManifest, TestGenerations, TestMargin, TestStopFiles, TestStop)
