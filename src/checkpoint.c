@@ -188,7 +188,13 @@ PetscBool SoretIsGeneration(const char *path)
   return SoretGenerationParse(path, prefix, &generation);
 }
 
-/* The list of rank 0, for all. */
+/* Says why a list could not be had. On rank 0. */
+static void SayUnlisted(const char *prefix)
+{
+  (void)fprintf(stderr, "soret: cannot look for checkpoints '%s.ckpt-*': %s\n", prefix, strerror(errno));
+}
+
+/* The list of rank 0, for all. No generations where there is no directory; one that cannot be read is an error. */
 static PetscErrorCode ListForAll(MPI_Comm comm, const char *prefix, PetscInt *num, SoretGeneration **list)
 {
   PetscMPIInt rank;
@@ -196,8 +202,13 @@ static PetscErrorCode ListForAll(MPI_Comm comm, const char *prefix, PetscInt *nu
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   *list = NULL;
-  if (rank == 0) PetscCall(SoretGenerationList(prefix, num, list));
+  if (rank == 0) {
+    PetscCall(SoretGenerationList(prefix, num, list));
+    if (*num < 0 && (errno == ENOENT || errno == ENOTDIR)) *num = 0;
+    if (*num < 0) SayUnlisted(prefix);
+  }
   PetscCallMPI(MPI_Bcast(num, 1, MPIU_INT, 0, comm));
+  if (*num < 0) PetscFunctionReturn(SORET_ERR_IO);
   if (rank > 0 && *num > 0) PetscCall(PetscMalloc1(*num, list));
   if (*num > 0) PetscCallMPI(MPI_Bcast(*list, (PetscMPIInt)((size_t)*num * sizeof(**list)), MPI_BYTE, 0, comm));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -250,7 +261,7 @@ static PetscErrorCode Candidates(MPI_Comm comm, const char *what, char prefix[],
   *dot = 0;
   PetscCall(PetscFree(*list));
   PetscCall(ListForAll(comm, prefix, num, list));
-  if (*num <= 0) *dot = '.';
+  if (*num == 0) *dot = '.';
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -280,11 +291,11 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
     PetscCall(SoretSay(comm, "going on from %s, written %s at step %lld, t = %g\n", r->file, manifest.written, (long long)manifest.step, (double)manifest.t));
     PetscCall(SoretManifestDestroy(&manifest));
   } else if (rank == 0) {
-    if (num <= 0) (void)fprintf(stderr, "soret: there is no checkpoint '%s': no file %s.ckpt-*\n", what, r->prefix);
+    if (num == 0) (void)fprintf(stderr, "soret: there is no checkpoint '%s': no file %s.ckpt-*\n", what, r->prefix);
     else (void)fprintf(stderr, "soret: none of the %d generations of checkpoint '%s' is good; nothing was run\n", (int)num, what);
   }
   PetscCall(PetscFree(list));
-  PetscFunctionReturn(good ? PETSC_SUCCESS : num <= 0 ? SORET_ERR_INPUT : SORET_ERR_IO);
+  PetscFunctionReturn(good ? PETSC_SUCCESS : num == 0 ? SORET_ERR_INPUT : SORET_ERR_IO);
 }
 
 PetscErrorCode SoretRestartDestroy(SoretRestart *restart)
@@ -400,7 +411,7 @@ PetscErrorCode SoretCheckpointCheck(MPI_Comm comm, const char *prefix, PetscBool
   PetscFunctionReturn((PetscErrorCode)status);
 }
 
-/* What rank 0 needs to see to know when a checkpoint or a stop is due. */
+/* What rank 0 needs to see to know when a checkpoint or a stop is due. Its attempt is -1 where it cannot see the others. */
 static PetscErrorCode Watch(SoretCheckpoint ck, const char *result)
 {
   SoretGeneration *list;
@@ -413,6 +424,10 @@ static PetscErrorCode Watch(SoretCheckpoint ck, const char *result)
   PetscCall(SoretStopJobEnd(&ck->job_end));
   PetscCall(SoretGenerationList(ck->prefix, &num, &list));
   if (num > 0) ck->attempt = PetscMax(ck->attempt, list[num - 1].attempt + 1);
+  if (num < 0) {
+    SayUnlisted(ck->prefix);
+    ck->attempt = -1;
+  }
   PetscCall(PetscFree(list));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -433,7 +448,7 @@ PetscErrorCode SoretCheckpointCreate(MPI_Comm comm, const SoretCheckpointSpec *s
   PetscCallMPI(MPI_Comm_rank(comm, &ck->rank));
   if (ck->rank == 0) PetscCall(Watch(ck, result));
   PetscCallMPI(MPI_Bcast(&ck->attempt, 1, MPI_INT, 0, comm));
-  PetscFunctionReturn(PETSC_SUCCESS);
+  PetscFunctionReturn(ck->attempt < 0 ? SORET_ERR_IO : PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretCheckpointDestroy(SoretCheckpoint *checkpoint)
@@ -497,7 +512,7 @@ PetscInt SoretCheckpointCount(SoretCheckpoint ck)
 /* Has a later attempt, the newest one of the list, taken over? This one was left behind, and touches nothing more. */
 static PetscBool LeftBehind(SoretCheckpoint ck, PetscInt num, const SoretGeneration list[])
 {
-  if (num == 0 || list[num - 1].attempt <= ck->attempt) return PETSC_FALSE;
+  if (num <= 0 || list[num - 1].attempt <= ck->attempt) return PETSC_FALSE;
   (void)fprintf(stderr, "soret: %s.ckpt-%03d-*: a later attempt of this run writes checkpoints; this one was left behind and stops\n", ck->prefix, list[num - 1].attempt);
   return PETSC_TRUE;
 }
@@ -514,7 +529,10 @@ static PetscErrorCode ClaimGeneration(SoretCheckpoint ck, SoretGeneration *gener
   if (ck->rank == 0) {
     PetscCall(SoretGenerationList(ck->prefix, &num, &list));
     for (PetscInt i = 0; i < num; i++) generation->number = PetscMax(generation->number, list[i].number);
-    if (LeftBehind(ck, num, list)) status = SORET_ERR_IO;
+    if (num < 0) {
+      SayUnlisted(ck->prefix);
+      status = SORET_ERR_IO;
+    } else if (LeftBehind(ck, num, list)) status = SORET_ERR_IO;
     PetscCall(PetscFree(list));
     for (int tries = 0; !status && tries < 1000; tries++) {
       generation->number++;

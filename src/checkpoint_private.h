@@ -21,7 +21,7 @@ PetscErrorCode SoretGenerationName(const char *prefix, const SoretGeneration *ge
 /* Takes a name apart; false if it is none. prefix - [PETSC_MAX_PATH_LEN] */
 PetscBool SoretGenerationParse(const char *path, char prefix[], SoretGeneration *generation);
 
-/* All generations of a prefix, in ascending order; free with PetscFree. On one rank. A directory that cannot be read: *num = -1, errno tells. */
+/* All generations of a prefix, in ascending order; free with PetscFree. On one rank. A directory that cannot be read to its end: *num = -1, errno tells. */
 PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGeneration *list[]);
 
 /* What a manifest says. */

@@ -133,6 +133,7 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
   PetscInt       room = 0;
   struct dirent *entry;
   DIR           *folder;
+  int            why;
 
   PetscFunctionBegin;
   *num  = -1;
@@ -141,7 +142,7 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
   folder = opendir(directory);
   if (!folder) PetscFunctionReturn(PETSC_SUCCESS);
   *num = 0;
-  while ((entry = readdir(folder))) {
+  for (errno = 0; (entry = readdir(folder)); errno = 0) {
     SoretGeneration generation;
 
     if (!SoretGenerationParse(entry->d_name, found, &generation) || strcmp(found, base)) continue;
@@ -156,7 +157,14 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
     }
     (*list)[(*num)++] = generation;
   }
+  why = errno; /* only this tells an error from the end */
   (void)closedir(folder);
+  if (why) {
+    PetscCall(PetscFree(*list));
+    *num  = -1;
+    errno = why;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (*num) qsort(*list, (size_t)*num, sizeof(**list), ByAge);
   *num = Join(*num, *list);
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -399,7 +407,12 @@ static PetscErrorCode ReadText(const char *path, size_t *length, char **text, Tr
   *length = 0;
   PetscCall(PetscMalloc1(most + 1, text));
   if (fd < 0) Because(trouble, "no manifest: %s", strerror(errno));
-  while (fd >= 0 && *length < most && (n = read(fd, *text + *length, most - *length)) > 0) *length += (size_t)n;
+  while (fd >= 0 && *length < most) {
+    n = read(fd, *text + *length, most - *length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    *length += (size_t)n;
+  }
   if (n < 0) Because(trouble, "cannot read the manifest: %s", strerror(errno));
   if (fd >= 0) (void)close(fd);
   (*text)[*length] = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   To be preloaded: makes a call of the system fail for files whose full path begins with a text. Environment: IO_ERROR_CALL (write, pwrite, fsync),
-   IO_ERROR (EIO, ENOSPC), IO_ERROR_FILE; IO_ERROR_AFTER: so many calls of this process succeed first. */
+   To be preloaded: makes a call of the system fail for files whose full path begins with a text. Environment: IO_ERROR_CALL (write, pwrite, fsync,
+   read, readdir), IO_ERROR (EIO, ENOSPC; EINTR: one call out of two), IO_ERROR_FILE; IO_ERROR_AFTER: so many calls of this process succeed first. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 static int Fails(const char *call, int fd)
 {
   const char *wanted = getenv("IO_ERROR_CALL"), *error = getenv("IO_ERROR"), *file = getenv("IO_ERROR_FILE"), *after = getenv("IO_ERROR_AFTER");
-  static int  calls = 0;
+  static int  calls = 0, interrupted = 0;
   char        link[64], path[4096];
   ssize_t     n;
 
@@ -26,8 +27,9 @@ static int Fails(const char *call, int fd)
   path[n] = 0;
   if (strncmp(path, file, strlen(file))) return 0; /* not the files of the same name that Open MPI keeps elsewhere */
   if (after && calls++ < atoi(after)) return 0;
-  errno = strcmp(error, "ENOSPC") ? EIO : ENOSPC;
-  return 1;
+  errno = !strcmp(error, "EINTR") ? EINTR : strcmp(error, "ENOSPC") ? EIO : ENOSPC;
+  if (errno == EINTR) interrupted = !interrupted;
+  return errno != EINTR || interrupted;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -65,4 +67,19 @@ ssize_t pwritev64(int fd, const struct iovec *part, int n, off64_t at)
 int fsync(int fd)
 {
   return Fails("fsync", fd) ? -1 : REAL(fsync)(fd);
+}
+
+ssize_t read(int fd, void *data, size_t n)
+{
+  return Fails("read", fd) ? -1 : REAL(read)(fd, data, n);
+}
+
+struct dirent *readdir(DIR *folder)
+{
+  return Fails("readdir", dirfd(folder)) ? NULL : REAL(readdir)(folder);
+}
+
+struct dirent64 *readdir64(DIR *folder)
+{
+  return Fails("readdir", dirfd(folder)) ? NULL : REAL(readdir64)(folder);
 }

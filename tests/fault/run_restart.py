@@ -642,6 +642,30 @@ def test_write_errors(tmp):
     folder.run("resume", "run")
 
 
+def test_read_errors(tmp):
+    """A manifest whose reading is interrupted is good; a list of generations that breaks off is an error, not the whole list; so is a directory that is gone."""
+    folder = Folder(tmp / "run")
+    folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 3}")
+    shutil.move(folder.path / "run.h5", folder.path / "run.h5.1")
+    env = {"LD_PRELOAD": str(build_shim(tmp)), "IO_ERROR_CALL": "read", "IO_ERROR": "EINTR", "IO_ERROR_FILE": f"{folder.path}/run.ckpt-001"}
+    folder.run("verify", folder.generations()[-1].name, env=env)
+    env.update(IO_ERROR_CALL="readdir", IO_ERROR="EIO", IO_ERROR_FILE=str(folder.path), IO_ERROR_AFTER="5")
+    for ranks in (1, 2):
+        done = folder.run("resume", "run", status=4, env=env, ranks=ranks)
+        assert done.stderr.count("soret: cannot look for checkpoints 'run.ckpt-*': Input/output error\n") == 1 and "no checkpoint" not in done.stderr, done.stderr
+    assert "there is no checkpoint 'gone/run'" in folder.run("resume", "gone/run", status=2).stderr
+
+    lost = Folder(tmp / "lost", LONG)
+    (lost.path / "there").mkdir()
+    run = lost.start("case.yaml", "solve.end=50", "checkpoint.prefix=there/run")
+    while not (lost.path / "run.h5.1.xdmf").exists():
+        time.sleep(0.02)
+    (lost.path / "there").rmdir()
+    run.send_signal(signal.SIGUSR2)
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 4 and "cannot look for checkpoints 'there/run.ckpt-*': No such file or directory" in text, f"{run.returncode} {text}"
+
+
 def test_write_errors_of_results(tmp):
     """The same for the result file, at its beginning, in the middle and at its end: status 4 with the reason, and no hang. On three ranks the others wait
     inside HDF5 for the one that failed, which ends all after 20 s."""
