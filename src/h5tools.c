@@ -31,13 +31,21 @@ hid_t SoretH5OpenAlone(const char *path)
 
 /* --------------------------------------------------------------------------------------------------------- lists of objects */
 
-static void Add(SoretH5List *list, const char *path)
+/* Without memory the list stays as it was. */
+static PetscBool Add(SoretH5List *list, const char *path)
 {
   if (list->n == list->room) {
-    list->room = 2 * list->room + 16;
-    list->path = realloc(list->path, list->room * sizeof(*list->path));
+    const size_t room = 2 * list->room + 16;
+    char       **more = realloc(list->path, room * sizeof(*more));
+
+    if (!more) return PETSC_FALSE;
+    list->path = more;
+    list->room = room;
   }
-  if (list->path) list->path[list->n++] = strdup(path);
+  list->path[list->n] = strdup(path);
+  if (!list->path[list->n]) return PETSC_FALSE;
+  list->n++;
+  return PETSC_TRUE;
 }
 
 void SoretH5FreeList(SoretH5List *list)
@@ -69,13 +77,14 @@ static herr_t Visit(hid_t root, const char *name, const H5L_info_t *info, void *
   SoretH5Contents        *contents = contents_pointer;
   const H5I_type_t type     = SoretH5TypeOf(root, name);
   char            *path     = malloc(strlen(name) + 2);
+  PetscBool        added    = PETSC_TRUE;
 
   if (!path) return -1;
   sprintf(path, "/%s", name);
-  if (type == H5I_DATASET) Add(&contents->datasets, path);
-  if (type == H5I_GROUP) Add(&contents->groups, path);
+  if (type == H5I_DATASET) added = Add(&contents->datasets, path);
+  if (type == H5I_GROUP) added = Add(&contents->groups, path);
   free(path);
-  return 0;
+  return added ? 0 : -1;
 }
 
 static int ByName(const void *a, const void *b)
@@ -100,8 +109,7 @@ void SoretH5FreeContents(SoretH5Contents *contents)
 
 static herr_t AddChild(hid_t group, const char *name, const H5L_info_t *info, void *list)
 {
-  Add(list, name);
-  return 0;
+  return Add(list, name) ? 0 : -1;
 }
 
 SoretH5List SoretH5ListGroup(hid_t file, const char *path)
@@ -251,20 +259,37 @@ static void PrintNames(const SoretH5Contents *contents, const char *prefix, FILE
   fprintf(out, "\n");
 }
 
+/* Names in a file that is not of soret may have any length. NULL without memory. */
+static char *Join(const char *a, const char *b, const char *c)
+{
+  const size_t length = strlen(a) + strlen(b) + strlen(c) + 1;
+  char        *text   = malloc(length);
+
+  if (text) snprintf(text, length, "%s%s%s", a, b, c);
+  return text;
+}
+
+static void FrameTime(hid_t file, const char *frame, double *time)
+{
+  char *path = Join("/frames/", frame, "");
+
+  if (path) SoretH5GetNumber(file, path, "time", time);
+  free(path);
+}
+
 static void PrintFrames(hid_t file, const SoretH5Contents *contents, FILE *out)
 {
   SoretH5List frames = SoretH5ListGroup(file, "/frames");
-  char   path[512];
-  double first = 0.0, last = 0.0;
+  double      first = 0.0, last = 0.0;
+  char       *path;
 
   if (frames.n > 0) {
-    snprintf(path, sizeof(path), "/frames/%s", frames.path[0]);
-    SoretH5GetNumber(file, path, "time", &first);
-    snprintf(path, sizeof(path), "/frames/%s", frames.path[frames.n - 1]);
-    SoretH5GetNumber(file, path, "time", &last);
+    FrameTime(file, frames.path[0], &first);
+    FrameTime(file, frames.path[frames.n - 1], &last);
     fprintf(out, "frames\n  %zu, time %.10g .. %.10g\n  in the last one:", frames.n, first, last);
-    strcat(path, "/");
-    PrintNames(contents, path, out);
+    path = Join("/frames/", frames.path[frames.n - 1], "/");
+    if (path) PrintNames(contents, path, out);
+    free(path);
   }
   SoretH5FreeList(&frames);
 }

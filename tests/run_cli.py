@@ -167,6 +167,15 @@ def test_result(soret):
     contains(soret("info", "result.h5").stdout, "two states", "x 0 .. 1 in 16 cells", "in the last one: A B", "converged", "temperature: 1 + x")
 
 
+def test_info_of_long_names(soret):
+    """Names in a file that another program made."""
+    for length in (7, 501, 502, 503, 504, 2000):
+        with h5py.File(soret.directory / "other.h5", "w") as f:
+            f[f"frames/{'x' * length}/A"] = [1.0, 2.0]
+            f[f"frames/{'x' * length}"].attrs["time"] = 7.0
+        contains(soret("info", "other.h5").stdout, "1, time 7 .. 7\n  in the last one: A\n")
+
+
 def test_default_name(soret):
     soret.write("other.yaml", CASE[: CASE.index("output:")])
     soret("other.yaml")
