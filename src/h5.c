@@ -102,28 +102,30 @@ PetscErrorCode SoretH5SetHint(const char *name, const char *value)
 }
 
 /* The driver of MPI-IO, with the hints; it keeps a copy of them. */
-static void UseMPIIO(hid_t access, MPI_Comm comm)
+static PetscErrorCode UseMPIIO(hid_t access, MPI_Comm comm)
 {
   MPI_Info info = MPI_INFO_NULL;
 
-  if (num_hints) MPI_Info_create(&info);
-  for (int i = 0; i < num_hints; i++) MPI_Info_set(info, hints[i].name, hints[i].value);
+  PetscFunctionBegin;
+  if (num_hints) PetscCallMPI(MPI_Info_create(&info));
+  for (int i = 0; i < num_hints; i++) PetscCallMPI(MPI_Info_set(info, hints[i].name, hints[i].value));
   H5Pset_fapl_mpio(access, comm, info);
-  if (num_hints) MPI_Info_free(&info);
+  if (num_hints) PetscCallMPI(MPI_Info_free(&info));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* The format of HDF5 1.8 and no older: its object headers carry checksums and hold attributes beyond 64 kB (the case text). */
-static hid_t FileAccess(MPI_Comm comm, SoretH5Mode mode)
+static PetscErrorCode FileAccess(MPI_Comm comm, SoretH5Mode mode, hid_t *access)
 {
-  const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-
-  UseMPIIO(access, comm);
-  H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
-  SoretH5NoLocks(access);
-  H5Pset_fclose_degree(access, H5F_CLOSE_STRONG); /* what a failed write left open goes with the file */
-  H5Pset_all_coll_metadata_ops(access, 1);
-  if (mode != SORET_H5_READ) H5Pset_coll_metadata_write(access, 1);
-  return access;
+  PetscFunctionBegin;
+  *access = H5Pcreate(H5P_FILE_ACCESS);
+  PetscCall(UseMPIIO(*access, comm));
+  H5Pset_libver_bounds(*access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+  SoretH5NoLocks(*access);
+  H5Pset_fclose_degree(*access, H5F_CLOSE_STRONG); /* what a failed write left open goes with the file */
+  H5Pset_all_coll_metadata_ops(*access, 1);
+  if (mode != SORET_H5_READ) H5Pset_coll_metadata_write(*access, 1);
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Properties of groups and of the root: members are listed in the order in which they were made. */
@@ -150,17 +152,20 @@ static void DropSemaphore(const char *path)
 #endif
 }
 
-static hid_t OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode)
+/* *file is negative where it cannot be opened. */
+static PetscErrorCode OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode, hid_t *file)
 {
-  const hid_t access = FileAccess(comm, mode), create = KeepOrder(H5P_FILE_CREATE);
-  hid_t       file;
+  const hid_t create = KeepOrder(H5P_FILE_CREATE);
+  hid_t       access;
 
+  PetscFunctionBegin;
+  PetscCall(FileAccess(comm, mode, &access));
   DropSemaphore(path);
-  if (mode == SORET_H5_CREATE || mode == SORET_H5_FILL) file = H5Fcreate(path, mode == SORET_H5_CREATE ? H5F_ACC_EXCL : H5F_ACC_TRUNC, create, access);
-  else file = H5Fopen(path, mode == SORET_H5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
+  if (mode == SORET_H5_CREATE || mode == SORET_H5_FILL) *file = H5Fcreate(path, mode == SORET_H5_CREATE ? H5F_ACC_EXCL : H5F_ACC_TRUNC, create, access);
+  else *file = H5Fopen(path, mode == SORET_H5_READ ? H5F_ACC_RDONLY : H5F_ACC_RDWR, access);
   H5Pclose(create);
   H5Pclose(access);
-  return file;
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Frees the handle; the file is closed. */
@@ -211,8 +216,8 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
   H5Pset_dxpl_mpio(self->transfer, H5FD_MPIO_COLLECTIVE);
   ierr = SoretH5AgreeOn(self, self->rank == 0 ? MayOpen(path, mode) : PETSC_TRUE, what, NULL);
   if (!ierr) {
-    self->file = OpenFile(self->comm, path, mode);
-    ierr       = SoretH5AgreeOn(self, self->file >= 0 ? PETSC_TRUE : PETSC_FALSE, what, NULL);
+    PetscCall(OpenFile(self->comm, path, mode, &self->file));
+    ierr = SoretH5AgreeOn(self, self->file >= 0 ? PETSC_TRUE : PETSC_FALSE, what, NULL);
     if (!ierr) {
       ierr = SoretH5AgreeOn(self, OpenDescriptor(self), what, NULL);
       if (ierr) H5Fclose(self->file);

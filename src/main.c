@@ -112,22 +112,22 @@ static void FreeArguments(Arguments *a)
 }
 
 /* Right number of files for the command? If not, says what it takes. */
-static PetscBool WordsFit(const Arguments *a, FILE *out)
+static PetscBool WordsFit(const Arguments *a)
 {
   const int   want = !strcmp(a->command, "reference") ? 0 : !strcmp(a->command, "compare") ? 2 : 1;
   const char *nearest;
 
   if (a->mistake) {
-    (void)fprintf(out, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
+    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
     return PETSC_FALSE;
   }
   if (a->num_words == want || (a->num_words > want && !strcmp(a->command, "check"))) return PETSC_TRUE;
   if (a->num_words > want && !strcmp(a->command, "run") && (nearest = SoretNearest(a->words[0], NUM_COMMANDS, commands))) {
-    (void)fprintf(out, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
+    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
     return PETSC_FALSE;
   }
-  if (a->num_words > want && want) (void)fprintf(out, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
-  else (void)fprintf(out, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
+  if (a->num_words > want && want) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
+  else (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
   return PETSC_FALSE;
 }
 
@@ -672,7 +672,6 @@ int main(int argc, char **argv)
 {
   Arguments      arguments;
   PetscErrorCode code;
-  PetscMPIInt    rank;
   char         **petsc_argv;
   char           command[4096];
   int            status;
@@ -695,9 +694,8 @@ int main(int argc, char **argv)
   PetscCall(SoretUseHugePages());
   PetscCall(SoretRecordLog());
   (void)signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end a run; PETSc would */
-  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
   PetscCall(JoinArguments(argc, argv, sizeof(command), command));
-  if (!WordsFit(&arguments, rank == 0 ? stderr : fopen("/dev/null", "w"))) code = SORET_ERR_INPUT;
+  if (!WordsFit(&arguments)) code = SORET_ERR_INPUT;
   else code = Dispatch(&arguments, command);
   status = ExitStatus(code);
   if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */

@@ -365,10 +365,12 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
   PetscReal      *row    = sweep->row + number * sweep->num_columns;
   const PetscBool spread = sweep->points.num_branches > 1 ? PETSC_TRUE : PETSC_FALSE;
   Instance        everywhere, *measured = instance;
+  PetscMPIInt     first;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
-  PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, SoretSweepFirstRank(&run->ranks, branch), run->ranks.comm));
+  PetscCall(SoretSweepFirstRank(&run->ranks, branch, &first));
+  PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, first, run->ranks.comm));
   row[AT_PARAMETER] = sweep->points.point[number].value;
   row[AT_CONVERGED] = report->outcome.converged;
   row[AT_INSERTED]  = sweep->points.point[number].inserted;

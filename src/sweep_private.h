@@ -11,8 +11,8 @@ typedef struct {
   PetscInt branch, num_branches; /* of this rank; of all */
 } SoretSweepRanks;
 
-/* Rank of comm that is the first of a branch. */
-PetscMPIInt SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch);
+/* Rank of comm that is the first of a branch. Not collective. */
+PetscErrorCode SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch, PetscMPIInt *first);
 
 /* Keeps a state of the branch of this rank, from which its next point starts. Collective over the branch. */
 PetscErrorCode SoretSweepRemember(SoretSweep *sweep, const SoretGrid *grid, PetscInt num_species, Vec c);

@@ -39,14 +39,16 @@ enum {
   POINT_SIZE
 };
 
-PetscMPIInt SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch)
+PetscErrorCode SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch, PetscMPIInt *first)
 {
   PetscMPIInt size;
   PetscInt    rank = 0;
 
-  (void)MPI_Comm_size(ranks->comm, &size);
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(ranks->comm, &size));
   while (rank * ranks->num_branches / size < branch) rank++;
-  return (PetscMPIInt)rank;
+  *first = (PetscMPIInt)rank;
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- the last states ---- */
@@ -84,12 +86,14 @@ static PetscErrorCode PutState(const SoretSweep *sweep, const SoretSweepRanks *r
   const PetscInt  none[4] = {0, 0, 0, 0};
   PetscReal       shape[SHAPE_SIZE];
   PetscInt        size[4] = {0, 0, 0, 0};
+  PetscMPIInt     first;
   char            name[32];
 
   PetscFunctionBegin;
+  PetscCall(SoretSweepFirstRank(ranks, branch, &first));
   shape[0] = sweep->state ? (PetscReal)sweep->state_rank : 0.0;
   for (int a = 0; a < 4; a++) shape[1 + a] = a < shape[0] ? (PetscReal)sweep->state_size[a] : 0.0;
-  PetscCallMPI(MPI_Bcast(shape, SHAPE_SIZE, MPIU_REAL, SoretSweepFirstRank(ranks, branch), ranks->comm));
+  PetscCallMPI(MPI_Bcast(shape, SHAPE_SIZE, MPIU_REAL, first, ranks->comm));
   if (shape[0] == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
   for (int a = 0; a < 4; a++) size[a] = (PetscInt)shape[1 + a];
   PetscCall(PetscSNPrintf(name, sizeof(name), "shape_%" PetscInt_FMT, branch));
