@@ -724,11 +724,13 @@ static PetscErrorCode ReportThermo(MPI_Comm comm, const SoretCase *c, const Sore
 static PetscErrorCode ReportFile(MPI_Comm comm, const SoretCase *c, PetscInt num_frames, PetscBool varies)
 {
   const PetscReal cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
-  PetscReal       bytes = (PetscReal)num_frames * SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies) + 8.0 * cells;
+  PetscReal       bytes = (PetscReal)num_frames * SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies);
   PetscInt        num_columns;
   char          **columns;
 
   PetscFunctionBegin;
+  bytes += cells * (c->output.precision ? 4.0 : 8.0) * (c->solid.field ? 2.0 : 1.0); /* temperature, what is solid */
+  for (int axis = 0; axis < c->grid.dim; axis++) bytes += 8.0 * (2.0 * (PetscReal)c->grid.n[axis] + 1.0);
   PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &num_columns, &columns));
   for (PetscInt k = 0; k < num_columns; k++) PetscCall(PetscFree(columns[k]));
   PetscCall(PetscFree(columns));

@@ -61,16 +61,18 @@ static PetscErrorCode NameMeter(SoretOutput o)
 
 PetscErrorCode SoretFramesNameFields(SoretOutput o)
 {
-  const SoretModel *model = o->op->model;
-  const PetscInt    ns = model->num_species, nr = model->network.num_reactions;
-  SoretFrameField  *field;
+  const SoretModel    *model  = o->op->model;
+  const PetscBool      varies = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE;
+  const SoretFrameSize size   = SoretOutputFrameSize(&o->spec, model, o->sums->num, varies);
+  const PetscInt       ns = model->num_species, nr = model->network.num_reactions, room = size.scalars + size.vectors;
+  SoretFrameField     *field;
 
   PetscFunctionBegin;
   PetscCall(PetscFree(o->field));
   o->num_fields = 0;
-  PetscCall(PetscMalloc1(3 * ns + nr + o->sums->num * (SORET_NUM_PARTS + 1) + 6, &o->field));
+  PetscCall(PetscMalloc1(room, &o->field));
   for (PetscInt s = 0; s < ns; s++) PetscCall(AddField(o, SORET_FRAME_CONCENTRATION, s, "mol/m^3", NULL, "%s", model->species[s].name));
-  if (o->op->temperature->varies || o->many) PetscCall(AddField(o, SORET_FRAME_TEMPERATURE, 0, "K", NULL, "temperature"));
+  if (varies) PetscCall(AddField(o, SORET_FRAME_TEMPERATURE, 0, "K", NULL, "temperature"));
   for (PetscInt s = 0; s < ns && (o->spec.fields & SORET_FIELD_FLUX); s++) PetscCall(AddField(o, SORET_FRAME_FLUX, s, "mol/m^2/s", NULL, "flux/%s", model->species[s].name));
   for (PetscInt r = 0; r < nr && (o->spec.fields & SORET_FIELD_RATE); r++) {
     PetscCall(AddField(o, SORET_FRAME_RATE, r, "mol/m^3/s", &field, "rate/%" PetscInt_FMT, r));
@@ -80,6 +82,7 @@ PetscErrorCode SoretFramesNameFields(SoretOutput o)
   if ((o->spec.fields & SORET_FIELD_SORET) && o->sums->num) PetscCall(AddSoret(o, SORET_FRAME_SORET, 0, SORET_PART_WHOLE, "soret"));
   if (o->spec.fields & SORET_FIELD_ENTROPY) PetscCall(AddField(o, SORET_FRAME_ENTROPY, SORET_ENTROPY_BOTH, "mol/m^3/s", NULL, "entropy_production"));
   if (o->spec.fields & SORET_FIELD_METER) PetscCall(NameMeter(o));
+  PetscCheck(o->num_fields == room, o->comm, PETSC_ERR_PLIB, "%" PetscInt_FMT " fields of a frame, %" PetscInt_FMT " expected", o->num_fields, room);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -116,17 +116,28 @@ PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretM
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* frames.c names them. */
+SoretFrameSize SoretOutputFrameSize(const SoretOutputSpec *spec, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature)
+{
+  SoretFrameSize size = {.scalars = model->num_species + (varying_temperature ? 1 : 0)};
+
+  if (spec->fields & SORET_FIELD_FLUX) size.vectors += model->num_species;
+  if (spec->fields & SORET_FIELD_RATE) size.scalars += model->network.num_reactions;
+  if (spec->fields & SORET_FIELD_SORET && num_sums) size.scalars++;
+  if (spec->fields & SORET_FIELD_ENTROPY) size.scalars++;
+  if (spec->fields & SORET_FIELD_METER) {
+    size.scalars += model->num_species + num_sums * (SORET_NUM_PARTS + 1) + 2; /* parts and equilibrium; entropy */
+    size.vectors++;                                                            /* heat */
+  }
+  return size;
+}
+
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature)
 {
-  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
-  PetscReal       arrays = (PetscReal)model->num_species + (varying_temperature ? 1.0 : 0.0);
+  const PetscReal      cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+  const SoretFrameSize size  = SoretOutputFrameSize(spec, model, num_sums, varying_temperature);
 
-  if (spec->fields & SORET_FIELD_FLUX) arrays += (PetscReal)(model->num_species * grid->dim);
-  if (spec->fields & SORET_FIELD_RATE) arrays += (PetscReal)model->network.num_reactions;
-  if (spec->fields & SORET_FIELD_SORET) arrays += 1.0;
-  if (spec->fields & SORET_FIELD_ENTROPY) arrays += 1.0;
-  if (spec->fields & SORET_FIELD_METER) arrays += (PetscReal)(model->num_species + num_sums * SORET_NUM_PARTS + 2 + grid->dim);
-  return arrays * cells * (spec->precision ? 4.0 : 8.0);
+  return (PetscReal)(size.scalars + size.vectors * grid->dim) * cells * (spec->precision ? 4.0 : 8.0);
 }
 
 /* What the series and the names and attributes of all groups take, seen with h5stat: a chunk and a header for each column, a constant. */

@@ -44,6 +44,13 @@ PetscErrorCode SoretOutputTimes(const SoretOutputSpec *spec, PetscReal end, Pets
 /* Tells which of the fields asked for cannot be computed for this model, and why. Collective. */
 PetscErrorCode SoretOutputSayUndefined(const SoretOutputSpec *spec, const SoretModel *model, MPI_Comm comm);
 
+/* How many fields a frame holds, of one number per cell and of one for each axis; num_sums conserved sums are measured. */
+typedef struct {
+  PetscInt scalars, vectors;
+} SoretFrameSize;
+
+SoretFrameSize SoretOutputFrameSize(const SoretOutputSpec *spec, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
+
 /* Bytes of one frame; num_sums conserved sums are measured. */
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 
