@@ -10,8 +10,9 @@
 #   --restarts K         stop after so many restarts in a row that got no further (default 3)
 #   --print              show the job instead of submitting it
 #
-# Checkpoints are NAME.ckpt-* beside the case's result, or where checkpoint.prefix says; the log is soret-chain-NUMBER.log. To stop a chain: scancel its
-# job (with site_chain=dependent also the follower). To go on with it later: the same command.
+# Checkpoints are NAME.ckpt-*, named as the case, in the folder of the argument output.file, else here, or where the argument checkpoint.prefix says; a
+# case file that sets checkpoint.prefix itself is refused. The log is soret-chain-NUMBER.log. To stop a chain: scancel its job (with
+# site_chain=dependent also the follower). To go on with it later: the same command.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/job.sh"
 read_options "$@"
@@ -20,6 +21,10 @@ read_options "$@"
 # Prefix of the checkpoints.
 prefix=$(override checkpoint.prefix "${arguments[@]}")
 if [ -z "$prefix" ]; then
+  # no YAML is read here, and soret would get another one than the case asks for
+  if { cat "${arguments[0]}" || true; override checkpoint "${arguments[@]}"; } 2>/dev/null | grep -E '^[^#]*\<prefix["'\'']?[[:space:]]*:' >/dev/null; then
+    die 2 "chain.sh: '${arguments[0]}' sets checkpoint.prefix, which is not read here: say it behind the case, checkpoint.prefix=..."
+  fi
   prefix=$(basename "${arguments[0]}")
   prefix=$(result_folder "${arguments[@]}")/${prefix%.*}
   arguments+=("checkpoint.prefix=$prefix")
@@ -28,13 +33,15 @@ state=$prefix.chain # of this job: number of starts, starts without progress, wh
 
 submit_part() # SBATCH_OPTION...
 {
-  local size again=(--inside --restarts "$restarts")
+  local size again=(--inside --restarts "$restarts") requeue=--requeue
+  # a node that fails leaves the rest to the follower, which waits already: in the queue again this job would submit a second one
+  [ "$site_chain" != dependent ] || requeue=--no-requeue
   mapfile -t size < <(size_options "$nodes" "$ranks")
   [ ${#size[@]} -gt 0 ] || exit 2
   [ -z "$nodes" ] || again+=(-N "$nodes")
   [ -z "$ranks" ] || again+=(-n "$ranks")
   [ -z "$limit" ] || again+=(-t "$limit")
-  submit soret-chain "${size[@]}" --requeue "--signal=USR1@$site_margin" "$@" -- "$jobs/chain.sh" "${again[@]}" "${arguments[@]}"
+  submit soret-chain "${size[@]}" "$requeue" "--signal=USR1@$site_margin" "$@" -- "$jobs/chain.sh" "${again[@]}" "${arguments[@]}"
 }
 
 # How far the newest checkpoint is, "step 120 t 0.5"; empty where there is none.

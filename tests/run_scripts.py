@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """jobscripts/quickstart.sh and tests/run.sh where nothing can be installed: status 1, what is missing, and the packages that an administrator
-installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian."""
+installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian. And what
+jobscripts/chain.sh would submit (tests/slurm submits it)."""
 import os
 import re
 import subprocess
@@ -53,7 +54,31 @@ def check(script, path, debian):
     print(f"ok   {script}, {'Debian without root' if debian else 'another system'}: {len(listed)} things are missing, {len(installs)} packages")
 
 
+def chain(directory, site, *arguments):
+    """What chain.sh would submit with this site file."""
+    (directory / "site.sh").write_text(site)
+    env = {**os.environ, "SORET_SITE_FILE": str(directory / "site.sh")}
+    return subprocess.run([str(ROOT / "jobscripts/chain.sh"), "--print", *arguments], cwd=directory, env=env, capture_output=True, text=True, timeout=100)
+
+
+def check_chain(directory):
+    (directory / "case.yaml").write_text("soret: 1\n# prefix: none\nspecies: [{name: A, diffusivity: {law: arrhenius, prefactor: 1}}]\n")
+    (directory / "own.yaml").write_text("soret: 1\ncheckpoint: {every: 60, prefix: there/own}\n")
+    for way, options in {"requeue": ["--requeue"], "dependent": ["--no-requeue"]}.items():
+        done = chain(directory, f"site_chain={way}\n", "-n", "2", "case.yaml", "output.file=runs/r.h5")
+        assert done.returncode == 0 and re.findall(r" (--(?:no-)?requeue)\b", done.stderr) == options, done
+        assert " checkpoint.prefix=runs/case" in done.stderr, done
+    for arguments in (["own.yaml"], ["case.yaml", "checkpoint={every: 60, prefix: there/own}"]):
+        done = chain(directory, "", *arguments)
+        assert done.returncode == 2 and f"'{arguments[0]}' sets checkpoint.prefix, which is not read here" in done.stderr and "sbatch" not in done.stderr, done
+    done = chain(directory, "", "own.yaml", "checkpoint.prefix=there/own")
+    assert done.returncode == 0 and done.stderr.count("checkpoint.prefix=there/own") == 1, done
+    print("ok   jobscripts/chain.sh: one follower, prefix")
+
+
 def main():
+    with tempfile.TemporaryDirectory() as directory:
+        check_chain(Path(directory))
     with tempfile.TemporaryDirectory() as directory:
         for debian in (False, True):
             path = machine(Path(directory) / f"bin{int(debian)}", FAKES if debian else ["id"])
