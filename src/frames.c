@@ -161,7 +161,8 @@ PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const 
   if (!o->spec.xdmf) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscMalloc1(o->num_fields, &extra));
   for (PetscInt k = 0; k < o->num_fields; k++) {
-    if (o->field[k].meter && o->field[k].kind != SORET_FRAME_HEAT) extra[x.num_extra++] = o->field[k].name; /* a vector of fewer than three components is none there */
+    if (o->field[k].meter && o->field[k].kind == SORET_FRAME_HEAT) x.heat = o->field[k].name;
+    else if (o->field[k].meter) extra[x.num_extra++] = o->field[k].name;
   }
   x.extra = extra;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));

@@ -45,12 +45,28 @@ static void PutAttribute(FILE *f, const SoretXDMF *x, const char *h5, const char
   (void)fputs("        </Attribute>\n", f);
 }
 
-/* A vector of dim components; missing ones are zero in the reader's eyes only if there are three, so it is joined from columns. */
+/* One component of a dataset [ny][nx][2], whose extent must be that of the file for this. */
+static void PutComponent(FILE *f, const SoretXDMF *x, const char *h5, const char *dataset, int k)
+{
+  const int bytes = x->single ? 4 : 8;
+
+  (void)fprintf(f, "<DataItem ItemType=\"HyperSlab\" NumberType=\"Float\" Precision=\"%d\" Dimensions=\"", bytes);
+  PutExtent(f, x, 0);
+  (void)fprintf(f, "\"><DataItem Format=\"XML\" Dimensions=\"3 3\">0 0 %d 1 1 1 %" PetscInt_FMT " %" PetscInt_FMT " 1</DataItem>", k, x->n[1], x->n[0]);
+  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"%" PetscInt_FMT " %" PetscInt_FMT " 2\">", bytes, x->n[1], x->n[0]);
+  PutEscaped(f, h5);
+  (void)fprintf(f, ":%s</DataItem></DataItem>\n", dataset);
+}
+
+/* A vector. Readers know those of three components: with fewer each is a scalar, its axis behind the name. */
 static void PutVector(FILE *f, const SoretXDMF *x, const char *h5, const char *name, const char *dataset)
 {
-  if (x->dim == 3) {
-    (void)fprintf(f, "        <Attribute Name=\"%s\" AttributeType=\"Vector\" Center=\"Cell\">", name);
-    PutItem(f, x, h5, dataset, 3, PETSC_FALSE, 0);
+  for (int k = 0; k < (x->dim == 3 ? 1 : x->dim); k++) {
+    (void)fprintf(f, "        <Attribute Name=\"%s", name);
+    if (x->dim < 3) (void)fprintf(f, " %c", SORET_AXIS_NAMES[k]);
+    (void)fprintf(f, "\" AttributeType=\"%s\" Center=\"Cell\">", x->dim == 3 ? "Vector" : "Scalar");
+    if (x->dim == 2) PutComponent(f, x, h5, dataset, k);
+    else PutItem(f, x, h5, dataset, x->dim, PETSC_FALSE, 0);
     (void)fputs("        </Attribute>\n", f);
   }
 }
@@ -100,6 +116,8 @@ static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame
     (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", number, x->extra[e]);
     PutAttribute(f, x, h5, x->extra[e], dataset);
   }
+  (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", number, x->heat ? x->heat : "");
+  if (x->heat) PutVector(f, x, h5, x->heat, dataset);
   (void)fputs("      </Grid>\n", f);
 }
 

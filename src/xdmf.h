@@ -19,6 +19,7 @@ typedef struct {
   PetscBool          varying_temperature, has_soret;
   PetscInt           num_extra;
   const char *const *extra;      /* [num_extra] further scalars, paths below the frame */
+  const char        *heat;       /* the same of a vector, NULL: none */
 } SoretXDMF;
 
 /* Writes to a new file and renames it into place. *status is 0 or SORET_ERR_IO (said on stderr). Not collective. */

@@ -24,7 +24,7 @@ species:
   - {{name: B+, diffusivity: 0.5, initial: 2 - x}}
 reactions: [{{equation: A <=> B+, forward: 1, backward: 2}}]
 solve: {{mode: transient, end: 0.2}}
-output: {{file: pv.h5, times: [0.1], fields: [flux, rate, soret, entropy_production], precision: {precision}}}
+output: {{file: pv.h5, times: [0.1], fields: [flux, rate, soret, meter, entropy_production], precision: {precision}}}
 """
 SIZE, CELLS, ORIGIN = (1.0, 2.0, 3.0), (5, 3, 4), (0.5, -1.0, 0.0)
 
@@ -54,10 +54,15 @@ def check_values(reader, directory, dim):
             arrays = {data.GetCellData().GetArrayName(i): vtk_to_numpy(data.GetCellData().GetArray(i)) for i in range(data.GetCellData().GetNumberOfArrays())}
             wanted = {"A": "A", "B+": "B+", "temperature": "temperature", "rate 0": "rate/0", "soret": "soret", "entropy_production": "entropy_production"}
             if dim == 3:
-                wanted.update({"flux A": "flux/A", "flux B+": "flux/B+"})
+                wanted.update({"flux A": "flux/A", "flux B+": "flux/B+", "meter/heat": "meter/heat"})
+            else:  # by components, which are read by slabs of the file
+                wanted.update({f"flux {s} {'xy'[a]}": (f"flux/{s}", a) for s in ("A", "B+") for a in range(dim)})
+                wanted.update({f"meter/heat {'xy'[a]}": ("meter/heat", a) for a in range(dim)})
             assert set(wanted) <= set(arrays), (set(wanted), set(arrays))
             for shown, dataset in wanted.items():
-                stored = frames[name][dataset][()].ravel()
+                dataset, component = dataset if isinstance(dataset, tuple) else (dataset, slice(None))
+                stored = frames[name][dataset][()]
+                stored = (stored if component == slice(None) else stored[..., component]).ravel()
                 assert np.array_equal(arrays[shown].ravel(), stored, equal_nan=True), (shown, t)
 
 
