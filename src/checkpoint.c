@@ -176,6 +176,7 @@ struct SoretRestart_s {
   MPI_Comm        comm;
   char            prefix[PETSC_MAX_PATH_LEN], file[PETSC_MAX_PATH_LEN];
   SoretGeneration generation;
+  PetscReal       t;
   PetscInt        num_read;
   char            read[MOST_PARTS][48]; /* parts that somebody has asked for */
 };
@@ -289,9 +290,10 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
   }
   if (good) {
     PetscCall(SoretSay(comm, "going on from %s, written %s at step %lld, t = %g\n", r->file, manifest.written, (long long)manifest.step, (double)manifest.t));
+    r->t = manifest.t;
     PetscCall(SoretManifestDestroy(&manifest));
   } else if (rank == 0) {
-    if (num == 0) (void)fprintf(stderr, "soret: there is no checkpoint '%s': no file %s.ckpt-*\n", what, r->prefix);
+    if (num == 0) (void)fprintf(stderr, "soret: there is no checkpoint '%s': no file %s.ckpt-*. Those of a case with `checkpoint.prefix` have that for a name\n", what, r->prefix);
     else (void)fprintf(stderr, "soret: none of the %d generations of checkpoint '%s' is good; nothing was run\n", (int)num, what);
   }
   PetscCall(PetscFree(list));
@@ -308,6 +310,11 @@ PetscErrorCode SoretRestartDestroy(SoretRestart *restart)
 const char *SoretRestartPrefix(SoretRestart restart)
 {
   return restart->prefix;
+}
+
+PetscReal SoretRestartTime(SoretRestart restart)
+{
+  return restart->t;
 }
 
 PetscErrorCode SoretRestartRead(SoretRestart restart, const char *part, SoretArchiver read, void *context, PetscBool *found)

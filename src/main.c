@@ -456,6 +456,15 @@ static PetscErrorCode TryOptions(int num, char *const options[])
   PetscFunctionReturn(status);
 }
 
+/* A run that is told to end before it goes on. */
+static PetscErrorCode CheckEnd(const SoretCase *c, SoretRestart restart)
+{
+  PetscFunctionBegin;
+  if (!restart || c->sweep.given || c->solve.mode != SORET_TRANSIENT || SoretRestartTime(restart) <= c->solve.end.value) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint is of t = %g, behind `solve.end`, which is %g; nothing was run\n", (double)SoretRestartTime(restart), (double)c->solve.end.value));
+  PetscFunctionReturn(SORET_ERR_INPUT);
+}
+
 static PetscErrorCode RunCase(Launch *launch)
 {
   SoretCase      c;
@@ -469,6 +478,7 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(TryOptions(launch->num_petsc, launch->petsc));
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
+  PetscCall(CheckEnd(&c, launch->restart));
   PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));

@@ -161,6 +161,7 @@ PetscErrorCode SoretModelRead(SoretInput in, PetscInt dim, SoretOptional standar
     const SoretSpecies *s = &model->species[i];
 
     model->brief[i] = (SoretNetworkSpecies){.name = s->name, .energy = s->energy, .degeneracy = s->degeneracy};
+    if (SoretNodeFind(s->node, "energy")) model->brief[i].energy.given = PETSC_TRUE; /* also one that is no energy, which has been told */
   }
   PetscCall(SoretNetworkRead(in, reactions, list->size, model->brief, standard_concentration, &model->network));
   PetscFunctionReturn(PETSC_SUCCESS);

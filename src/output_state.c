@@ -192,7 +192,7 @@ static PetscErrorCode MarkLost(SoretOutput o, SoretH5 h5)
     PetscCall(SoretH5WriteInt(h5, path, "lost", 1));
     lost++;
   }
-  if (lost) PetscCall(SoretSay(o->comm, "warning: %" PetscInt_FMT " of %" PetscInt_FMT " frames are lost, the files of the earlier attempts are gone or damaged; the series is complete, and so is all that follows\n", lost, o->num_frames));
+  if (lost) PetscCall(SoretSay(o->comm, "warning: %" PetscInt_FMT " of %" PetscInt_FMT " frames are lost, the files of the earlier attempts are gone, damaged or without some of `output.fields`; the series is complete, and so is all that follows\n", lost, o->num_frames));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -37,6 +37,7 @@ PetscErrorCode SoretProgressStart(MPI_Comm comm, SoretProgress *progress)
   progress->speaks   = rank == 0 ? PETSC_TRUE : PETSC_FALSE;
   progress->terminal = IsTerminal();
   progress->percent  = -1;
+  progress->from     = -1.0;
   progress->last     = 0.0;
   progress->first    = 0.0;
   PetscCall(PetscTime(&progress->begin));
@@ -59,13 +60,15 @@ static PetscBool IsDue(const SoretProgress *progress, int percent, PetscLogDoubl
   return percent / 5 > progress->percent / 5 || now - progress->last >= 60.0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* What has been done, how much that is of all, the time that it took and what is left at that pace. */
-static void Tell(SoretProgress *progress, const char *done, int percent, PetscLogDouble now)
+/* What has been done, how much that is of all, the time that this attempt took and what is left at its pace. */
+static void Tell(SoretProgress *progress, const char *done, PetscReal exact, PetscLogDouble now)
 {
+  const int            percent = (int)exact;
   const PetscLogDouble spent = now - progress->begin;
   char                 line[256], left[64] = "";
 
-  if (percent > 0) Duration(spent * (100 - percent) / percent, sizeof(left), left);
+  if (progress->from < 0.0) progress->from = exact;
+  if (exact >= 1.0 && exact > progress->from) Duration(spent * (100.0 - exact) / (exact - progress->from), sizeof(left), left);
   (void)snprintf(line, sizeof(line), "%s %3d %%   %.1f s%s%s%s", done, percent, spent, *left ? ", about " : "", left, *left ? " left" : "");
   if (progress->terminal) SoretRewrite(line);
   else {
@@ -96,14 +99,14 @@ PetscErrorCode SoretProgressSteady(SoretProgress *progress, PetscInt iteration, 
 
 PetscErrorCode SoretProgressTime(SoretProgress *progress, PetscInt step, PetscReal t, PetscReal end)
 {
-  const int      percent = t < end ? PetscMin(99, (int)(100.0 * t / end)) : 100;
+  const PetscReal percent = t < end ? PetscMin(99.9, 100.0 * t / end) : 100.0;
   PetscLogDouble now;
   char           done[160];
 
   PetscFunctionBegin;
   if (!progress->speaks) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscTime(&now));
-  if (!IsDue(progress, percent, now)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!IsDue(progress, (int)percent, now)) PetscFunctionReturn(PETSC_SUCCESS);
   (void)snprintf(done, sizeof(done), "step %6" PetscInt_FMT "   t = %-10.4g", step, (double)t);
   Tell(progress, done, percent, now);
   PetscFunctionReturn(PETSC_SUCCESS);

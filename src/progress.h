@@ -10,6 +10,7 @@ typedef struct {
   PetscBool      terminal;    /* stdout is one        */
   PetscLogDouble begin, last; /* last: of a line      */
   int            percent;     /* last one told, or -1 */
+  PetscReal      from;        /* percentage at which this attempt began; < 0: not known yet */
   PetscReal      first;       /* residual, or 0       */
 } SoretProgress;
 

@@ -70,6 +70,9 @@ PetscErrorCode SoretRestartDestroy(SoretRestart *restart);
 /* Prefix of the generation. */
 const char *SoretRestartPrefix(SoretRestart restart);
 
+/* Time of the state in it, 0 for a steady run. */
+PetscReal SoretRestartTime(SoretRestart restart);
+
 /* Reads a part, once: *found is false if there is none or it was asked for before. Collective. */
 PetscErrorCode SoretRestartRead(SoretRestart restart, const char *part, SoretArchiver read, void *context, PetscBool *found);
 

@@ -170,7 +170,9 @@ class Result:
         self.dims = tuple(a for a in "zyx" if a in grid)
         self.coords = {a: grid[a][:] for a in self.dims}
         self.edges = {a: grid[a + "_edges"][:] if a + "_edges" in grid else edges_of(self.coords[a]) for a in self.dims}
-        self._frames = [self._file["frames"][name] for name in sorted(self._file.get("frames", {}))]
+        frames = [self._file["frames"][name] for name in sorted(self._file.get("frames", {}))]
+        self._frames = [f for f in frames if "lost" not in f.attrs]
+        self.lost = len(frames) - len(self._frames)
         self.times = np.array([text(f.attrs.get("time", np.nan)) for f in self._frames], dtype=float)
         self.steps = np.array([text(f.attrs.get("step", 0)) for f in self._frames], dtype=np.int64)
         self.summary = {k: text(v) for k, v in self._file["summary"].attrs.items()} if "summary" in self._file else {}
@@ -292,7 +294,7 @@ class Result:
         cells = [f"{a} {self.edges[a][0]:g} .. {self.edges[a][-1]:g} in {len(self.coords[a])} cells" for a in reversed(self.dims)]
         lines += ["grid", "  " + ", ".join(cells)]
         if self._frames:
-            lines += ["frames", f"  {len(self._frames)}, time {self.times[0]:g} .. {self.times[-1]:g}", "  in the last one: " + " ".join(self.fields)]
+            lines += ["frames", f"  {len(self._frames)}, time {self.times[0]:g} .. {self.times[-1]:g}" + (f" ({self.lost} more are lost)" if self.lost else ""), "  in the last one: " + " ".join(self.fields)]
         for title, table, dim in (("series", self.series, "time"), ("sweep", self.sweep, "parameter")):
             if table:
                 lines += [title, f"  {len(table[dim]) if dim in table else '?'} rows of: {' '.join(table)}"]

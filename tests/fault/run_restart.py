@@ -447,8 +447,11 @@ def test_resume_arguments(tmp):
     assert "has other columns" in folder.run("resume", "run", f"species={species}", "reactions=[]", "output.file=third.h5", ranks=2, status=2).stderr
     assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
     assert "good" in folder.run("verify", generations[-1].name).stdout
+    assert "nothing was run" in folder.run("resume", "run", "solve.end=0.01", "output.file=third.h5", status=2).stderr
+    assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
     longer = folder.run("resume", "run", "solve.end=0.2", "output.file=longer.h5").stdout
     assert "reached t = 0.2" in longer
+    assert "left" not in next(line for line in longer.splitlines() if line.startswith("step")), "nothing is known yet of this attempt's pace"
 
 
 def test_frames_lost(tmp):

@@ -110,6 +110,25 @@ class Reading(WithFiles):
             self.assertAlmostEqual(result.temperature[1, 0] - result.temperature[0, 0], 1.0)
             self.assertNotIn("temperature", result.species)
 
+    def test_lost_frames(self):
+        """Frames that went with an earlier attempt have only their time: the others are the result."""
+        path = self.make(2, frames=4)
+        with h5py.File(path, "a") as file:
+            for name in ("000000", "000001"):
+                frame = file["frames"][name]
+                for member in list(frame):
+                    del frame[member]
+                frame.attrs["lost"] = 1
+            expected = file["frames/000003/A"][()]
+        with soretpost.open(path) as result:
+            self.assertEqual((len(result.times), result.lost), (2, 2))
+            self.assertEqual(result["A"].shape[0], 2)
+            self.assertTrue(np.array_equal(result["A"][-1], expected))
+            self.assertIn("2 more are lost", result.describe())
+        with contextlib.redirect_stdout(io.StringIO()):
+            main(["plot", path, "-o", self.path("lost.png")])
+        self.assertGreater(os.path.getsize(self.path("lost.png")), 1000)
+
     def test_sums(self):
         self.assertEqual(parse_sum("A + 2 A2"), {"A": 1.0, "A2": 2.0})
         self.assertEqual(parse_sum("Na+ - 0.5 SO4(2-)"), {"Na+": 1.0, "SO4(2-)": -0.5})
