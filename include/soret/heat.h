@@ -32,7 +32,7 @@ typedef struct {
   SoretHeatCondition condition[6];
   PetscBool          in_time;                              /* integrated with the heat capacity        */
   PetscBool          varies;                               /* the temperature depends on time          */
-  PetscReal          longest_step;                         /* set by the case                          */
+  PetscReal          longest_step;                         /* of the heat equation; set by the case    */
   const SoretNode   *node;                                 /* NULL after a mistake                     */
 } SoretHeatSpec;
 

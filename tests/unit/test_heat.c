@@ -37,6 +37,7 @@ static PetscErrorCode MakePlate(const char *domain, const char *solid, const cha
   PetscCall(SoretSolidSpecRead(plate->in, &plate->c.grid, &plate->solid));
   PetscCall(SoretHeatSpecRead(plate->in, SoretNodeFind(SoretInputRoot(plate->in), "conduction"), &plate->c.grid, &plate->spec));
   PetscCall(SoretHeatSpecSetMode(plate->in, PETSC_TRUE, &plate->spec));
+  plate->spec.longest_step = 1.0e20;
   PetscCall(SoretInputCheck(plate->in, PETSC_COMM_WORLD));
   PetscCall(SoretGridCreate(PETSC_COMM_WORLD, &plate->c.grid, 1, &plate->grid));
   PetscCall(SoretSolidApply(&plate->solid, &plate->grid));
