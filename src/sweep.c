@@ -71,7 +71,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   ierr = SoretCaseRead(comm, &variant.source, &instance->c);
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
-  if (!ierr) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
+  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
   if (ierr && ierr != SORET_ERR_INPUT) PetscCall(ierr);
   instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;
   SoretRecordEnd(SORET_PHASE_SETUP);
