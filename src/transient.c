@@ -186,7 +186,8 @@ static PetscErrorCode PreStep(TS ts)
 }
 
 /* Change of the state per diffusion time L^2/D of the slowest species that moves, relative to what there is: the largest over species, in
-   the 2-norm. The measure of steady solves compares with gross fluxes and means nothing where those die out with the residual. */
+   the 2-norm. The measure of steady solves compares with gross fluxes and means nothing where those die out with the residual; it alone counts where
+   nothing moves, and there is no such time. */
 static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *change)
 {
   const SoretOperator *op = tr->sys.op;
@@ -198,6 +199,8 @@ static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *chang
   for (PetscInt s = 0; s < op->num_species; s++) {
     if (!SoretModelIsImmobile(op->model, s)) slowest = PetscMin(slowest, op->mean_D[s]);
   }
+  *change = PETSC_MAX_REAL;
+  if (slowest == PETSC_MAX_REAL) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &f));
   PetscCall(SoretOperatorResidual(tr->sys.op, NULL, c, f));
   PetscCall(SoretOperatorPerVolume(op, 1.0, f));
