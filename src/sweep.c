@@ -708,17 +708,28 @@ static const SoretNode *PlaceOf(const SoretCase *c, PetscInt k)
   return values ? values->kind == SORET_NODE_LIST && k < values->size ? values->item[k] : values : c->sweep.parameter_node;
 }
 
+static PetscBool SameGrid(const SoretGridSpec *a, const SoretGridSpec *b)
+{
+  for (int axis = 0; axis < 3; axis++) {
+    if (a->n[axis] != b->n[axis] || a->size[axis] != b->size[axis] || a->origin[axis] != b->origin[axis] || a->periodic[axis] != b->periodic[axis]) return PETSC_FALSE;
+    if (!a->edge[axis] != !b->edge[axis]) return PETSC_FALSE;
+    for (PetscInt i = 0; a->edge[axis] && i <= a->n[axis]; i++) {
+      if (a->edge[axis][i] != b->edge[axis][i]) return PETSC_FALSE;
+    }
+  }
+  return PETSC_TRUE;
+}
+
 /* What must not change along a sweep. */
 static PetscErrorCode CompareShape(SoretCase *c, const SoretCase *variant, PetscReal value, PetscInt k)
 {
-  PetscBool same = variant->model.num_species == c->model.num_species && variant->sums.num == c->sums.num && variant->sums.num_global == c->sums.num_global ? PETSC_TRUE : PETSC_FALSE, grid = PETSC_TRUE;
+  PetscBool same = variant->model.num_species == c->model.num_species && variant->sums.num == c->sums.num && variant->sums.num_global == c->sums.num_global ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
   for (PetscInt i = 0; i < c->model.num_species && same; i++) same = !strcmp(c->model.species[i].name, variant->model.species[i].name) ? PETSC_TRUE : PETSC_FALSE;
   for (PetscInt i = 0; i < c->sums.num && same; i++) same = !strcmp(c->sums.name[i], variant->sums.name[i]) ? PETSC_TRUE : PETSC_FALSE;
-  for (int axis = 0; axis < 3; axis++) grid = grid && c->grid.n[axis] == variant->grid.n[axis] && c->grid.size[axis] == variant->grid.size[axis] && c->grid.origin[axis] == variant->grid.origin[axis] ? PETSC_TRUE : PETSC_FALSE;
   if (!same) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g the case has other species or conserved sums than without; a sweep has one table for all", c->sweep.parameter, (double)value));
-  else if (!grid && c->sweep.frames != SORET_FRAMES_NONE) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g the case has another grid than without, and a result file holds one; use `frames: none`", c->sweep.parameter, (double)value));
+  else if (!SameGrid(&c->grid, &variant->grid) && c->sweep.frames != SORET_FRAMES_NONE) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g the case has another grid than without, and a result file holds one; use `frames: none`", c->sweep.parameter, (double)value));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
