@@ -354,7 +354,7 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   PetscCall(NodeMemory(comm, &have));
   if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); the nodes of this run have %.3g GiB. Use fewer cells, or more nodes", (double)unknowns, (double)(need / 1073741824.0), method, (double)(have / 1073741824.0)));
   else if (unknowns > (PetscReal)PETSC_MAX_INT / 8.0 && sizeof(PetscInt) == 4) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns are more than 32-bit indices reach (%.3g); use a PETSc with 64-bit indices (Debian: libpetsc64-real-dev)", (double)unknowns, (double)PETSC_MAX_INT / 8.0));
-  else if (!SoretGridFits(&c->grid, ranks, SoretModelHasBallistic(&c->model) ? 2 : 1, sizeof(why), why)) PetscCall(SoretInputError(c->in, cells, "%s", why));
+  else if (!SoretGridFits(&c->grid, ranks, SoretModelWidth(&c->model), sizeof(why), why)) PetscCall(SoretInputError(c->in, cells, "%s", why));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -517,7 +517,7 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
 {
   PetscFunctionBegin;
   PetscCall(PetscMemzero(problem, sizeof(*problem)));
-  PetscCall(SoretGridCreate(comm, &c->grid, SoretModelHasBallistic(&c->model) ? 2 : 1, &problem->grid));
+  PetscCall(SoretGridCreate(comm, &c->grid, SoretModelWidth(&c->model), &problem->grid));
   PetscCall(SoretSolidApply(&c->solid, &problem->grid));
   if (c->conducts) {
     PetscCall(SoretHeatCreate(&c->heat, &problem->grid, &problem->heat));

@@ -261,6 +261,11 @@ PetscBool SoretModelHasBallistic(const SoretModel *model)
   return PETSC_FALSE;
 }
 
+PetscInt SoretModelWidth(const SoretModel *model)
+{
+  return SoretModelHasBallistic(model) ? 2 : 1;
+}
+
 PetscErrorCode SoretModelReference(FILE *out)
 {
   PetscFunctionBegin;

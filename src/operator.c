@@ -156,7 +156,7 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   op->grid        = grid;
   op->boundary    = boundary;
   op->num_species = ns;
-  op->width       = SoretModelHasBallistic(model) ? 2 : 1;
+  op->width       = SoretModelWidth(model);
   op->cache_bytes = 1 << 20; /* 0.2 and 0.4 MB were slower with 0.5 MB of second-level cache and plenty behind it */
   PetscCall(PetscOptionsGetInt(NULL, NULL, "-cache_bytes", &op->cache_bytes, NULL));
   PetscCall(AssignSlots(op));

@@ -21,7 +21,7 @@ PetscErrorCode SoretSweepRemember(SoretSweep *sweep, const SoretGrid *grid, Pets
 PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, SoretArchive archive);
 
 /* Gets it back into a sweep that was made for the same case. Other values or columns than in the checkpoint: message and SORET_ERR_INPUT. With another
-   number of branches each begins without a last state. Collective over comm.
+   number of branches each begins without a last state, and where the grid cannot be cut for the ranks of some branch. Collective over comm.
 
    c - the case without any of the values: the grid that states are on */
 PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive);

@@ -128,12 +128,21 @@ static PetscErrorCode GetState(SoretSweep *sweep, const SoretSweepRanks *ranks, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Not where the grid cannot be cut for the ranks of some branch, whose points fail with that message. */
 static PetscErrorCode GetStates(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
 {
-  SoretGrid grid;
+  const PetscInt width = SoretModelWidth(&c->model);
+  PetscMPIInt    size;
+  PetscBool      fits;
+  SoretGrid      grid;
+  char           why[256];
 
   PetscFunctionBegin;
-  PetscCall(SoretGridCreate(ranks->branch_comm, &c->grid, 1, &grid));
+  PetscCallMPI(MPI_Comm_size(ranks->branch_comm, &size));
+  fits = SoretGridFits(&c->grid, size, width, sizeof(why), why);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPIU_BOOL, MPI_LAND, ranks->comm));
+  if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretGridCreate(ranks->branch_comm, &c->grid, width, &grid));
   for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(GetState(sweep, ranks, b, &grid, c->model.num_species, archive));
   PetscCall(SoretGridDestroy(&grid));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -65,5 +65,8 @@ PetscBool SoretModelIsImmobile(const SoretModel *model, PetscInt i);
 /* PETSC_TRUE if some species has a velocity and does not diffuse: its transport needs two cells on each side. */
 PetscBool SoretModelHasBallistic(const SoretModel *model);
 
+/* These cells: of the stencil, and at least on each rank. */
+PetscInt SoretModelWidth(const SoretModel *model);
+
 /* Prints the keys of `species` and of the laws for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretModelReference(FILE *out);

@@ -290,6 +290,16 @@ def test_sweep_branches(tmp):
         assert np.allclose(a["sweep/contrast"][()], b["sweep/contrast"][()], rtol=1e-7)
 
 
+def test_sweep_branch_that_does_not_fit(tmp):
+    """3 x 3 cells can be cut for nine ranks and for four, not for the five of the other branch: its points fail, and the sweep goes on all the same."""
+    case = SWEEP.replace("[16, 12]", "[3, 3]").replace("[1, 100, 1e4, 3]", "[1, 100]").replace("refine: {of: contrast, change: 0.02}", "branches: 2")
+    folder = Folder(tmp, case)
+    assert "cannot be cut into boxes for 5 ranks" in folder.run("case.yaml", EVERY_STEP, ranks=9, status=3).stderr
+    folder.run("resume", "run", ranks=9, status=3)
+    with h5py.File(tmp / "run.h5.2") as file:
+        assert list(file["sweep/converged"][()]) == [0, 1]
+
+
 def test_sweep_stop(tmp):
     """A stop gives a checkpoint and status 75; other values are refused where it goes on, and what is done is not done again."""
     case = SWEEP.replace("values: [1, 100, 1e4, 3]", "range: {from: 1, to: 1e4, count: 2000, spacing: log}").replace(", refine: {of: contrast, change: 0.02}", ", frames: none")
