@@ -71,7 +71,7 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
 {
   PetscReal      norm = 0.0, last = PETSC_MAX_REAL, goal;
   SoretHeatScale scale  = {.gross = 0.0};
-  PetscInt       stalls = 0, most;
+  PetscInt       stalls = 0, it, most;
   PetscBool      picard, good;
 
   PetscFunctionBegin;
@@ -80,7 +80,7 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
   most   = picard ? MOST_PICARD : MOST_ITERATIONS;
   if (!heat->started) PetscCall(Guess(heat, t));
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
-  for (PetscInt it = 0; it < most; it++) {
+  for (it = 0; it < most; it++) {
     PetscCall(SoretHeatEvaluate(heat, t, heat->T, SORET_HEAT_PER_CELL, heat->f, 0.0, heat->J, &scale));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
     goal = PetscMax(steady_tolerance * scale.gross, scale.rounding);
@@ -95,12 +95,14 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(Correct(heat));
   }
   heat->started = PETSC_TRUE;
-  if (heat->spec->varies && !heat->capacity && !heat->start) {
-    PetscCall(VecDuplicate(heat->T, &heat->start));
-    PetscCall(VecCopy(heat->T, heat->start));
-  }
   PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g, rounding %g\n", (double)norm, (double)scale.gross, (double)scale.rounding));
-  if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) {
+    if (heat->spec->varies && !heat->capacity && !heat->start) {
+      PetscCall(VecDuplicate(heat->T, &heat->start));
+      PetscCall(VecCopy(heat->T, heat->start));
+    }
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (heat->elliptic) {
     PetscCall(SoretSay(heat->grid->comm, "multigrid did not solve the heat equation (residual %g of a power of %g); trying a matrix with algebraic multigrid\n", (double)norm, (double)scale.gross));
     PetscCall(SoretHeatDestroySolver(heat));
@@ -109,6 +111,6 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(SoretHeatSolveSteady(heat, t));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)scale.gross, (int)most));
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)scale.gross, (int)it));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }

@@ -105,6 +105,7 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscCall(TSSetExactFinalTime(heat->ts, TS_EXACTFINALTIME_STEPOVER));
   PetscCall(TSSetTimeStep(heat->ts, step));
   PetscCall(TSSetMaxStepRejections(heat->ts, MOST_REJECTIONS));
+  PetscCall(TSSetErrorIfStepFails(heat->ts, PETSC_FALSE)); /* StepTo() sees to it */
   PetscCall(TSGetAdapt(heat->ts, &adapt));
   PetscCall(TSAdaptSetStepLimits(adapt, PETSC_DEFAULT, heat->spec->longest_step));
   PetscCall(TSGetSNES(heat->ts, &snes));

@@ -418,6 +418,13 @@ static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char me
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is this an error that has been told, and that ends a run with the state of the last step: a value of T, a rate or a wall that no run can use, at a time that was not tried before, or a
+   temperature or flow that was not found? */
+static PetscBool EndsRun(PetscErrorCode status)
+{
+  return status == (PetscErrorCode)SORET_ERR_INPUT || status == (PetscErrorCode)SORET_ERR_NOT_CONVERGED ? PETSC_TRUE : PETSC_FALSE;
+}
+
 /* ---- the last resort ---- */
 
 /* No method of an order above one keeps concentrations positive with any step. Where one fails again and again, backward Euler goes on: it is
@@ -462,7 +469,7 @@ static PetscErrorCode EulerStep(SoretTransient *tr, PetscReal t, PetscReal step,
   PetscCall(TSRestartStep(tr->euler));
   tr->jacobian_step = 0.0;
   *status           = TSStep(tr->euler);
-  if (*status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(*status);
+  if (!EndsRun(*status)) PetscCall(*status);
   PetscCall(TSGetConvergedReason(tr->euler, &reason));
   *good = !*status && reason >= 0 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -609,9 +616,7 @@ static PetscErrorCode Diagnose(SoretTransient *tr, PetscReal t, const char *what
 
 /* ---- the run ---- */
 
-/* A value of T, a rate or a wall that no run can use, at a time that was not tried before the run: it has been told. The state is that of
-   the last step. */
-static PetscErrorCode StopAtBadInput(SoretTransient *tr, TS ts, SoretOutcome *outcome)
+static PetscErrorCode StopAt(SoretTransient *tr, TS ts, PetscErrorCode status, SoretOutcome *outcome)
 {
   PetscReal t;
 
@@ -619,7 +624,7 @@ static PetscErrorCode StopAtBadInput(SoretTransient *tr, TS ts, SoretOutcome *ou
   PetscCall(TSGetTime(ts, &t));
   tr->sys.op->fresh = PETSC_FALSE; /* what it holds is of the time of the bad value */
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset", (double)t, tr->steps);
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: %s", (double)t, tr->steps, status == (PetscErrorCode)SORET_ERR_INPUT ? "the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset" : "the temperature or the flow soon after it was not found (see above)");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -652,14 +657,14 @@ static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, 
   PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
   do {
     status = TSSolve(ts, c);
-    if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
+    if (!EndsRun(status)) PetscCall(status);
     PetscCall(TurnToEuler(tr, ts, target, c, &turned, &status));
     PetscCall(TSGetConvergedReason(ts, &reason));
     PetscCall(TSGetTime(ts, &t));
   } while (turned && !status && !reason && t < target);
   *arrived = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
   if (*arrived || tr->stopped) PetscFunctionReturn(PETSC_SUCCESS);
-  if (status) PetscCall(StopAtBadInput(tr, ts, outcome));
+  if (status) PetscCall(StopAt(tr, ts, status, outcome));
   else if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
   else PetscCall(Diagnose(tr, t, tr->stalled ? "the clock stands still: the step is below rounding" : "the step size collapsed", c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -28,6 +28,14 @@ PetscErrorCode SoretTransientCount(const SoretTransient *tr, PetscInt *rejected,
   PetscCall(TSGetStepRejections(tr->ts, rejected));
   PetscCall(TSGetSNESIterations(tr->ts, newton));
   PetscCall(TSGetKSPIterations(tr->ts, linear));
+  if (tr->euler) {
+    PetscInt more;
+
+    PetscCall(TSGetSNESIterations(tr->euler, &more));
+    *newton += more;
+    PetscCall(TSGetKSPIterations(tr->euler, &more));
+    *linear += more;
+  }
   *rejected += tr->rejected;
   *newton += tr->newton;
   *linear += tr->linear;
