@@ -550,7 +550,14 @@ static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good, SoretOutcom
   *good = PETSC_TRUE;
   if (steady->sys->num_parts || steady->totals_off > 1.0e-12) PetscCall(CloseTotals(steady, c, good)); /* fast reactions: rounding leaves more in the means */
   if (*good) PetscCall(CheckPositive(steady->sys->op, c, good, outcome));
+  else PetscCall(LargestResidual(steady, c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Iterations that are left of `most`: none where a run that goes on may make fewer than it has made. */
+static PetscInt Left(const Steady *steady, PetscInt most)
+{
+  return PetscMax(most - steady->first, 0);
 }
 
 /* Newton's method, then pseudo-transient continuation. */
@@ -569,7 +576,7 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
   PetscCall(VecCopy(c, guess));
   if (!steady->restored || steady->phase != PHASE_PSEUDO) {
     PetscCall(Begin(steady, PHASE_NEWTON, c, &goes_on));
-    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMin(50, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, Left(steady, PetscMin(50, max_steps)), PETSC_MAX_INT));
     PetscCall(RunSNES(steady, snes, c, outcome, &reason));
     steady->first = 0;
     if (reason > 0) PetscCall(Accept(steady, c, solved, outcome));
@@ -618,7 +625,7 @@ static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool
   if (goes_on) PetscCall(SoretFASGoOn(steady->fas, &steady->anderson));
   steady->closes = PETSC_TRUE;
   for (; steady->attempt < 3 && !*solved; steady->attempt++) {
-    PetscCall(SNESSetTolerances(SoretFASGetSNES(steady->fas), 0.0, 0.0, 0.0, PetscMin(most, max_steps) - steady->first, PETSC_MAX_INT));
+    PetscCall(SNESSetTolerances(SoretFASGetSNES(steady->fas), 0.0, 0.0, 0.0, Left(steady, PetscMin(most, max_steps)), PETSC_MAX_INT));
     PetscCall(SoretFASSolve(steady->fas, c, &reason, &cycles));
     outcome->cycles += cycles;
     steady->iterations += cycles;

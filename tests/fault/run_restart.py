@@ -188,6 +188,16 @@ def test_exact_steady(tmp):
     check_exact(tmp, CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], ", ""), count=4)
 
 
+def test_fewer_steps(tmp):
+    """Going on with fewer iterations than were made: not converged, no mistake of the program. By Newton's method and by cycles."""
+    case = CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], ", "")
+    for name, cells in (("newton", "[16, 12]"), ("cycles", "[160, 160]")):
+        folder = Folder(tmp / name, case.replace("[16, 12]", cells))
+        folder.run("case.yaml", EVERY_STEP)
+        part = select(folder, folder.generations()[-2], tmp / f"{name}_part", folder.path.joinpath("case.yaml").read_text())
+        assert "steady solve stopped after" in part.run("resume", "run", "solve.max_steps=1", status=3).stdout
+
+
 def test_exact_steady_multigrid(tmp):
     case = CLOSED.replace("[1, 1]", "[1, 1, 1]").replace("[16, 12]", "[32, 32, 32]").replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], fields: [flux, rate, soret, entropy_production]", "xdmf: false")
     check_exact(tmp, case, count=3)
