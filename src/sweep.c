@@ -34,6 +34,7 @@ static const char *const own_columns[NUM_OWN] = {"parameter", "converged", "inse
 /* A case and what is built of it, for one value. */
 typedef struct {
   PetscBool    built;
+  const char  *why; /* it is not, or NULL */
   SoretCase    c;
   SoretProblem problem;
 } Instance;
@@ -58,7 +59,15 @@ static PetscErrorCode MakeVariant(const SoretCaseSource *source, const SoretCase
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What the case refuses is a point that failed; *built tells. Other errors are errors. Collective. */
+/* Why a point has failed where that has been told, NULL for errors that end the sweep. */
+static const char *WhyFailed(PetscErrorCode code)
+{
+  if (code == (PetscErrorCode)SORET_ERR_INPUT) return "the case of this value is wrong; its messages stand in the log";
+  if (code == (PetscErrorCode)SORET_ERR_NOT_CONVERGED) return "the temperature or the flow of this value could not be computed; the message stands in the log";
+  return NULL;
+}
+
+/* What the case refuses, and a temperature or flow that cannot be computed, is a point that failed; `built` tells. Other errors are errors. Collective. */
 static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const SoretCase *c, PetscReal value, Instance *instance)
 {
   Variant        variant;
@@ -72,7 +81,8 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
   if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
-  if (ierr && ierr != SORET_ERR_INPUT) PetscCall(ierr);
+  instance->why = WhyFailed(ierr);
+  if (!instance->why) PetscCall(ierr);
   instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;
   SoretRecordEnd(SORET_PHASE_SETUP);
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -277,10 +287,22 @@ typedef struct {
   SoretOutcome outcome;
 } Report;
 
+/* What the solver left where a temperature or flow could not be computed in the middle of a point: no state, nothing to save. */
+static PetscErrorCode GiveUp(Run *run, const char *why, Report *report)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretCheckpointRemove(run->checkpoint, "solve"));
+  run->sweep.again          = PETSC_FALSE;
+  report->outcome.converged = report->outcome.stopped = PETSC_FALSE;
+  PetscCall(PetscStrncpy(report->outcome.reason, why, sizeof(report->outcome.reason)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* The solvers see to checkpoints and stops where all ranks solve the same point. */
 static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Report *report)
 {
   const SoretCheckpoint checkpoint = run->ranks.num_branches == 1 ? run->checkpoint : NULL;
+  PetscErrorCode        status     = PETSC_SUCCESS;
   PetscLogDouble        begin, end;
 
   PetscFunctionBegin;
@@ -288,9 +310,11 @@ static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Re
   PetscCall(PetscTime(&begin));
   PetscCall(Build(run->ranks.branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
   report->built = instance->built;
-  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
-  else if (instance->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
-  else PetscCall(PetscStrncpy(report->outcome.reason, "the case of this value is wrong; its messages stand in the log", sizeof(report->outcome.reason)));
+  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) status = SolveTransient(instance, checkpoint, &report->time, &report->outcome);
+  else if (instance->built) status = SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome);
+  else PetscCall(PetscStrncpy(report->outcome.reason, instance->why, sizeof(report->outcome.reason)));
+  if (status == (PetscErrorCode)SORET_ERR_NOT_CONVERGED) PetscCall(GiveUp(run, WhyFailed(status), report));
+  else PetscCall(status);
   PetscCall(PetscTime(&end));
   report->seconds = end - begin;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -450,6 +474,18 @@ static PetscErrorCode WriteTable(Run *run)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Ends all ranks with the largest code that any of them has, so that none waits for those of a branch that is given up. A mistake of ours or of a library
+   may be known to a single rank: it aborts the run. */
+static PetscErrorCode Agree(const Run *run, PetscErrorCode status)
+{
+  int code = (int)status;
+
+  PetscFunctionBegin;
+  if (code && (code < SORET_ERR_INPUT || code > SORET_ERR_STOPPED)) PetscCall(status);
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &code, 1, MPI_INT, MPI_MAX, run->ranks.comm));
+  PetscFunctionReturn((PetscErrorCode)code);
+}
+
 /* One round: every branch that has something to do does one point, then all of them are recorded. */
 static PetscErrorCode Round(Run *run, PetscBool *more)
 {
@@ -457,6 +493,7 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
   PetscInt      *number;
   Instance       instance;
   Report         report;
+  PetscErrorCode status = PETSC_SUCCESS;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&instance, sizeof(instance)));
@@ -467,7 +504,8 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
     PetscCall(SoretPointsNext(&run->sweep.points, b, &number[b]));
     if (number[b] >= 0) *more = PETSC_TRUE;
   }
-  if (number[run->ranks.branch] >= 0) PetscCall(RunPoint(run, number[run->ranks.branch], &instance, &report));
+  if (number[run->ranks.branch] >= 0) status = RunPoint(run, number[run->ranks.branch], &instance, &report);
+  PetscCall(Agree(run, status));
   if (num == 1 && *more) run->stopped = report.outcome.stopped;
   for (PetscInt b = 0; b < num && !run->stopped; b++) {
     Report told = report;
