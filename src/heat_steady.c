@@ -67,11 +67,22 @@ static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* T is a solution; the first one is where later solves begin. What has not converged may hold anything, and would stay so. */
+static PetscErrorCode KeepStart(SoretHeat heat)
+{
+  PetscFunctionBegin;
+  heat->started = PETSC_TRUE;
+  if (!heat->spec->varies || heat->capacity || heat->start) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecDuplicate(heat->T, &heat->start));
+  PetscCall(VecCopy(heat->T, heat->start));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
 {
   PetscReal      norm = 0.0, last = PETSC_MAX_REAL, goal;
   SoretHeatScale scale  = {.gross = 0.0};
-  PetscInt       stalls = 0, it, most;
+  PetscInt       stalls = 0, most, it = 0;
   PetscBool      picard, good;
 
   PetscFunctionBegin;
@@ -80,7 +91,7 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
   most   = picard ? MOST_PICARD : MOST_ITERATIONS;
   if (!heat->started) PetscCall(Guess(heat, t));
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
-  for (it = 0; it < most; it++) {
+  for (; it < most; it++) {
     PetscCall(SoretHeatEvaluate(heat, t, heat->T, SORET_HEAT_PER_CELL, heat->f, 0.0, heat->J, &scale));
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
     goal = PetscMax(steady_tolerance * scale.gross, scale.rounding);
@@ -94,13 +105,9 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
     if (!good) break;
     PetscCall(Correct(heat));
   }
-  heat->started = PETSC_TRUE;
   PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g, rounding %g\n", (double)norm, (double)scale.gross, (double)scale.rounding));
   if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) {
-    if (heat->spec->varies && !heat->capacity && !heat->start) {
-      PetscCall(VecDuplicate(heat->T, &heat->start));
-      PetscCall(VecCopy(heat->T, heat->start));
-    }
+    PetscCall(KeepStart(heat));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (heat->elliptic) {

@@ -7,20 +7,56 @@
 /* Variables that launchers give to each process. A launcher that is started inside a job of Slurm leaves the variables of Slurm as its
    own daemons see them, so its own come first. */
 typedef struct {
-  const char *size, *rank; /* names of the variables                             */
-  const char *remedy;      /* where MPI has one rank although `size` says more   */
+  const char *size, *rank; /* names of the variables; size may be NULL: it does not say      */
+  const char *remedy;      /* where MPI has one rank although `size` says more               */
+  PetscBool   of_mpi;      /* who has them is a rank of MPI; those of Slurm a batch script has, too */
 } Launcher;
 
 static const Launcher launchers[] = {
-  {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "start it with the mpiexec that belongs to the MPI of soret (`ldd soret` shows which)"},
-  {"PMI_SIZE", "PMI_RANK", "start it with the mpiexec, or the srun --mpi=..., that belongs to the MPI of soret (`ldd soret` shows which)"},
-  {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "use srun --mpi=pmix (srun --mpi=list shows what there is), or mpirun instead of srun"}};
+  {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "start it with the mpiexec that belongs to the MPI of soret (`ldd soret` shows which)", PETSC_TRUE},
+  {"PMI_SIZE", "PMI_RANK", "start it with the mpiexec, or the srun --mpi=..., that belongs to the MPI of soret (`ldd soret` shows which)", PETSC_TRUE},
+  {NULL, "PMIX_RANK", NULL, PETSC_TRUE},
+  {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "use srun --mpi=pmix (srun --mpi=list shows what there is), or mpirun instead of srun", PETSC_FALSE}};
+
+enum { NUM_LAUNCHERS = sizeof(launchers) / sizeof(launchers[0]) };
+
+static PetscBool launched = PETSC_FALSE;
 
 static long Variable(const char *name)
 {
   const char *text = getenv(name);
 
   return text ? strtol(text, NULL, 10) : 0;
+}
+
+/* A process of its own talks to nobody. Open MPI would start a daemon for it, and try the networks there are: that is four fifths of the time of its start. */
+static void BeAlone(void)
+{
+  (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  (void)setenv("OMPI_MCA_pml", "ob1", 0);
+}
+
+void SoretLaunchLook(void)
+{
+  for (int i = 0; i < NUM_LAUNCHERS; i++) {
+    const Launcher *launcher = &launchers[i];
+
+    if (launcher->of_mpi && (getenv(launcher->rank) || (launcher->size && getenv(launcher->size)))) launched = PETSC_TRUE;
+  }
+  if (!launched) BeAlone();
+}
+
+PetscBool SoretLaunched(void)
+{
+  return launched;
+}
+
+PetscBool SoretLaunchIsFirst(void)
+{
+  for (int i = 0; i < NUM_LAUNCHERS; i++) {
+    if (getenv(launchers[i].rank)) return Variable(launchers[i].rank) == 0 ? PETSC_TRUE : PETSC_FALSE;
+  }
+  return PETSC_TRUE;
 }
 
 /* In a job of several tasks, but not started by anything that would make them ranks. */
@@ -36,10 +72,10 @@ PetscErrorCode SoretLaunchCheck(MPI_Comm comm)
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &size));
   if (size > 1 || Variable("SORET_ANY_SIZE")) PetscFunctionReturn(PETSC_SUCCESS);
-  for (size_t i = 0; i < sizeof(launchers) / sizeof(launchers[0]); i++) {
+  for (int i = 0; i < NUM_LAUNCHERS; i++) {
     const Launcher *launcher = &launchers[i];
 
-    if (!getenv(launcher->size)) continue;
+    if (!launcher->size || !getenv(launcher->size)) continue;
     if (Variable(launcher->size) <= 1) PetscFunctionReturn(PETSC_SUCCESS);
     if (Variable(launcher->rank) == 0) (void)fprintf(stderr, "soret: %s is %ld, but MPI has one rank: these are %ld separate runs of the same case, not one parallel run. Nothing was run: %s; SORET_ANY_SIZE=1 switches this check off\n", launcher->size, Variable(launcher->size), Variable(launcher->size), launcher->remedy);
     else (void)sleep(5); /* the launcher may end all as soon as one has ended: let the first one speak */

@@ -665,19 +665,6 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
   return PETSC_TRUE;
 }
 
-/* Is this the first process of those that a launcher started? Before MPI can tell. */
-static PetscBool IsFirst(void)
-{
-  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID"};
-
-  for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-    const char *rank = getenv(names[k]);
-
-    if (rank) return atoi(rank) == 0 ? PETSC_TRUE : PETSC_FALSE;
-  }
-  return PETSC_TRUE;
-}
-
 int main(int argc, char **argv)
 {
   Arguments      arguments;
@@ -686,14 +673,14 @@ int main(int argc, char **argv)
   char           command[4096];
   int            status;
 
-  SoretProgressLook();
+  SoretLaunchLook();
   SoretRecordStart();
   ParseArguments(argc, argv, &arguments);
   if (Simple(&arguments, argc, &status)) {
     FreeArguments(&arguments);
     return status;
   }
-  if (!SoretLibrariesFit(IsFirst() ? stderr : NULL)) {
+  if (!SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL)) {
     FreeArguments(&arguments);
     return SORET_EXIT_INTERNAL;
   }

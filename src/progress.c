@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "progress.h"
 
+#include "soret/launch.h"
+
 #include <math.h>
 #include <petsctime.h>
 #include <unistd.h>
-
-static PetscBool launched = PETSC_FALSE;
-
-void SoretProgressLook(void)
-{
-  launched = getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMI_SIZE") || getenv("PMIX_RANK") ? PETSC_TRUE : PETSC_FALSE;
-}
 
 /* Does what is printed reach a terminal? mpiexec gives its processes a pseudo-terminal even when its own output goes to a file, so under
    a launcher its standard output is asked too; one on another node counts as a file. */
@@ -20,7 +15,7 @@ static PetscBool IsTerminal(void)
   ssize_t length;
 
   if (!isatty(STDOUT_FILENO)) return PETSC_FALSE;
-  if (!launched) return PETSC_TRUE;
+  if (!SoretLaunched()) return PETSC_TRUE;
   (void)snprintf(link, sizeof(link), "/proc/%ld/fd/1", (long)getppid());
   length = readlink(link, target, sizeof(target) - 1);
   if (length < 0) return PETSC_FALSE;

@@ -14,9 +14,6 @@ typedef struct {
   PetscReal      first;       /* residual, or 0       */
 } SoretProgress;
 
-/* Is this program started by a launcher? To be called before MPI, which changes the environment, is. */
-void SoretProgressLook(void);
-
 PetscErrorCode SoretProgressStart(MPI_Comm comm, SoretProgress *progress);
 
 /* After a Newton iteration or a cycle. The way from the first residual to the tolerance is measured in decades. */

@@ -624,7 +624,7 @@ static PetscErrorCode StopAt(SoretTransient *tr, TS ts, PetscErrorCode status, S
   PetscCall(TSGetTime(ts, &t));
   tr->sys.op->fresh = PETSC_FALSE; /* what it holds is of the time of the bad value */
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: %s", (double)t, tr->steps, status == (PetscErrorCode)SORET_ERR_INPUT ? "the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset" : "the temperature or the flow soon after it was not found (see above)");
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: %s", (double)t, tr->steps, status == (PetscErrorCode)SORET_ERR_INPUT ? "the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset" : "the temperature or the flow could not be computed soon after it (see above)");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -5,6 +5,14 @@
 
 #include "soret/base.h"
 
+/* Looks for a launcher, before MPI, which changes the environment. A process without one is prepared to start by itself: quickly, where MPI is Open MPI, unless the environment says
+   otherwise (OMPI_MCA_ess_singleton_isolated, OMPI_MCA_pml). Not collective. */
+void SoretLaunchLook(void);
+
+/* Was this process started by a launcher, and is it the first of those, as far as the environment tells? Not collective. */
+PetscBool SoretLaunched(void);
+PetscBool SoretLaunchIsFirst(void);
+
 /* Refuses N processes that are N runs of one rank each, because launcher and MPI do not know each other, and a job of several tasks in
    which soret was started without a launcher: one line with the remedy and SORET_ERR_INPUT. The environment variable SORET_ANY_SIZE=1
    switches this off. Collective. */

@@ -162,6 +162,9 @@ def test_exact_last_resort(tmp):
     check_exact(tmp, case)
     with h5py.File(tmp / "whole" / "run.h5") as f:
         assert f["summary"].attrs["backward_euler_steps"] == 1
+        newton = f["summary"].attrs["newton_iterations"]
+    told = Folder(tmp / "told", case).run("case.yaml", "-snes_converged_reason").stdout
+    assert newton == sum(int(n) for n in re.findall(r"Nonlinear solve .* iterations (\d+)", told)), "iterations of backward Euler are iterations, too"
 
 
 def test_exact_closed_sums(tmp):
