@@ -13,7 +13,7 @@ enum {
 /* ---- parts ---- */
 
 /* Rate constants of direction r of n cells from cell i on, `step` apart. */
-INLINED SoretFour RateConstant(const PetscInt ns, const SoretBlockRow *row, PetscInt r, PetscInt i, PetscInt n, const PetscInt step)
+INLINED SoretFour RateConstant(const PetscInt ns, const SoretBlockRow *row, PetscInt r, ptrdiff_t i, PetscInt n, const PetscInt step)
 {
   return SoretFourLoadLanes(ns, n, step, row->k[r] + (row->slot[r] < 0 ? 0 : i));
 }
@@ -24,7 +24,7 @@ typedef struct {
   PetscReal        area, g[4], across, even_width, g_even[6]; /* across: sum of g */
   struct SoretPair pair;       /* the only reaction, but with ANY         */
   const PetscReal *k[2];       /* its rate constants                      */
-  PetscInt         advance[2]; /* all bits where these vary along the row */
+  ptrdiff_t        advance[2]; /* all bits where these vary along the row */
 } Same;
 
 /* What a function is made for: any reactions; a single one, of which what is looked up is then the same in all blocks; this without matrix, kept terms and open
@@ -77,7 +77,7 @@ INLINED void SetPair(const SoretBlockRow *row, const struct SoretPair *pair, Sam
 }
 
 /* sum = terms less sources of n cells from cell i on, `step` apart, and its derivative J by c if wanted. x - concentrations of the row; c - [ns + 1], written. */
-INLINED void React(const PetscInt ns, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
+INLINED void React(const PetscInt ns, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, SoretFour c[], SoretFour sum[], SoretFour J[])
 {
   SoretFourLoadCells(ns, n, step, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
@@ -115,7 +115,7 @@ INLINED void React(const PetscInt ns, const What what, const Same *same, PetscIn
 }
 
 /* Net outflow of n cells through their faces, mixed, where conductances are products (SoretKernelUniformRow()). */
-INLINED void TransportUniform(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
+INLINED void TransportUniform(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, ptrdiff_t q, SoretFour f[])
 {
   SoretFour u[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], dx[SORET_FEW];
 
@@ -135,7 +135,7 @@ INLINED void TransportUniform(const PetscInt ns, const Same *same, PetscInt n, c
 }
 
 /* The same over a, where conductances are the same in all cells. */
-INLINED void TransportEven(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[])
+INLINED void TransportEven(const PetscInt ns, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, ptrdiff_t q, SoretFour f[])
 {
   SoretFour u[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW];
 
@@ -151,7 +151,7 @@ INLINED void TransportEven(const PetscInt ns, const Same *same, PetscInt n, cons
 }
 
 /* The same for conductances face by face, and the sum of these. */
-INLINED void TransportFaces(const PetscInt ns, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt q, SoretFour f[], SoretFour sum[])
+INLINED void TransportFaces(const PetscInt ns, PetscInt n, const PetscInt step, const SoretBlockRow *row, ptrdiff_t q, SoretFour f[], SoretFour sum[])
 {
   SoretFour u[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW];
 
@@ -170,7 +170,7 @@ INLINED void TransportFaces(const PetscInt ns, PetscInt n, const PetscInt step, 
 }
 
 /* Transport and walls of n cells from cell i on, in F, and, if wanted, the derivative of transport by the own u. Returns the volumes. */
-INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, PetscInt i, SoretFour F[], SoretFour diagonal[])
+INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const PetscInt step, const SoretBlockRow *row, ptrdiff_t i, SoretFour F[], SoretFour diagonal[])
 {
   SoretFour f[SORET_FEW], sum[SORET_FEW], V;
 
@@ -204,17 +204,16 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const Wha
 }
 
 /* u of four cells of the row that is filled on the way, and memory is asked for what will be needed. */
-INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, PetscInt i)
+INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, ptrdiff_t i)
 {
+  const PetscReal *b = row->fill_b + i * ns, *c = row->fill_c + i * ns;
+  PetscReal       *u = row->fill + i * ns;
+
   for (int r = 0; r < 2 && what != ANY; r++) ASK_FOR(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
   if (what == MOVING && row->old) ASK_FOR(row->old + i * ns + AHEAD);
-  ASK_FOR(row->fill_b + i * ns + AHEAD);
-  ASK_FOR(row->fill_c + i * ns + AHEAD);
-  for (PetscInt v = 0; v < ns; v++) {
-    const PetscInt q = i * ns + v * SORET_FOUR;
-
-    SoretFourPut(SoretFourAt(row->fill_b + q) * SoretFourAt(row->fill_c + q), row->fill + q);
-  }
+  ASK_FOR(b + AHEAD);
+  ASK_FOR(c + AHEAD);
+  for (PetscInt v = 0; v < ns; v++) SoretFourPut(SoretFourAt(b + v * SORET_FOUR) * SoretFourAt(c + v * SORET_FOUR), u + v * SORET_FOUR);
 }
 
 /* The same for cells [begin, end). */
@@ -277,7 +276,7 @@ INLINED void FillRest(const PetscInt ns, const SoretBlockRow *row, PetscInt begi
 /* ---- residual ---- */
 
 /* past - past the caches? */
-INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *f)
+INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, PetscReal *f)
 {
   SoretFour       c[SORET_FEW + 1], sum[SORET_FEW], F[SORET_FEW];
   const SoretFour V = Transport(ns, kind, what, same, n, 1, row, i, F, NULL);
@@ -289,7 +288,7 @@ INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const Pet
 
 INLINED void ResidualOfFours(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
-  for (PetscInt i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) {
+  for (ptrdiff_t i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) {
     if (row->fill) FillFour(ns, what, same, row, i);
     ResidualOfFour(ns, kind, past, what, same, SORET_FOUR, row, i, c, f);
   }
@@ -330,7 +329,7 @@ typedef struct {
   SoretFour J[SORET_FEW * SORET_FEW];
 } Equations;
 
-INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, Equations *eq)
+INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, Equations *eq)
 {
   SoretFour c[SORET_FEW + 1], b[SORET_FEW], sum[SORET_FEW], J[SORET_FEW * SORET_FEW], more[SORET_FEW];
 
@@ -383,7 +382,7 @@ INLINED void Mend(const PetscInt ns, PetscInt n, SoretFour worst, const Equation
   for (PetscInt s = 0; s < ns; s++) x[s] = kept[s];
 }
 
-INLINED void SolveFour(const PetscInt ns, PetscInt n, PetscInt i, const Equations *eq, PetscReal *out, PetscReal *u, SoretFour total[])
+INLINED void SolveFour(const PetscInt ns, PetscInt n, ptrdiff_t i, const Equations *eq, PetscReal *out, PetscReal *u, SoretFour total[])
 {
   SoretFour     c[SORET_FEW], b[SORET_FEW], f[SORET_FEW], x[SORET_FEW], LU[SORET_FEW * SORET_FEW], worst;
   SoretFourMask bad;
@@ -426,7 +425,8 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what,
 
   for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
   for (PetscInt k0 = 0; k0 < full; k0 += MOST) {
-    const PetscInt num = PetscMin(full - k0, MOST), at = begin + 8 * k0;
+    const PetscInt  num = PetscMin(full - k0, MOST);
+    const ptrdiff_t at  = begin + 8 * k0;
 
     for (PetscInt k = 0; k < num; k++) {
       if (k0 + k < filled) {
@@ -473,7 +473,7 @@ void SoretBlocksCorrect(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row,
 /* ---- gross rates ---- */
 
 /* Net source of n cells from cell i on, and sum over reactions of |nu| (forward + backward rate), per volume. c - [ns + 1], written. */
-INLINED void GrossRates(const PetscInt ns, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, SoretFour c[], SoretFour source[], SoretFour absolute[])
+INLINED void GrossRates(const PetscInt ns, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, SoretFour c[], SoretFour source[], SoretFour absolute[])
 {
   SoretFourLoadCells(ns, n, 1, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
@@ -490,7 +490,7 @@ INLINED void GrossRates(const PetscInt ns, PetscInt n, const SoretBlockRow *row,
   }
 }
 
-INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, PetscReal *net, PetscReal *gross)
+INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, PetscReal *net, PetscReal *gross)
 {
   const SoretFour V = SoretFourLoadLanes(ns, n, 1, row->volume + i);
   SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
@@ -554,7 +554,7 @@ INLINED void FaceConductances(const PetscInt ns, const SoretBlocks kind, const S
 }
 
 /* Net outflow, sum of absolute fluxes and of the fluxes to and fro of n cells from cell i on; u of these. */
-INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, SoretFour u[], SoretFour net[], SoretFour gross[], SoretFour scale[])
+INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, SoretFour u[], SoretFour net[], SoretFour gross[], SoretFour scale[])
 {
   SoretFour own[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], f[SORET_FEW], sum[SORET_FEW], both[SORET_FEW];
 
@@ -585,7 +585,7 @@ INLINED SoretFour Larger(SoretFour a, SoretFour b)
   return (SoretFour)((mask & (SoretFourMask)a) | (~mask & (SoretFourMask)b));
 }
 
-INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, PetscInt i, const PetscReal *x, const SoretSquares *squares, Squares *all)
+INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, const SoretSquares *squares, Squares *all)
 {
   const SoretFourMask live = {-1, n > 1 ? -1 : 0, n > 2 ? -1 : 0, n > 3 ? -1 : 0};
   const SoretFour     V    = SoretFourLoadLanes(ns, n, 1, row->volume + i);
