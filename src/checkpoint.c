@@ -592,7 +592,7 @@ static void RemoveGeneration(const char *prefix, const SoretGeneration *generati
   static const char *const endings[] = {".manifest", ".manifest.new", ".h5"}; /* in this order: no manifest without its data */
   char                     path[PETSC_MAX_PATH_LEN];
 
-  for (int k = 0; k < 3; k++) {
+  for (size_t k = 0; k < sizeof(endings) / sizeof(endings[0]); k++) {
     if (!SoretGenerationName(prefix, generation, endings[k], sizeof(path), path)) (void)unlink(path);
   }
 }

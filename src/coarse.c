@@ -80,18 +80,13 @@ static void AggregateRow(SoretOperator *op, PetscInt row, PetscReal work[])
 static PetscReal InnerConductance(const SoretOperator *op, int axis, const PetscInt cell[3], PetscInt s)
 {
   const SoretOperator *fine = op->finer;
-  const SoretGrid     *grid = fine->grid;
   PetscInt             first, beside[3] = {cell[0], cell[1], cell[2]}, face[3] = {cell[0], cell[1], cell[2]};
 
   if (FineRange(op, axis, cell[axis] / (op->coarsened[axis] ? 2 : 1), &first) < 2) return 0.0;
   beside[axis] = 2 * first + 1 - cell[axis];
   face[axis]   = first + 1;
-  if (fine->uniform) {
-    const PetscInt global[3] = {grid->start[0] + face[0], grid->start[1] + face[1], grid->start[2] + face[2]};
-
-    return SoretUniformConductance(fine, axis, global[axis], global, s);
-  }
-  return TakesPart(op, beside) ? fine->g_diffusive[axis][SoretFaceIndex(grid, axis, face) * op->num_species + s] : 0.0;
+  if (fine->uniform) return SoretUniformConductance(fine, axis, face, s);
+  return TakesPart(op, beside) ? fine->g_diffusive[axis][SoretFaceIndex(fine->grid, axis, face) * op->num_species + s] : 0.0;
 }
 
 /* Is there no fluid in the layer of a coarse cell, normal to an axis, that does not hold this fine cell? */

@@ -170,7 +170,7 @@ static void AddTransportEntries(const SoretOperator *op, MatrixRow *m, const Pet
     const int       axis = face / 2, side = face % 2;
     const PetscInt  index = ijk[axis] + side, wall = SoretOperatorWall(op, face, local);
     const PetscBool closed = !grid->periodic[axis] && (index == 0 || index == grid->n[axis]) ? PETSC_TRUE : PETSC_FALSE;
-    PetscReal       g, w = 0.0;
+    PetscReal       g, w;
 
     if (wall >= 0) AddEntry(m, 0, 0, s, op->boundary->alpha[face][wall + s]);
     if (!species->diffuses) {
@@ -181,16 +181,7 @@ static void AddTransportEntries(const SoretOperator *op, MatrixRow *m, const Pet
       continue;
     }
     if (closed) continue;
-    if (op->uniform) g = SoretUniformConductance(op, axis, index, ijk, s);
-    else {
-      PetscInt above[3] = {local[0], local[1], local[2]};
-      PetscInt f;
-
-      above[axis] += side;
-      f = SoretFaceIndex(grid, axis, above) * op->num_species + s;
-      g = op->g[axis][f];
-      w = op->w[axis] ? op->w[axis][f] : 0.0;
-    }
+    g = SoretFaceConductance(op, axis, side, local, s, &w);
     /* outflow through the upper face: g (u - u_hi) + w (u + u_hi)/2; through the lower one: g (u - u_lo) - w (u + u_lo)/2 */
     w *= side ? 0.5 : -0.5;
     AddEntry(m, axis, 0, s, (g + w) * b[s]);

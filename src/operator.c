@@ -354,19 +354,9 @@ void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, Petsc
     if (axis >= grid->dim) continue;
     if (species->diffuses) {
       const PetscReal lo = row->u[axis][1 + side][q], hi = row->u[axis][2 + side][q];
-      const PetscInt  index = grid->start[axis] + at[axis] + side;
-      PetscReal       g, w = 0.0;
+      PetscReal       w;
+      const PetscReal g = SoretFaceConductance(op, axis, side, at, s, &w);
 
-      if (op->uniform) g = SoretUniformConductance(op, axis, index, ijk, s);
-      else {
-        PetscInt above[3] = {i, row->j, row->k};
-        PetscInt f;
-
-        above[axis] += side;
-        f = SoretFaceIndex(grid, axis, above) * op->num_species + s;
-        g = op->g[axis][f];
-        w = op->w[axis] ? op->w[axis][f] : 0.0;
-      }
       flux[face] = SoretFaceFlux(g, lo, hi) + 0.5 * w * (lo + hi);
       if (oneway) oneway[face] = g * (lo + hi);
     } else if (species->moves[axis]) {

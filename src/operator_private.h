@@ -21,13 +21,27 @@ static inline PetscReal *SoretConstantsOfRow(const SoretOperator *op, PetscInt r
   return op->k + (size_t)row * (size_t)(op->num_slots * op->grid->count[0]);
 }
 
-/* Conductance of a face where a is the same everywhere, a A/d: normal to `axis`, at global index `face` along it, beside the cell with global indices ijk; 0 for a wall. */
-static inline PetscReal SoretUniformConductance(const SoretOperator *op, int axis, PetscInt face, const PetscInt ijk[3], PetscInt s)
+/* Conductance a A/d of the lower face of cell ijk (local indices), normal to an axis, where a is the same everywhere; 0 for a wall. */
+static inline PetscReal SoretUniformConductance(const SoretOperator *op, int axis, const PetscInt ijk[3], PetscInt s)
 {
-  const SoretGrid *grid = op->grid;
+  const SoretGrid *grid      = op->grid;
+  const PetscInt   global[3] = {grid->start[0] + ijk[0], grid->start[1] + ijk[1], grid->start[2] + ijk[2]}, face = global[axis];
 
   if (!grid->periodic[axis] && (face == 0 || face == grid->n[axis])) return 0.0;
-  return op->a_constant[s] * SoretGridFaceArea(grid, axis, ijk) / grid->distance[axis][face];
+  return op->a_constant[s] * SoretGridFaceArea(grid, axis, global) / grid->distance[axis][face];
+}
+
+/* Conductance of a face of cell ijk (local indices) for species s, which diffuses; *w gets v/b, 0 without a velocity. */
+static inline PetscReal SoretFaceConductance(const SoretOperator *op, int axis, int side, const PetscInt ijk[3], PetscInt s, PetscReal *w)
+{
+  PetscInt above[3] = {ijk[0], ijk[1], ijk[2]}, f;
+
+  above[axis] += side;
+  *w = 0.0;
+  if (op->uniform) return SoretUniformConductance(op, axis, above, s);
+  f = SoretFaceIndex(op->grid, axis, above) * op->num_species + s;
+  if (op->w[axis]) *w = op->w[axis][f];
+  return op->g[axis][f];
 }
 
 /* ---- what depends on temperature and time alone (caches.c) ---- */

@@ -287,22 +287,10 @@ typedef struct {
   SoretOutcome outcome;
 } Report;
 
-/* What the solver left where a temperature or flow could not be computed in the middle of a point: no state, nothing to save. */
-static PetscErrorCode GiveUp(Run *run, const char *why, Report *report)
-{
-  PetscFunctionBegin;
-  PetscCall(SoretCheckpointRemove(run->checkpoint, "solve"));
-  run->sweep.again          = PETSC_FALSE;
-  report->outcome.converged = report->outcome.stopped = PETSC_FALSE;
-  PetscCall(PetscStrncpy(report->outcome.reason, why, sizeof(report->outcome.reason)));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* The solvers see to checkpoints and stops where all ranks solve the same point. */
 static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Report *report)
 {
   const SoretCheckpoint checkpoint = run->ranks.num_branches == 1 ? run->checkpoint : NULL;
-  PetscErrorCode        status     = PETSC_SUCCESS;
   PetscLogDouble        begin, end;
 
   PetscFunctionBegin;
@@ -310,11 +298,9 @@ static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Re
   PetscCall(PetscTime(&begin));
   PetscCall(Build(run->ranks.branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
   report->built = instance->built;
-  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) status = SolveTransient(instance, checkpoint, &report->time, &report->outcome);
-  else if (instance->built) status = SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome);
+  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
+  else if (instance->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
   else PetscCall(PetscStrncpy(report->outcome.reason, instance->why, sizeof(report->outcome.reason)));
-  if (status == (PetscErrorCode)SORET_ERR_NOT_CONVERGED) PetscCall(GiveUp(run, WhyFailed(status), report));
-  else PetscCall(status);
   PetscCall(PetscTime(&end));
   report->seconds = end - begin;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -25,37 +25,48 @@ static void PutExtent(FILE *f, const SoretXDMF *x, PetscInt add)
   (void)fprintf(f, "%" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT, x->n[2] + add, x->n[1] + add, x->n[0] + add);
 }
 
-static void PutItem(FILE *f, const SoretXDMF *x, const char *h5, const char *dataset, PetscInt components, PetscBool coordinates, int axis)
+/* Numbers of the HDF5 file; extent - of them in it, or one with as many. */
+static void PutData(FILE *f, int bytes, const char *extent, const char *h5, const char *dataset)
 {
-  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"", x->single && !coordinates ? 4 : 8);
-  if (coordinates) (void)fprintf(f, "%" PetscInt_FMT, x->n[axis] + 1);
-  else {
-    PutExtent(f, x, 0);
-    if (components > 1) (void)fprintf(f, " %" PetscInt_FMT, components);
-  }
-  (void)fputs("\">", f);
+  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"%s\">", bytes, extent);
   PutEscaped(f, h5);
   (void)fprintf(f, ":%s</DataItem>\n", dataset);
+}
+
+/* Bytes of a number of a field. */
+static int Bytes(const SoretXDMF *x)
+{
+  return x->single ? 4 : 8;
+}
+
+/* A field of so many components in each cell. */
+static void PutItem(FILE *f, const SoretXDMF *x, const char *h5, const char *dataset, int components)
+{
+  char extent[96];
+
+  (void)snprintf(extent, sizeof(extent), "%" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT " %d", x->n[2], x->n[1], x->n[0], components);
+  if (components == 1) *strrchr(extent, ' ') = 0;
+  PutData(f, Bytes(x), extent, h5, dataset);
 }
 
 static void PutAttribute(FILE *f, const SoretXDMF *x, const char *h5, const char *name, const char *dataset)
 {
   (void)fprintf(f, "        <Attribute Name=\"%s\" AttributeType=\"Scalar\" Center=\"Cell\">", name);
-  PutItem(f, x, h5, dataset, 1, PETSC_FALSE, 0);
+  PutItem(f, x, h5, dataset, 1);
   (void)fputs("        </Attribute>\n", f);
 }
 
-/* One component of a dataset [ny][nx][2], whose extent must be that of the file for this. */
+/* One component of a field of two in a plane, for which the extent must be that of the file. */
 static void PutComponent(FILE *f, const SoretXDMF *x, const char *h5, const char *dataset, int k)
 {
-  const int bytes = x->single ? 4 : 8;
+  char extent[96];
 
-  (void)fprintf(f, "<DataItem ItemType=\"HyperSlab\" NumberType=\"Float\" Precision=\"%d\" Dimensions=\"", bytes);
+  (void)snprintf(extent, sizeof(extent), "%" PetscInt_FMT " %" PetscInt_FMT " 2", x->n[1], x->n[0]);
+  (void)fprintf(f, "<DataItem ItemType=\"HyperSlab\" NumberType=\"Float\" Precision=\"%d\" Dimensions=\"", Bytes(x));
   PutExtent(f, x, 0);
   (void)fprintf(f, "\"><DataItem Format=\"XML\" Dimensions=\"3 3\">0 0 %d 1 1 1 %" PetscInt_FMT " %" PetscInt_FMT " 1</DataItem>", k, x->n[1], x->n[0]);
-  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"%" PetscInt_FMT " %" PetscInt_FMT " 2\">", bytes, x->n[1], x->n[0]);
-  PutEscaped(f, h5);
-  (void)fprintf(f, ":%s</DataItem></DataItem>\n", dataset);
+  PutData(f, Bytes(x), extent, h5, dataset);
+  (void)fputs("</DataItem>\n", f);
 }
 
 /* A vector. Readers know those of three components: with fewer each is a scalar, its axis behind the name. */
@@ -66,7 +77,7 @@ static void PutVector(FILE *f, const SoretXDMF *x, const char *h5, const char *n
     if (x->dim < 3) (void)fprintf(f, " %c", SORET_AXIS_NAMES[k]);
     (void)fprintf(f, "\" AttributeType=\"%s\" Center=\"Cell\">", x->dim == 3 ? "Vector" : "Scalar");
     if (x->dim == 2) PutComponent(f, x, h5, dataset, k);
-    else PutItem(f, x, h5, dataset, x->dim, PETSC_FALSE, 0);
+    else PutItem(f, x, h5, dataset, x->dim);
     (void)fputs("        </Attribute>\n", f);
   }
 }
@@ -77,11 +88,12 @@ static void PutGeometry(FILE *f, const SoretXDMF *x, const char *h5)
   PutExtent(f, x, 1);
   (void)fputs("\"/>\n        <Geometry GeometryType=\"VXVYVZ\">\n", f);
   for (int axis = 0; axis < 3; axis++) {
-    char dataset[32];
+    char dataset[32], extent[32];
 
     (void)fputs("          ", f);
     (void)snprintf(dataset, sizeof(dataset), "/grid/%c_edges", SORET_AXIS_NAMES[axis]);
-    if (axis < x->dim) PutItem(f, x, h5, dataset, 1, PETSC_TRUE, axis);
+    (void)snprintf(extent, sizeof(extent), "%" PetscInt_FMT, x->n[axis] + 1);
+    if (axis < x->dim) PutData(f, 8, extent, h5, dataset);
     else (void)fputs("<DataItem NumberType=\"Float\" Precision=\"8\" Format=\"XML\" Dimensions=\"2\">0 1</DataItem>\n", f);
   }
   (void)fputs("        </Geometry>\n", f);

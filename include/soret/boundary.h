@@ -66,7 +66,7 @@ typedef struct {
   PetscReal               *mirror[6]; /* [num][num_species] a correction beyond the wall over that inside, 1 closed, -1 where the value is held: for interpolation between grids */
 } SoretBoundary;
 
-/* Room for the coefficients on this rank, without values: SoretBoundarySetTime() makes these. Spec, model and grid are borrowed. Not collective. */
+/* Room for the coefficients on this rank, without values: SoretBoundaryUpdate() makes these. Spec, model and grid are borrowed. Not collective. */
 PetscErrorCode SoretBoundaryCreate(const SoretBoundarySpec *spec, const SoretModel *model, const SoretGrid *grid, SoretBoundary *boundary);
 PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
 

@@ -65,7 +65,7 @@ PetscBool SoretModelIsImmobile(const SoretModel *model, PetscInt i);
 /* PETSC_TRUE if some species has a velocity and does not diffuse: its transport needs two cells on each side. */
 PetscBool SoretModelHasBallistic(const SoretModel *model);
 
-/* These cells: of the stencil, and at least on each rank. */
+/* Cells on each side that transport needs, 1 or 2, which is also the least that each rank must have along an axis. */
 PetscInt SoretModelWidth(const SoretModel *model);
 
 /* Prints the keys of `species` and of the laws for docs/case-reference.md. Not collective. */

@@ -20,7 +20,7 @@ typedef struct {
   PetscBool slip[6];      /* faces without friction */
 } SoretStokesSpec;
 
-/* Reads `flow.boussinesq`, the node given,; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
+/* Reads the map `flow.boussinesq`, node; mistakes are collected in the input. Reference prints its keys for docs/case-reference.md. Not collective. */
 PetscErrorCode SoretStokesSpecRead(SoretInput in, const SoretNode *node, const SoretGridSpec *grid, SoretStokesSpec *spec);
 PetscErrorCode SoretStokesReference(FILE *out);
 
