@@ -64,6 +64,7 @@ typedef struct {
   const PetscReal        *fill_b, *fill_c;        /* of that row                                                        */
   /* smoother */
   const PetscReal        *b, *rhs;                /* rhs may be NULL                                                    */
+  PetscReal               inverse_omega;          /* of the over-relaxation of transport                                */
 } SoretBlockRow;
 
 /* May all rows of f be written past the caches (SoretBlockRow.past)? */

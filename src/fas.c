@@ -33,6 +33,7 @@ struct SoretFAS_s {
   Vec            c;                       /* the state while it is solved for           */
   Vec            guess;                   /* what SoretFASKeep() has seen, on level 1; without one on the finest */
   PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
+  PetscReal      omega;
   SoretCycleTest test;
   void          *context;
   PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
@@ -261,10 +262,12 @@ static PetscErrorCode ReadOptions(SoretFAS fas)
   PetscFunctionBegin;
   fas->down = 1;
   fas->up = fas->cycles = fas->sys[0]->op->grid->closed ? 2 : 1;
+  fas->omega = 1.1;
   PetscOptionsBegin(fas->sys[0]->op->grid->comm, NULL, "Nonlinear multigrid", "SNESFAS");
   PetscCall(PetscOptionsInt("-snes_fas_smoothdown", "sweeps before the coarser level", "", fas->down, &fas->down, NULL));
   PetscCall(PetscOptionsInt("-snes_fas_smoothup", "sweeps after it", "", fas->up, &fas->up, NULL));
   PetscCall(PetscOptionsInt("-snes_fas_cycles", "1: V cycle, 2: W cycle", "", fas->cycles, &fas->cycles, NULL));
+  PetscCall(PetscOptionsReal("-snes_fas_omega", "over-relaxation of transport in sweeps of steady problems, where the coarser level is coarser along three axes", "", fas->omega, &fas->omega, NULL));
   PetscOptionsEnd();
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -384,7 +387,12 @@ static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas)
   PetscCall(SoretHierarchyCreate(finest->op->grid, PETSC_TRUE, &f->hierarchy));
   PetscCall(FindWhole(&f->hierarchy, &last));
   PetscCall(SoretHierarchyEnd(&f->hierarchy, last + 1));
-  for (PetscInt l = 1; l < f->hierarchy.num; l++) PetscCall(CreateLevel(f, l, l == 1 ? c_0 : f->level[l - 1].c));
+  for (PetscInt l = 1; l < f->hierarchy.num; l++) {
+    const PetscBool *axes = f->hierarchy.coarsened[l];
+
+    PetscCall(CreateLevel(f, l, l == 1 ? c_0 : f->level[l - 1].c));
+    if (axes[0] && axes[1] && axes[2]) f->sys[l - 1]->omega = f->omega;
+  }
   if (last < f->hierarchy.num) PetscCall(CreateWhole(f));
   else if (last > 1 || finest->op->whole) PetscCall(CreateCoarsest(f));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -9,6 +9,7 @@ typedef struct {
   const PetscReal      *rhs;     /* may be NULL */
   PetscReal            *c;       /* the vector itself, changed in place */
   PetscReal            *content; /* [num_species] */
+  PetscReal             inverse_omega;
   SoretBlockRow         blocks;
 } Sweep;
 
@@ -127,7 +128,7 @@ SORET_CLONES static void CorrectLanes(PetscInt ns, SoretOperator *op, const Swee
     for (PetscInt l = 0; l < n; l++) {
       const PetscInt q = (i + 2 * l) * ns + s;
 
-      diagonal[l] += b[2 * l * ns + s] * parts->diagonal[q] + (parts->walls ? parts->walls[q] : 0.0);
+      diagonal[l] += sweep->inverse_omega * b[2 * l * ns + s] * parts->diagonal[q] + (parts->walls ? parts->walls[q] : 0.0);
       diagonal[l] = diagonal[l] == 0.0 ? 1.0 : diagonal[l]; /* nothing happens here: a closed cell */
     }
   }
@@ -303,10 +304,10 @@ static void SweepSlabs(SoretOperator *op, Sweep *sweep, PetscInt first, PetscInt
   }
 }
 
-PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, Vec rhs, Vec c, PetscReal content[])
+PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, PetscReal omega, Vec rhs, Vec c, PetscReal content[])
 {
   PetscReal unused[SORET_MAX_SPECIES];
-  Sweep     sweep = {.terms = terms, .rhs = NULL, .content = content ? content : unused};
+  Sweep     sweep = {.terms = terms, .rhs = NULL, .content = content ? content : unused, .inverse_omega = 1.0 / omega};
   PetscInt  first, last;
 
   PetscFunctionBegin;
@@ -315,6 +316,7 @@ PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *term
   if (rhs) PetscCall(VecGetArrayRead(rhs, &sweep.rhs));
   PetscCall(VecGetArray(c, &sweep.c));
   SoretBeginBlocks(op, terms, &sweep.blocks);
+  sweep.blocks.inverse_omega = sweep.inverse_omega;
   PetscCall(SoretExchangeHalo(op, sweep.c));
   PetscCall(CorrectShared(op, &sweep, &first, &last));
   SweepSlabs(op, &sweep, first, last);

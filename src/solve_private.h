@@ -33,6 +33,7 @@ typedef struct {
   PetscReal        beta_local;
   PetscReal       *extra;             /* [num_species][num_species] blocks of P                  */
   PetscReal        shift;             /* of pseudo-time, 0 in the end                            */
+  PetscReal        omega;             /* over-relaxation of transport in the smoother without a shift */
   Vec              old;
   Mat              A, P;
   Vec              inverse_volume;    /* transient: rows of the Jacobian are divided by volumes  */

@@ -296,6 +296,7 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const
   sys->op        = op;
   sys->sums      = sums;
   sys->augmented = augmented;
+  sys->omega     = 1.0;
   sys->num       = augmented ? sums->num_global : 0;
   sys->num_local = sums->num_local;
   PetscCall(PetscMalloc7(ns * ns, &sys->q, ns, &sys->target, ns, &sys->beta, ns * ns, &sys->q_local, ns * ns, &sys->extra, ns, &sys->constant, ns * ns, &sys->matrix));
@@ -527,7 +528,7 @@ PetscErrorCode SoretSystemSmooth(SoretSystem *sys, Vec rhs, Vec c)
 
   PetscFunctionBegin;
   PetscCall(SoretSystemGetTerms(sys, c, &terms));
-  PetscCall(SoretOperatorSmooth(sys->op, &terms, rhs, c, content));
+  PetscCall(SoretOperatorSmooth(sys->op, &terms, sys->shift == 0.0 ? sys->omega : 1.0, rhs, c, content));
   PetscCall(SoretSystemRestoreTerms(sys, &terms));
   PetscCall(SoretSystemKnow(sys, c, content));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -115,11 +115,12 @@ PetscErrorCode SoretOperatorForEachResidual(SoretOperator *op, const SoretCellTe
    exact reaction Jacobian, the red cells first. A step that would make a positive concentration negative is shortened so that it keeps a
    tenth. Both colours are treated in one pass over memory.
 
+   omega   - over-relaxation of transport: what a cell gives away by itself counts 1/omega in the derivative. 1: none
    rhs     - may be NULL
    content - [num_species] amount of each species on this rank after the sweep, not yet summed over ranks; may be NULL
 
    Collective. */
-PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, Vec rhs, Vec c, PetscReal content[]);
+PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, PetscReal omega, Vec rhs, Vec c, PetscReal content[]);
 
 /* f divided by the volumes of the cells, times factor. */
 PetscErrorCode SoretOperatorPerVolume(const SoretOperator *op, PetscReal factor, Vec f);

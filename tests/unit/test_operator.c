@@ -378,8 +378,8 @@ static PetscErrorCode ResidualAndSweep(const char *yaml, Vec result[2])
   PetscCall(SoretOperatorSetTime(&problem.op, 0.0));
   PetscCall(SoretOperatorResidual(&problem.op, NULL, c, result[0]));
   PetscCall(VecCopy(c, result[1]));
-  PetscCall(SoretOperatorSmooth(&problem.op, NULL, result[0], result[1], NULL));
-  PetscCall(SoretOperatorSmooth(&problem.op, NULL, NULL, result[1], NULL));
+  PetscCall(SoretOperatorSmooth(&problem.op, NULL, 1.0, result[0], result[1], NULL));
+  PetscCall(SoretOperatorSmooth(&problem.op, NULL, 1.0, NULL, result[1], NULL));
   PetscCall(VecDestroy(&c));
   PetscCall(TearDown());
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -414,6 +414,91 @@ static PetscErrorCode TestRowsTogether(void)
       PetscCall(VecDestroy(&usual[what]));
       PetscCall(VecDestroy(&blocks[what]));
     }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A sweep from random amounts with over-relaxation of transport. The problem stays. */
+static PetscErrorCode Relax(const char *box, const char *species, PetscReal omega, Vec *before, Vec *after)
+{
+  char text[1024];
+
+  PetscFunctionBeginUser;
+  PetscCall(PetscSNPrintf(text, sizeof(text), HEAD "%s%s", box, species));
+  PetscCall(Build(text));
+  PetscCall(VecDuplicate(problem.c, before));
+  PetscCall(VecDuplicate(problem.c, after));
+  PetscCall(Fill(*before, 0.3, 1.0, 1.2));
+  PetscCall(VecCopy(*before, *after));
+  PetscCall(SoretOperatorSetTime(&problem.op, 0.0));
+  PetscCall(SoretOperatorSmooth(&problem.op, NULL, omega, NULL, *after, NULL));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Where there is nothing but transport a red cell, which sees old amounts alone, changes omega times as much. */
+static PetscErrorCode CheckRed(const char *box, const char *species)
+{
+  const SoretGrid *g     = &problem.grid;
+  const PetscReal  omega = 1.3, *c, *once, *more;
+  Vec              v[4];
+
+  PetscFunctionBeginUser;
+  PetscCall(Relax(box, species, 1.0, &v[0], &v[1]));
+  PetscCall(TearDown());
+  PetscCall(Relax(box, species, omega, &v[2], &v[3]));
+  PetscCall(VecGetArrayRead(v[0], &c));
+  PetscCall(VecGetArrayRead(v[1], &once));
+  PetscCall(VecGetArrayRead(v[3], &more));
+  for (PetscInt q = 0; q < g->num_cells * the_case.model.num_species; q++) {
+    const PetscInt p = q / the_case.model.num_species, i = g->start[0] + p % g->count[0], j = g->start[1] + p / g->count[0] % g->count[1], k = g->start[2] + p / g->count[0] / g->count[1];
+
+    if ((i + j + k) % 2 == 0) CheckClose(more[q] - c[q], omega * (once[q] - c[q]), 1.0e-13);
+  }
+  PetscCall(VecRestoreArrayRead(v[0], &c));
+  PetscCall(VecRestoreArrayRead(v[1], &once));
+  PetscCall(VecRestoreArrayRead(v[3], &more));
+  for (int n = 0; n < 4; n++) PetscCall(VecDestroy(&v[n]));
+  PetscCall(TearDown());
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Two species that react, which go by four cells, beside the same with three more that make them go the general way. */
+static PetscErrorCode CheckReacting(const char *box)
+{
+  static const char *const more[] = {"", ", {name: C, diffusivity: 1}, {name: D, diffusivity: 1}, {name: E, diffusivity: 1}"};
+  const PetscReal         *few, *many;
+  PetscInt                 num_cells;
+  Vec                      v[4];
+
+  PetscFunctionBeginUser;
+  for (int k = 0; k < 2; k++) {
+    char species[512];
+
+    PetscCall(PetscSNPrintf(species, sizeof(species), "species: [{name: A, diffusivity: T}, {name: B, diffusivity: 0.3}%s]\nreactions: [{equation: 2 A <=> B, forward: 300, backward: 200*T}]\n", more[k]));
+    PetscCall(Relax(box, species, 1.3, &v[2 * k], &v[2 * k + 1]));
+    Check(k == (problem.op.blocks == 0));
+    num_cells = problem.grid.num_cells;
+    PetscCall(TearDown());
+  }
+  PetscCall(VecGetArrayRead(v[1], &few));
+  PetscCall(VecGetArrayRead(v[3], &many));
+  for (PetscInt q = 0; q < 2 * num_cells; q++) CheckClose(few[q], many[q / 2 * 5 + q % 2], 1.0e-12);
+  PetscCall(VecRestoreArrayRead(v[1], &few));
+  PetscCall(VecRestoreArrayRead(v[3], &many));
+  for (int n = 0; n < 4; n++) PetscCall(VecDestroy(&v[n]));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode TestRelaxation(void)
+{
+  static const char *const box[] = {BOX3, BOX4, "domain: {size: [1.0, 0.7, 0.9], cells: [22, 19, 3], grading: {x: {ratio: 3}}}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n"};
+
+  PetscFunctionBeginUser;
+  for (int k = 0; k < 3; k++) {
+    PetscCall(CheckRed(box[k], "species: [{name: A, diffusivity: T}]\n"));
+    PetscCall(CheckRed(box[k], "species: [{name: A, diffusivity: T, convention: fick}, {name: B, diffusivity: 0.3}]\n"));
+    PetscCall(CheckRed(box[k], "species: [{name: A, diffusivity: T, convention: fick}, {name: B, diffusivity: 0.3}, {name: C, diffusivity: 0.4}, {name: D, diffusivity: 0.5}, {name: E, diffusivity: 0.6}]\n"));
+    PetscCall(CheckReacting(box[k]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -456,7 +541,7 @@ static PetscErrorCode TestPlaces(void)
         PetscCall(VecCopy(c, at[2]));
         if (what == 0) PetscCall(SoretOperatorResidual(&problem.op, NULL, at[1], at[2]));
         else if (what == 1) PetscCall(SoretOperatorMultiply(&problem.op, matrix, at[0], at[1], at[2]));
-        else PetscCall(SoretOperatorSmooth(&problem.op, NULL, NULL, at[2], NULL));
+        else PetscCall(SoretOperatorSmooth(&problem.op, NULL, 1.0, NULL, at[2], NULL));
         if (!kept[what]) PetscCall(VecDuplicate(c, &kept[what]));
         if (place == 0) PetscCall(VecCopy(at[2], kept[what]));
         PetscCall(VecAXPY(at[2], -1.0, kept[what]));
@@ -706,4 +791,4 @@ static PetscErrorCode TestPreconditioner(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestConventions, TestReactions, TestBlocks, TestRowsTogether, TestPlaces, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux, TestPreconditioner)
+TestMain(TestConventions, TestReactions, TestBlocks, TestRowsTogether, TestRelaxation, TestPlaces, TestBoundaries, TestPeriodic, TestBallistic, TestLocalSums, TestShift, TestZeroFlux, TestPreconditioner)
