@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/case.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -104,6 +105,39 @@ static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
     PetscCall(SoretInputReadValue(in, map->item[k], &parameter_key, &value, &ok));
     /* a bad one is defined all the same: its uses are no mistakes of their own */
     PetscCall(SoretInputDefine(in, map->key[k]->text, ok ? value : 1.0));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Does the name stand as a word in a value at or below this node? */
+static PetscBool IsMentioned(const SoretNode *node, const char *name)
+{
+  const size_t length = strlen(name);
+
+  if (node->kind == SORET_NODE_SCALAR) {
+    for (const char *at = strstr(node->text, name); at; at = strstr(at + 1, name)) {
+      const char before = at > node->text ? at[-1] : ' ', after = at[length];
+
+      if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) && after != '_') return PETSC_TRUE;
+    }
+  }
+  for (PetscInt k = 0; k < node->size; k++) {
+    if (node->kind == SORET_NODE_MAP && !strcmp(node->key[k]->text, "sweep")) continue; /* to vary one is no use of it */
+    if (IsMentioned(node->item[k], name)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* A parameter that no formula uses is a slip, or left over: nothing depends on it, and a study that varies it varies nothing. */
+static PetscErrorCode WarnOfUnusedParameters(MPI_Comm comm, const SoretCase *c)
+{
+  const SoretNode *root = SoretInputRoot(c->in), *map = SoretNodeFind(root, "parameters");
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; map && k < map->size; k++) {
+    const char *name = map->key[k]->text;
+
+    if (!IsMentioned(root, name)) PetscCall(SoretSay(comm, "warning: no formula uses the parameter '%s' of %s\n", name, c->path));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -419,6 +453,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
     PetscCall(CheckSize(comm, c));
   }
   PetscCall(SoretInputCheck(c->in, comm));
+  PetscCall(WarnOfUnusedParameters(comm, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -154,6 +154,11 @@ def test_overrides_of_numbers(soret):
     contains(first, "32 x 1 x 1 cells", "Damkoehler number 2.25 forward")
 
 
+def test_unused_parameters(soret):
+    said = soret("check", "case.yaml", "parameters={k: 3, m: 1, k2: 2*m, T0: 1}", "reactions.0.forward=k*T", "sweep={parameter: parameters.T0, values: [1, 2]}").stdout
+    assert re.findall(r"no formula uses the parameter '(\w+)'", said) == ["k2", "T0"], said
+
+
 # ---- results ----
 
 
