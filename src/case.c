@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/case.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -109,21 +108,11 @@ static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Does the name stand as a word in a value at or below this node? */
-static PetscBool IsMentioned(const SoretNode *node, const char *name)
+/* Is there a use of the parameter? To vary one in a sweep is none. */
+static PetscBool IsUsed(const SoretNode *root, const char *name)
 {
-  const size_t length = strlen(name);
-
-  if (node->kind == SORET_NODE_SCALAR) {
-    for (const char *at = strstr(node->text, name); at; at = strstr(at + 1, name)) {
-      const char before = at > node->text ? at[-1] : ' ', after = at[length];
-
-      if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) && after != '_') return PETSC_TRUE;
-    }
-  }
-  for (PetscInt k = 0; k < node->size; k++) {
-    if (node->kind == SORET_NODE_MAP && !strcmp(node->key[k]->text, "sweep")) continue; /* to vary one is no use of it */
-    if (IsMentioned(node->item[k], name)) return PETSC_TRUE;
+  for (PetscInt k = 0; k < root->size; k++) {
+    if (strcmp(root->key[k]->text, "sweep") && SoretNodeMentions(root->item[k], name)) return PETSC_TRUE;
   }
   return PETSC_FALSE;
 }
@@ -135,9 +124,7 @@ static PetscErrorCode WarnOfUnusedParameters(MPI_Comm comm, const SoretCase *c)
 
   PetscFunctionBegin;
   for (PetscInt k = 0; map && k < map->size; k++) {
-    const char *name = map->key[k]->text;
-
-    if (!IsMentioned(root, name)) PetscCall(SoretSay(comm, "warning: no formula uses the parameter '%s' of %s\n", name, c->path));
+    if (!IsUsed(root, map->key[k]->text)) PetscCall(SoretSay(comm, "warning: no formula uses the parameter '%s' of %s\n", map->key[k]->text, c->path));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -791,6 +791,32 @@ static PetscErrorCode CheckColumn(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Does what stands at this node depend on the parameter, by itself or through those from `next` on, which may be made of it? */
+static PetscBool DependsOn(const SoretNode *node, const SoretNode *parameters, const char *name, PetscInt next)
+{
+  if (SoretNodeMentions(node, name)) return PETSC_TRUE;
+  for (PetscInt k = next; k < parameters->size; k++) {
+    if (SoretNodeMentions(parameters->item[k], name) && DependsOn(node, parameters, parameters->key[k]->text, k + 1)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* A result file holds one mask of what is solid. */
+static PetscErrorCode CheckSolid(SoretCase *c)
+{
+  static const char name[]     = "parameters.", path[] = "domain.solid";
+  const SoretNode  *root       = SoretInputRoot(c->in), *parameters = SoretNodeFind(root, "parameters"), *solid = SoretNodeFind(SoretNodeFind(root, "domain"), "solid");
+  const char       *varied     = c->sweep.parameter;
+  PetscBool         changes    = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  if (c->sweep.frames == SORET_FRAMES_NONE || !solid) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!strncmp(varied, path, sizeof(path) - 1)) changes = PETSC_TRUE;
+  else if (parameters && !strncmp(varied, name, sizeof(name) - 1)) changes = DependsOn(solid, parameters, varied + sizeof(name) - 1, 0);
+  if (changes) PetscCall(SoretInputError(c->in, c->sweep.parameter_node, "%s changes what is solid, and a result file holds one solid; use `frames: none`", varied));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   enum { ENOUGH = 5 };
@@ -799,6 +825,7 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
   PetscFunctionBegin;
   if (!c->sweep.given) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(CheckColumn(c));
+  PetscCall(CheckSolid(c));
   for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) PetscCall(TryValue(source, c, k));
   PetscCall(SoretInputCheck(c->in, comm));
   PetscFunctionReturn(PETSC_SUCCESS);

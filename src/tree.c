@@ -400,6 +400,21 @@ const SoretNode *SoretNodeFind(const SoretNode *map, const char *key)
   return NULL;
 }
 
+PetscBool SoretNodeMentions(const SoretNode *node, const char *name)
+{
+  const size_t length = strlen(name);
+
+  for (const char *at = strstr(node->text, name); at; at = strstr(at + 1, name)) {
+    const char before = at > node->text ? at[-1] : ' ', after = at[length];
+
+    if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) && after != '_') return PETSC_TRUE;
+  }
+  for (PetscInt k = 0; k < node->size; k++) {
+    if (SoretNodeMentions(node->item[k], name)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
 PetscBool SoretNodeIsNull(const SoretNode *node)
 {
   if (node->kind != SORET_NODE_SCALAR || node->quoted) return PETSC_FALSE;

@@ -159,6 +159,16 @@ def test_unused_parameters(soret):
     assert re.findall(r"no formula uses the parameter '(\w+)'", said) == ["k2", "T0"], said
 
 
+def test_sweep_of_solid(soret):
+    """A result file holds one mask."""
+    case = ["case.yaml", "domain={size: [1.0], cells: [32], solid: x - a}", "sweep={parameter: parameters.w, values: [0.4, 0.6]}", "solve.mode=steady"]
+    varies, other = "parameters={k: 2, w: 0.5, a: 1.2*w}", "parameters={k: 2, w: 0.5, a: 0.8}"
+    for change in (["parameters={k: 2, w: 0.5, a: 0.5}", "sweep.parameter=parameters.a"], [varies]):
+        contains(soret("check", *case, *change, status=2).stderr, "changes what is solid, and a result file holds one solid; use `frames: none`")
+        soret("check", *case, *change, "sweep.frames=none")
+    soret("check", *case, other)
+
+
 # ---- results ----
 
 

@@ -118,6 +118,9 @@ const SoretNode *SoretInputRoot(SoretInput in);
 /* Entry of a map, NULL if there is none or node is no map. */
 const SoretNode *SoretNodeFind(const SoretNode *map, const char *key);
 
+/* Does the name stand as a word in a value at or below this node? */
+PetscBool SoretNodeMentions(const SoretNode *node, const char *name);
+
 /* Is this an empty value: nothing, ~ or null? */
 PetscBool SoretNodeIsNull(const SoretNode *node);
 
