@@ -117,8 +117,7 @@ static PetscBool IsUsed(const SoretNode *root, const char *name)
   return PETSC_FALSE;
 }
 
-/* A parameter that no formula uses is a slip, or left over: nothing depends on it, and a study that varies it varies nothing. */
-static PetscErrorCode WarnOfUnusedParameters(MPI_Comm comm, const SoretCase *c)
+PetscErrorCode SoretCaseWarnOfUnused(MPI_Comm comm, const SoretCase *c)
 {
   const SoretNode *root = SoretInputRoot(c->in), *map = SoretNodeFind(root, "parameters");
 
@@ -440,7 +439,6 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
     PetscCall(CheckSize(comm, c));
   }
   PetscCall(SoretInputCheck(c->in, comm));
-  PetscCall(WarnOfUnusedParameters(comm, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -794,7 +792,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   PetscCall(ReportFile(comm, c, (c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1), varies));
   PetscCall(PetscFree(times));
-  if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseNetInput(&c->sums, &problem.boundary);
+  if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseImpossible(&c->sums, &problem.boundary);
   PetscCall(SoretProblemDestroy(&problem));
   PetscFunctionReturn(status);
 }

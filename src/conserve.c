@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "soret/dense.h"
+
 /* ---- the section `totals` ---- */
 
 typedef struct {
@@ -521,7 +523,39 @@ static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBound
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundary *boundary)
+/* Is there no c >= 0 with sum_i w_ki c_i = mean_k for all k? */
+static PetscBool Contradict(PetscInt ns, PetscInt num, const PetscReal w[], const PetscReal mean[])
+{
+  PetscReal c[SORET_MAX_SPECIES], largest = 0.0;
+
+  for (PetscInt k = 0; k < num; k++) largest = PetscMax(largest, PetscAbsReal(mean[k]));
+  return SoretSolveNonnegative(num, ns, w, mean, c) > 1.0e-8 * largest ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Means of `initial` belong to concentrations; those of `totals` may be at odds with them or with each other. Collective. */
+static PetscErrorCode FindContradiction(const SoretSums *sums, MPI_Comm comm, PetscBool *found)
+{
+  PetscBool prescribed = PETSC_FALSE;
+  char      list[4 * SORET_SUM_NAME] = "";
+
+  PetscFunctionBegin;
+  *found = PETSC_FALSE;
+  for (PetscInt k = 0; k < sums->num_global; k++) prescribed = prescribed || sums->prescribed[k] ? PETSC_TRUE : PETSC_FALSE;
+  if (!prescribed) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!sums->num_parts) *found = Contradict(sums->num_species, sums->num_global, sums->w, sums->mean);
+  for (PetscInt part = 0; part < sums->num_parts && !*found; part++) *found = Contradict(sums->num_species, sums->part[part].num, sums->part[part].w, sums->part[part].mean);
+  if (!*found) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    char item[SORET_SUM_NAME + 64];
+
+    (void)snprintf(item, sizeof(item), "%s%s = %.10g%s", k ? ", " : "", sums->name[k], (double)sums->mean[k], sums->prescribed[k] ? "" : " (of `initial`)");
+    PetscCall(PetscStrlcat(list, item, sizeof(list)));
+  }
+  PetscCall(PetscFPrintf(comm, stderr, "soret: there is no steady state: with these means some concentration would be negative: %s; correct `totals`, or `initial`, from which those are taken that `totals` does not give\n", list));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary)
 {
   PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
   PetscMPIInt rank;
@@ -536,5 +570,6 @@ PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundar
     if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls bring in %g of '%s' per time and nothing takes it out; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", (double)net[k], sums->name[k]);
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
+  if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));
   PetscFunctionReturn(refused ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }

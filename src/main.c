@@ -402,7 +402,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
   PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
   if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
-  if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseNetInput(&c->sums, &run->problem.boundary)); /* before a file is made */
+  if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.boundary)); /* before a file is made */
   PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   SoretRecordEnter(SORET_PHASE_SOLVE);
@@ -478,6 +478,7 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(TryOptions(launch->num_petsc, launch->petsc));
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
+  PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, &c));
   PetscCall(CheckEnd(&c, launch->restart));
   PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
@@ -563,6 +564,7 @@ static PetscErrorCode CheckCase(const Arguments *a, const char *path)
   PetscFunctionBegin;
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
+  PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));

@@ -80,7 +80,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   ierr = SoretCaseRead(comm, &variant.source, &instance->c);
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
-  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseNetInput(&instance->c.sums, &instance->problem.boundary);
+  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.boundary);
   instance->why = WhyFailed(ierr);
   if (!instance->why) PetscCall(ierr);
   instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;

@@ -32,6 +32,7 @@ reactions:
   - {equation: A <=> B, forward: 1, backward: 2}
 output: {file: result.h5}
 """
+BINDING = ["species=[{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1, initial: 1}, {name: AB, diffusivity: 1}]", "reactions=[{equation: A + B <=> AB, forward: 1, backward: 1}]"]
 TRANSIENT = ["solve.mode=transient", "solve.end=0.1"]
 
 
@@ -340,6 +341,8 @@ def mistakes_are_told_once(soret, ranks):
         ("case.yaml", "domain={size: [1, 1], cells: [4, 64]}", "boundaries={x-: {A: {value: 0.5 - exp(-((y - 0.3)/0.01)^2)}}}"): "the boundary condition of species 'A' at x- is not usable",
         ("case.yaml", "boundaries={x-: {A: {flux: 1}}}"): "there is no steady state",
         ("case.yaml", "domain.cells=[1]"): "cannot be cut into boxes for",
+        ("case.yaml", *BINDING, "totals=[{of: A + AB, mean: 1}, {of: A - B, mean: 2}]"): "with these means some concentration would be negative: A + AB = 1, A - B = 2; correct",
+        ("check", "case.yaml", *BINDING, "totals=[{of: A - B, mean: 2}]"): "A - B = 2, A + AB = 1 (of `initial`); correct",
     }
     for args, message in mistakes.items():
         done = soret(*args, status=2, ranks=ranks)

@@ -47,6 +47,9 @@ typedef struct {
 /* Reads the file, applies the overrides, checks everything that can be checked without the grid, including files of fields, the number of
    ranks and the memory of the nodes. All mistakes are printed together: SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c);
+
+/* Tells parameters that no formula uses: slips, or left over; a study that varies one varies nothing. Collective. */
+PetscErrorCode SoretCaseWarnOfUnused(MPI_Comm comm, const SoretCase *c);
 PetscErrorCode SoretCaseDestroy(SoretCase *c);
 
 /* The same from bytes in memory, without looking at files, ranks or memory: for tests and fuzzing. Mistakes are left in c->in. */

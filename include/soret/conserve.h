@@ -76,5 +76,6 @@ PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Ve
    parts, gross[num_global]. Where net is not 0 there is no steady state. Collective. */
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);
 
-/* A sum with net input and no outlet has no steady state; the augmented residual would hide that. Message and SORET_ERR_INPUT. Collective. */
-PetscErrorCode SoretSumsRefuseNetInput(const SoretSums *sums, const SoretBoundary *boundary);
+/* There is no steady state if a sum has net input and no outlet, which the augmented residual would hide, or if no concentrations >= 0 have the means that
+   are to be kept. Message and SORET_ERR_INPUT. Collective. */
+PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary);

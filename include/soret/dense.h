@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   Equations with a handful of unknowns. */
+   Equations with a handful of unknowns, and least squares without negative ones. */
 #pragma once
 
 #include "soret/base.h"
@@ -11,3 +11,11 @@
 
    Returns PETSC_FALSE if an unknown had none, or what was to be one is not a number. */
 PetscBool SoretSolveDense(PetscInt n, PetscReal A[], PetscReal x[]);
+
+/* Finds x >= 0 that makes the sum of squares of A x - b least, by the method of Lawson and Hanson (1974).
+
+   A - [m][n], n at most SORET_MAX_SPECIES
+   x - [n], written
+
+   Returns the largest |A x - b|. */
+PetscReal SoretSolveNonnegative(PetscInt m, PetscInt n, const PetscReal A[], const PetscReal b[], PetscReal x[]);
