@@ -24,6 +24,7 @@ typedef struct {
 } Whole;
 
 struct SoretFAS_s {
+  SoretCycleOptions options;
   SoretHierarchy hierarchy;
   Level          level[SORET_MAX_LEVELS]; /* 0 is the finest; its operator, system and vectors are the caller's */
   SoretSystem   *sys[SORET_MAX_LEVELS];
@@ -32,8 +33,6 @@ struct SoretFAS_s {
   Vec            none[2];                 /* without entries: state and residual of the SNES, which would else make vectors that nobody needs */
   Vec            c;                       /* the state while it is solved for           */
   Vec            guess;                   /* what SoretFASKeep() has seen, on level 1; without one on the finest */
-  PetscInt       down, up, cycles;        /* sweeps before and after the coarser level, cycles there */
-  PetscReal      omega;
   SoretCycleTest test;
   void          *context;
   PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
@@ -145,7 +144,7 @@ static PetscErrorCode SolveLast(SoretFAS fas, Vec rhs, Vec c)
   if (fas->whole) {
     PetscCall(ToWhole(fas, rhs, fas->whole->level.rhs));
     PetscCall(ToWhole(fas, c, fas->whole->level.c));
-    for (PetscInt k = 0; k < fas->cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->level.rhs, fas->whole->level.c));
+    for (PetscInt k = 0; k < fas->options.cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->level.rhs, fas->whole->level.c));
     PetscCall(FromWhole(fas, fas->whole->level.c, c));
   } else PetscCall(SNESSolve(fas->coarsest, rhs, c));
   SoretRecordEnd(SORET_PHASE_COARSE);
@@ -158,11 +157,11 @@ static PetscErrorCode Ascend(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
   Level *next = &fas->level[l + 1];
 
   PetscFunctionBegin;
-  for (PetscInt k = 0; k < (l + 1 < fas->hierarchy.num - 1 ? fas->cycles : 1); k++) PetscCall(SoretFASCycle(fas, l + 1, next->rhs, next->c));
+  for (PetscInt k = 0; k < (l + 1 < fas->hierarchy.num - 1 ? fas->options.cycles : 1); k++) PetscCall(SoretFASCycle(fas, l + 1, next->rhs, next->c));
   SoretRecordBegin(SORET_PHASE_TRANSFER);
   PetscCall(SoretTransferInterpolate(&fas->level[l].to_coarser, next->c, next->old, c));
   SoretRecordEnd(SORET_PHASE_TRANSFER);
-  PetscCall(SmoothLevel(fas, l, fas->up, rhs, c));
+  PetscCall(SmoothLevel(fas, l, fas->options.up, rhs, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -173,7 +172,7 @@ PetscErrorCode SoretFASCycle(SoretFAS fas, PetscInt l, Vec rhs, Vec c)
     PetscCall(SolveLast(fas, rhs, c));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(SmoothLevel(fas, l, fas->down, rhs, c));
+  PetscCall(SmoothLevel(fas, l, fas->options.down, rhs, c));
   PetscCall(Descend(fas, l, rhs, c, NULL));
   PetscCall(Ascend(fas, l, rhs, c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -198,7 +197,7 @@ static PetscErrorCode SolveShell(SNES snes, Vec none)
   for (PetscInt cycle = 0; !reason; cycle++) {
     PetscReal fnorm;
 
-    if (!fas->goes_on) PetscCall(SmoothLevel(fas, 0, fas->down, NULL, c));
+    if (!fas->goes_on) PetscCall(SmoothLevel(fas, 0, fas->options.down, NULL, c));
     fas->goes_on = PETSC_FALSE;
     PetscCall(Descend(fas, 0, NULL, c, &fnorm));
     fnorm = PetscSqrtReal(fnorm);
@@ -210,7 +209,7 @@ static PetscErrorCode SolveShell(SNES snes, Vec none)
     if (reason) break;
     if (fas->anderson) PetscCall(SoretAndersonBegin(fas->anderson, c));
     PetscCall(Ascend(fas, 0, NULL, c));
-    PetscCall(SmoothLevel(fas, 0, fas->down, NULL, c));
+    PetscCall(SmoothLevel(fas, 0, fas->options.down, NULL, c));
     fas->goes_on = PETSC_TRUE;
     if (fas->anderson) PetscCall(SoretAndersonEnd(fas->anderson, c));
     if (fas->sys[0]->num_parts) PetscCall(SoretSystemClose(fas->sys[0], NULL, NULL, c)); /* parts of few cells are not on the coarse grids, where means are set */
@@ -256,19 +255,18 @@ static PetscErrorCode CreateCoarsest(SoretFAS fas)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Past solid, coarse grids see less of the way: they get more cycles, and what they say more sweeps. */
-static PetscErrorCode ReadOptions(SoretFAS fas)
+PetscErrorCode SoretCycleOptionsRead(MPI_Comm comm, SoretCycleOptions *o)
 {
   PetscFunctionBegin;
-  fas->down = 1;
-  fas->up = fas->cycles = fas->sys[0]->op->grid->closed ? 2 : 1;
-  fas->omega = 1.1;
-  PetscOptionsBegin(fas->sys[0]->op->grid->comm, NULL, "Nonlinear multigrid", "SNESFAS");
-  PetscCall(PetscOptionsInt("-snes_fas_smoothdown", "sweeps before the coarser level", "", fas->down, &fas->down, NULL));
-  PetscCall(PetscOptionsInt("-snes_fas_smoothup", "sweeps after it", "", fas->up, &fas->up, NULL));
-  PetscCall(PetscOptionsInt("-snes_fas_cycles", "1: V cycle, 2: W cycle", "", fas->cycles, &fas->cycles, NULL));
-  PetscCall(PetscOptionsReal("-snes_fas_omega", "over-relaxation of transport in sweeps of steady problems, where the coarser level is coarser along three axes", "", fas->omega, &fas->omega, NULL));
+  PetscOptionsBegin(comm, NULL, "Nonlinear multigrid", "SNESFAS");
+  PetscCall(PetscOptionsInt("-snes_fas_smoothdown", "sweeps before the coarser level", "", o->down, &o->down, NULL));
+  PetscCall(PetscOptionsInt("-snes_fas_smoothup", "sweeps after it", "", o->up, &o->up, NULL));
+  PetscCall(PetscOptionsInt("-snes_fas_cycles", "1: V cycle, 2: W cycle", "", o->cycles, &o->cycles, NULL));
+  PetscCall(PetscOptionsReal("-snes_fas_omega", "over-relaxation of transport in sweeps of steady problems, where the coarser level is coarser along three axes", "", o->omega, &o->omega, NULL));
   PetscOptionsEnd();
+  PetscCheck(o->down >= 0 && o->up >= 0, comm, PETSC_ERR_ARG_OUTOFRANGE, "sweeps cannot be negative");
+  PetscCheck(o->cycles >= 1, comm, PETSC_ERR_ARG_OUTOFRANGE, "at least one cycle is needed on the coarser level");
+  PetscCheck(o->omega > 0.0 && o->omega < 2.0, comm, PETSC_ERR_ARG_OUTOFRANGE, "it must be between 0 and 2");
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -383,7 +381,9 @@ static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas)
   PetscCall(PetscNew(fas));
   f         = *fas;
   f->sys[0] = finest;
-  PetscCall(ReadOptions(f));
+  f->options = (SoretCycleOptions){.down = 1, .up = 1, .cycles = 1, .omega = 1.1};
+  if (finest->op->grid->closed) f->options.up = f->options.cycles = 2; /* past solid, coarse grids see less of the way: they get more cycles, and what they say more sweeps */
+  PetscCall(SoretCycleOptionsRead(finest->op->grid->comm, &f->options));
   PetscCall(SoretHierarchyCreate(finest->op->grid, PETSC_TRUE, &f->hierarchy));
   PetscCall(FindWhole(&f->hierarchy, &last));
   PetscCall(SoretHierarchyEnd(&f->hierarchy, last + 1));
@@ -391,7 +391,7 @@ static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas)
     const PetscBool *axes = f->hierarchy.coarsened[l];
 
     PetscCall(CreateLevel(f, l, l == 1 ? c_0 : f->level[l - 1].c));
-    if (axes[0] && axes[1] && axes[2]) f->sys[l - 1]->omega = f->omega;
+    if (axes[0] && axes[1] && axes[2]) f->sys[l - 1]->omega = f->options.omega;
   }
   if (last < f->hierarchy.num) PetscCall(CreateWhole(f));
   else if (last > 1 || finest->op->whole) PetscCall(CreateCoarsest(f));

@@ -56,7 +56,7 @@ static PetscErrorCode ConfigureTS(void)
 
 static PetscErrorCode ConfigureAll(void)
 {
-  static const char *const of_cycles[] = {"-snes_fas_smoothdown", "-snes_fas_smoothup", "-snes_fas_cycles"};
+  SoretCycleOptions cycle = {.cycles = 1, .omega = 1.0};
 
   PetscFunctionBegin;
   PetscCall(SoretPCFASRegister());
@@ -66,7 +66,7 @@ static PetscErrorCode ConfigureAll(void)
   PetscCall(ConfigureSNES("mg_levels_", PCPBJACOBI));
   PetscCall(ConfigureSNES("mg_coarse_", PCLU));
   PetscCall(ConfigureTS());
-  for (int k = 0; k < 3; k++) PetscCall(PetscOptionsGetInt(NULL, NULL, of_cycles[k], &(PetscInt){0}, NULL));
+  PetscCall(SoretCycleOptionsRead(PETSC_COMM_SELF, &cycle));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

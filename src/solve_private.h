@@ -111,6 +111,16 @@ PetscErrorCode SoretStateGet(SoretArchive archive, const char *name, const Soret
 
 typedef struct SoretFAS_s *SoretFAS;
 
+/* What a cycle is made of. */
+typedef struct {
+  PetscInt  down, up; /* sweeps before and after the coarser level                                                    */
+  PetscInt  cycles;   /* there: 1 for V, 2 for W cycles                                                               */
+  PetscReal omega;    /* over-relaxation of transport, for levels without a shift that are coarsened along three axes */
+} SoretCycleOptions;
+
+/* Reads them from the options database, where *options holds the defaults; what cannot be is an error. Collective. */
+PetscErrorCode SoretCycleOptionsRead(MPI_Comm comm, SoretCycleOptions *options);
+
 /* Makes the coarser levels of a system, and a SNES that does cycles on all of them. Options: those of SNESFAS (docs/numerics.md). The system is
    borrowed. With a single level (SoretFASNumLevels()) there is nothing to solve with.
 

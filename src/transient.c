@@ -220,8 +220,8 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
   PetscReal next;
 
   PetscFunctionBegin;
-  tr->longest   = PetscMax(tr->last_step, t - before);
-  tr->last_step = t - before;
+  tr->longer_step   = PetscMax(tr->last_step, t - before);
+  tr->last_step   = t - before;
   tr->steps++;
   if (!(t > before)) tr->stalled = PETSC_TRUE;
   if (tr->spec->until_steady.given) {
@@ -719,7 +719,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
     if (tr.stopped) break;
     /* the step that hit the output time may have been cut short; go on with the one before */
     PetscCall(TSGetTimeStep(ts, &step));
-    PetscCall(TSSetTimeStep(ts, PetscMax(step, tr.longest)));
+    PetscCall(TSSetTimeStep(ts, PetscMax(step, tr.longer_step)));
     PetscCall(monitor(context, tr.steps, now, 0.0, c, PETSC_TRUE));
     if (arrived && !tr.steady && i < num_times) PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
   }

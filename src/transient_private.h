@@ -18,7 +18,7 @@ typedef struct {
   PetscReal             change, previous_change;
   PetscInt              steps, rejected, newton, linear;
   PetscReal             jacobian_step; /* step that the Jacobian was made for */
-  PetscReal             last_step, longest; /* the two steps before an output time shortened them */
+  PetscReal             last_step, longer_step; /* the last, and the longer one of the last two: an output time shortens steps */
   PetscReal             longest_step; /* that is allowed */
   PetscBool             steady, stalled;
   /* backward Euler, the last resort */

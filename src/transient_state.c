@@ -12,7 +12,7 @@ enum {
   POSITION_NEWTON,
   POSITION_LINEAR,
   POSITION_LAST_STEP,
-  POSITION_LONGEST,
+  POSITION_LONGER_STEP,
   POSITION_PREVIOUS_TIME,
   POSITION_CYCLES,
   POSITION_CONTRACTION,
@@ -60,7 +60,7 @@ PetscErrorCode SoretTransientSave(void *context, SoretArchive archive)
   position[POSITION_NEWTON]    = (PetscReal)newton;
   position[POSITION_LINEAR]    = (PetscReal)linear;
   position[POSITION_LAST_STEP] = tr->last_step;
-  position[POSITION_LONGEST]   = tr->longest;
+  position[POSITION_LONGER_STEP]   = tr->longer_step;
   position[POSITION_SCALED]    = (PetscReal)tr->sys.scaled;
   position[POSITION_EULER]     = (PetscReal)tr->euler_steps;
   position[POSITION_FORGOT]    = (PetscReal)tr->forgot;
@@ -111,7 +111,7 @@ PetscErrorCode SoretTransientLoad(void *context, SoretArchive archive)
   tr->newton    = (PetscInt)position[POSITION_NEWTON];
   tr->linear    = (PetscInt)position[POSITION_LINEAR];
   tr->last_step = position[POSITION_LAST_STEP];
-  tr->longest   = position[POSITION_LONGEST];
+  tr->longer_step   = position[POSITION_LONGER_STEP];
   tr->forgot    = position[POSITION_FORGOT] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
 
   tr->sys.scaled  = (PetscInt)position[POSITION_SCALED];
