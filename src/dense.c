@@ -108,8 +108,10 @@ PetscReal SoretSolveNonnegative(PetscInt m, PetscInt n, const PetscReal A[], con
       }
       SolveSome(m, n, A, b, num, list, y);
       for (PetscInt p = 0; p < num; p++) { /* as far as none becomes negative */
-        if (y[p] > 0.0 || x[list[p]] / (x[list[p]] - y[p]) >= part) continue;
-        part = x[list[p]] / (x[list[p]] - y[p]);
+        const PetscReal way = x[list[p]] / (x[list[p]] - y[p]);
+
+        if (y[p] > 0.0 || !(way < part)) continue;
+        part = way;
         stop = list[p];
       }
       for (PetscInt p = 0; p < num; p++) x[list[p]] += part * (y[p] - x[list[p]]);
