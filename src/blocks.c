@@ -341,7 +341,7 @@ INLINED void Linearise(const PetscInt ns, const SoretBlocks kind, const What wha
     for (PetscInt s = 0; s < ns; s++) sum[s] -= more[s];
   }
   for (PetscInt e = 0; e < ns * ns; e++) J[e] *= eq->V;
-  for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += what == MOVING ? b[s] * eq->diagonal[s] : row->inverse_omega * b[s] * eq->diagonal[s];
+  for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += row->inverse_omega * b[s] * eq->diagonal[s];
   if (what <= ONE && row->walls) {
     SoretFourLoadCells(ns, n, 2, row->walls + i * ns, more);
     for (PetscInt s = 0; s < ns; s++) J[s * ns + s] += more[s];

@@ -24,7 +24,6 @@ typedef struct {
 } Whole;
 
 struct SoretFAS_s {
-  SoretCycleOptions options;
   SoretHierarchy hierarchy;
   Level          level[SORET_MAX_LEVELS]; /* 0 is the finest; its operator, system and vectors are the caller's */
   SoretSystem   *sys[SORET_MAX_LEVELS];
@@ -33,6 +32,9 @@ struct SoretFAS_s {
   Vec            none[2];                 /* without entries: state and residual of the SNES, which would else make vectors that nobody needs */
   Vec            c;                       /* the state while it is solved for           */
   Vec            guess;                   /* what SoretFASKeep() has seen, on level 1; without one on the finest */
+
+  SoretCycleOptions options;
+
   SoretCycleTest test;
   void          *context;
   PetscBool      goes_on;                 /* the next cycle begins after its smoother                     */
@@ -379,8 +381,8 @@ static PetscErrorCode CreateLevels(SoretSystem *finest, Vec c_0, SoretFAS *fas)
 
   PetscFunctionBegin;
   PetscCall(PetscNew(fas));
-  f         = *fas;
-  f->sys[0] = finest;
+  f          = *fas;
+  f->sys[0]  = finest;
   f->options = (SoretCycleOptions){.down = 1, .up = 1, .cycles = 1, .omega = 1.1};
   if (finest->op->grid->closed) f->options.up = f->options.cycles = 2; /* past solid, coarse grids see less of the way: they get more cycles, and what they say more sweeps */
   PetscCall(SoretCycleOptionsRead(finest->op->grid->comm, &f->options));

@@ -9,8 +9,7 @@ typedef struct {
   const PetscReal      *rhs;     /* may be NULL */
   PetscReal            *c;       /* the vector itself, changed in place */
   PetscReal            *content; /* [num_species] */
-  PetscReal             inverse_omega;
-  SoretBlockRow         blocks;
+  SoretBlockRow         blocks;  /* the general way takes inverse_omega of it, too */
 } Sweep;
 
 /* What is known of a row before its lanes. */
@@ -128,7 +127,7 @@ SORET_CLONES static void CorrectLanes(PetscInt ns, SoretOperator *op, const Swee
     for (PetscInt l = 0; l < n; l++) {
       const PetscInt q = (i + 2 * l) * ns + s;
 
-      diagonal[l] += sweep->inverse_omega * b[2 * l * ns + s] * parts->diagonal[q] + (parts->walls ? parts->walls[q] : 0.0);
+      diagonal[l] += sweep->blocks.inverse_omega * b[2 * l * ns + s] * parts->diagonal[q] + (parts->walls ? parts->walls[q] : 0.0);
       diagonal[l] = diagonal[l] == 0.0 ? 1.0 : diagonal[l]; /* nothing happens here: a closed cell */
     }
   }
@@ -307,7 +306,7 @@ static void SweepSlabs(SoretOperator *op, Sweep *sweep, PetscInt first, PetscInt
 PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *terms, PetscReal omega, Vec rhs, Vec c, PetscReal content[])
 {
   PetscReal unused[SORET_MAX_SPECIES];
-  Sweep     sweep = {.terms = terms, .rhs = NULL, .content = content ? content : unused, .inverse_omega = 1.0 / omega};
+  Sweep     sweep = {.terms = terms, .rhs = NULL, .content = content ? content : unused};
   PetscInt  first, last;
 
   PetscFunctionBegin;
@@ -316,7 +315,7 @@ PetscErrorCode SoretOperatorSmooth(SoretOperator *op, const SoretCellTerms *term
   if (rhs) PetscCall(VecGetArrayRead(rhs, &sweep.rhs));
   PetscCall(VecGetArray(c, &sweep.c));
   SoretBeginBlocks(op, terms, &sweep.blocks);
-  sweep.blocks.inverse_omega = sweep.inverse_omega;
+  sweep.blocks.inverse_omega = 1.0 / omega;
   PetscCall(SoretExchangeHalo(op, sweep.c));
   PetscCall(CorrectShared(op, &sweep, &first, &last));
   SweepSlabs(op, &sweep, first, last);

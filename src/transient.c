@@ -220,7 +220,7 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
   PetscReal next;
 
   PetscFunctionBegin;
-  tr->longer_step   = PetscMax(tr->last_step, t - before);
+  tr->longer_step = PetscMax(tr->last_step, t - before);
   tr->last_step   = t - before;
   tr->steps++;
   if (!(t > before)) tr->stalled = PETSC_TRUE;

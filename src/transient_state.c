@@ -111,7 +111,7 @@ PetscErrorCode SoretTransientLoad(void *context, SoretArchive archive)
   tr->newton    = (PetscInt)position[POSITION_NEWTON];
   tr->linear    = (PetscInt)position[POSITION_LINEAR];
   tr->last_step = position[POSITION_LAST_STEP];
-  tr->longer_step   = position[POSITION_LONGER_STEP];
+  tr->longer_step = position[POSITION_LONGER_STEP];
   tr->forgot    = position[POSITION_FORGOT] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
 
   tr->sys.scaled  = (PetscInt)position[POSITION_SCALED];

@@ -29,6 +29,16 @@ static PetscErrorCode TearDown(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Global indices of cell p of this rank. */
+static void Locate(PetscInt p, PetscInt at[3])
+{
+  const SoretGrid *g = &problem.grid;
+
+  at[0] = g->start[0] + p % g->count[0];
+  at[1] = g->start[1] + p / g->count[0] % g->count[1];
+  at[2] = g->start[2] + p / g->count[0] / g->count[1];
+}
+
 /* Reproducible numbers in [lo, hi], the same in each cell on any number of ranks. */
 static PetscErrorCode Fill(Vec x, PetscReal seed, PetscReal lo, PetscReal hi)
 {
@@ -39,8 +49,11 @@ static PetscErrorCode Fill(Vec x, PetscReal seed, PetscReal lo, PetscReal hi)
   PetscFunctionBeginUser;
   PetscCall(VecGetArray(x, &a));
   for (PetscInt q = 0; q < g->num_cells * ns; q++) {
-    const PetscInt  p = q / ns, i = g->start[0] + p % g->count[0], j = g->start[1] + p / g->count[0] % g->count[1], k = g->start[2] + p / g->count[0] / g->count[1];
-    const PetscReal s = 43758.5453 * sin(12.9898 * i + 78.233 * j + 37.719 * k + 4.581 * (q % ns) + seed);
+    PetscInt  at[3];
+    PetscReal s;
+
+    Locate(q / ns, at);
+    s    = 43758.5453 * sin(12.9898 * at[0] + 78.233 * at[1] + 37.719 * at[2] + 4.581 * (q % ns) + seed);
 
     a[q] = lo + (hi - lo) * (s - floor(s));
   }
@@ -438,7 +451,6 @@ static PetscErrorCode Relax(const char *box, const char *species, PetscReal omeg
 /* Where there is nothing but transport a red cell, which sees old amounts alone, changes omega times as much. */
 static PetscErrorCode CheckRed(const char *box, const char *species)
 {
-  const SoretGrid *g     = &problem.grid;
   const PetscReal  omega = 1.3, *c, *once, *more;
   Vec              v[4];
 
@@ -449,10 +461,11 @@ static PetscErrorCode CheckRed(const char *box, const char *species)
   PetscCall(VecGetArrayRead(v[0], &c));
   PetscCall(VecGetArrayRead(v[1], &once));
   PetscCall(VecGetArrayRead(v[3], &more));
-  for (PetscInt q = 0; q < g->num_cells * the_case.model.num_species; q++) {
-    const PetscInt p = q / the_case.model.num_species, i = g->start[0] + p % g->count[0], j = g->start[1] + p / g->count[0] % g->count[1], k = g->start[2] + p / g->count[0] / g->count[1];
+  for (PetscInt q = 0; q < problem.grid.num_cells * the_case.model.num_species; q++) {
+    PetscInt at[3];
 
-    if ((i + j + k) % 2 == 0) CheckClose(more[q] - c[q], omega * (once[q] - c[q]), 1.0e-13);
+    Locate(q / the_case.model.num_species, at);
+    if ((at[0] + at[1] + at[2]) % 2 == 0) CheckClose(more[q] - c[q], omega * (once[q] - c[q]), 1.0e-13);
   }
   PetscCall(VecRestoreArrayRead(v[0], &c));
   PetscCall(VecRestoreArrayRead(v[1], &once));
