@@ -72,10 +72,12 @@ INLINED void SoretFourPut(SoretFour v, PetscReal *x)
   *(SoretFourAnywhere *)x = v;
 }
 
-/* The same past the caches, where memory would be read only to be overwritten. x - a multiple of 16 bytes */
+/* The same past the caches, where memory would be read only to be overwritten. x - a multiple of 32 bytes */
 INLINED void SoretFourPutPast(SoretFour v, PetscReal *x)
 {
-#if defined(__SSE2__)
+#if defined(__AVX__)
+  __builtin_ia32_movntpd256(x, v);
+#elif defined(__SSE2__)
   __builtin_ia32_movntpd(x, SORET_FOUR_PAIR(v, 0));
   __builtin_ia32_movntpd(x + 2, SORET_FOUR_PAIR(v, 1));
 #else

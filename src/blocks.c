@@ -4,12 +4,6 @@
 #include "block.h"
 #include "soret/dense.h"
 
-/* Asks memory for what comes so many entries later, into the second cache: more can be on its way to it than to the first. */
-enum {
-  AHEAD = 512
-};
-#define ASK_FOR(x)  __builtin_prefetch(x, 0, 2)
-
 /* ---- parts ---- */
 
 /* Rate constants of direction r of n cells from cell i on, `step` apart. */
@@ -209,10 +203,10 @@ INLINED void FillFour(const PetscInt ns, const What what, const Same *same, cons
   const PetscReal *b = row->fill_b + i * ns, *c = row->fill_c + i * ns;
   PetscReal       *u = row->fill + i * ns;
 
-  for (int r = 0; r < 2 && what != ANY; r++) ASK_FOR(same->k[r] + (i & same->advance[r]) + AHEAD / 2);
-  if (what == MOVING && row->old) ASK_FOR(row->old + i * ns + AHEAD);
-  ASK_FOR(b + AHEAD);
-  ASK_FOR(c + AHEAD);
+  for (int r = 0; r < 2 && what != ANY; r++) SORET_ASK_FOR(same->k[r] + (i & same->advance[r]) + SORET_AHEAD / 2);
+  if (what == MOVING && row->old) SORET_ASK_FOR(row->old + i * ns + SORET_AHEAD);
+  SORET_ASK_FOR(b + SORET_AHEAD);
+  SORET_ASK_FOR(c + SORET_AHEAD);
   for (PetscInt v = 0; v < ns; v++) SoretFourPut(SoretFourAt(b + v * SORET_FOUR) * SoretFourAt(c + v * SORET_FOUR), u + v * SORET_FOUR);
 }
 
@@ -288,9 +282,11 @@ INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const Pet
 
 INLINED void ResidualOfFours(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
-  for (ptrdiff_t i = 0; i + SORET_FOUR <= row->nx; i += SORET_FOUR) {
-    if (row->fill) FillFour(ns, what, same, row, i);
-    ResidualOfFour(ns, kind, past, what, same, SORET_FOUR, row, i, c, f);
+  const SoretBlockRow own = *row; /* which no store changes */
+
+  for (ptrdiff_t i = 0; i + SORET_FOUR <= own.nx; i += SORET_FOUR) {
+    if (own.fill) FillFour(ns, what, same, &own, i);
+    ResidualOfFour(ns, kind, past, what, same, SORET_FOUR, &own, i, c, f);
   }
 }
 
@@ -419,9 +415,10 @@ static inline PetscInt FilledOnTheWay(const SoretBlockRow *row, PetscInt begin, 
 INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, const SoretBlockRow *row, PetscInt begin, PetscInt end, PetscReal *c, PetscReal *u, PetscReal *content)
 {
   enum { MOST = 8 };
-  const PetscInt full = (end - begin + 1) / 8, filled = FilledOnTheWay(row, begin, end);
-  SoretFour      total[SORET_FEW];
-  Equations      eq[MOST];
+  const SoretBlockRow own  = *row; /* which no store changes */
+  const PetscInt      full = (end - begin + 1) / 8, filled = FilledOnTheWay(row, begin, end);
+  SoretFour           total[SORET_FEW];
+  Equations           eq[MOST];
 
   for (PetscInt s = 0; s < ns; s++) total[s] = SoretFourOf(0.0);
   for (PetscInt k0 = 0; k0 < full; k0 += MOST) {
@@ -430,12 +427,12 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what,
 
     for (PetscInt k = 0; k < num; k++) {
       if (k0 + k < filled) {
-        FillFour(ns, what, same, row, at + 8 * k);
-        FillFour(ns, what, same, row, at + 8 * k + SORET_FOUR);
+        FillFour(ns, what, same, &own, at + 8 * k);
+        FillFour(ns, what, same, &own, at + 8 * k + SORET_FOUR);
       }
-      eq[k].V = Transport(ns, kind, what, same, SORET_FOUR, 2, row, at + 8 * k, eq[k].f, eq[k].diagonal);
+      eq[k].V = Transport(ns, kind, what, same, SORET_FOUR, 2, &own, at + 8 * k, eq[k].f, eq[k].diagonal);
     }
-    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, what, same, SORET_FOUR, row, at + 8 * k, c, &eq[k]);
+    for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, what, same, SORET_FOUR, &own, at + 8 * k, c, &eq[k]);
     for (PetscInt k = 0; k < num; k++) SolveFour(ns, SORET_FOUR, at + 8 * k, &eq[k], c, u, total);
   }
   for (PetscInt s = 0; s < ns; s++) content[s] += SoretFourTotal(total[s]);

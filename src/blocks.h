@@ -70,7 +70,7 @@ typedef struct {
 /* May all rows of f be written past the caches (SoretBlockRow.past)? */
 static inline PetscBool SoretBlocksAreAligned(PetscInt num_species, PetscInt nx, const PetscReal f[])
 {
-  return (uintptr_t)f % 16 == 0 && nx * num_species % 2 == 0 ? PETSC_TRUE : PETSC_FALSE;
+  return (uintptr_t)f % 32 == 0 && nx * num_species % 4 == 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Residual of a row, written to f. num_species - at most SORET_FEW */

@@ -11,8 +11,13 @@
 #include <petscsys.h>
 
 enum {
-  SORET_FEW = 4 /* species for which loops over species are unrolled */
+  SORET_FEW   = 4,                      /* species for which loops over species are unrolled */
+  SORET_LINE  = 64 / sizeof(PetscReal), /* entries of a line of the caches                   */
+  SORET_AHEAD = 512                     /* entries that memory is asked for ahead            */
 };
+
+/* Asks memory for what comes later, into the second cache: more can be on its way to it than to the first. */
+#define SORET_ASK_FOR(x) __builtin_prefetch(x, 0, 2)
 
 /* Calls with the number of species, at most SORET_FEW, as a constant: the compiler unrolls the loops over species. */
 #define BY_FEW(function, ns, ...) \
@@ -69,7 +74,14 @@ static inline void SoretFitted(PetscReal g, PetscReal w, PetscReal *fitted)
 /* u = b c for a row. */
 static inline void SoretKernelScaleRow(PetscInt m, const PetscReal *restrict b, const PetscReal *restrict c, PetscReal *restrict u)
 {
-  for (PetscInt q = 0; q < m; q++) u[q] = b[q] * c[q];
+  PetscInt q = 0;
+
+  for (; q + SORET_LINE <= m; q += SORET_LINE) {
+    SORET_ASK_FOR(b + q + SORET_AHEAD);
+    SORET_ASK_FOR(c + q + SORET_AHEAD);
+    for (PetscInt e = q; e < q + SORET_LINE; e++) u[e] = b[e] * c[e];
+  }
+  for (; q < m; q++) u[q] = b[q] * c[q];
 }
 
 /* Adds the values of a fine row to those of the coarse cells that they are part of: two each, or one. */

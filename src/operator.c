@@ -91,18 +91,43 @@ static PetscErrorCode FillVolumes(SoretOperator *op)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Slabs of u and the work arrays of rows and lanes. */
-static PetscErrorCode AllocateWork(SoretOperator *op)
+static inline PetscInt RoundUp(PetscInt n, PetscInt unit)
 {
+  return (n + unit - 1) / unit * unit;
+}
+
+/* Slabs of u. Rows begin at a line of the caches, so that no four cells lie across two of them, and neighbouring rows and slabs at other places of a page: a
+   cache has few places for lines that lie alike in their pages, and a cell reads of seven rows at once (docs/performance.md). */
+static PetscErrorCode AllocateSlabs(SoretOperator *op)
+{
+  enum {
+    PAGE = 4096 / sizeof(PetscReal),
+    NEAR = PAGE / 8
+  };
   const SoretGrid *grid = op->grid;
-  const PetscInt   ns = op->num_species, rows_around = grid->dim > 2 ? 2 * op->width : 0;
+  const PetscInt   ends = op->width * op->num_species, num = grid->dim > 1 ? 2 * op->width + 2 : 1;
+  size_t           entries;
 
   PetscFunctionBegin;
   op->num_slabs  = grid->dim > 1 ? grid->count[grid->dim - 1] : 1;
   op->num_rows   = grid->dim > 2 ? grid->count[1] : 1;
-  op->row_length = (grid->count[0] + 2 * op->width) * ns;
-  op->num_lanes  = ns <= 2 ? 64 : ns <= 4 ? 32 : ns <= 8 ? 16 : 8; /* so that the Jacobians of all lanes stay in the first-level cache */
-  for (int p = 0; p < (grid->dim > 1 ? 2 * op->width + 2 : 1); p++) PetscCall(PetscCalloc1(op->row_length * (op->num_rows + rows_around), &op->slab[p]));
+  op->row_start  = RoundUp(ends, SORET_LINE);
+  op->row_length = RoundUp(op->row_start + grid->count[0] * op->num_species + ends, SORET_LINE);
+  if (op->row_length > PAGE - NEAR && (op->row_length + NEAR) % PAGE < 2 * NEAR) op->row_length += 2 * NEAR - (op->row_length + NEAR) % PAGE;
+  entries = (size_t)RoundUp(op->row_length * (op->num_rows + (grid->dim > 2 ? 2 * op->width : 0)), PAGE) + PAGE / 2;
+  PetscCall(PetscCalloc1((size_t)num * entries + SORET_LINE, &op->slabs));
+  for (PetscInt p = 0; p < num; p++) op->slab[p] = op->slabs + (size_t)p * entries + -(uintptr_t)op->slabs % (SORET_LINE * sizeof(PetscReal)) / sizeof(PetscReal);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The work arrays of rows and lanes. */
+static PetscErrorCode AllocateWork(SoretOperator *op)
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+
+  PetscFunctionBegin;
+  op->num_lanes = ns <= 2 ? 64 : ns <= 4 ? 32 : ns <= 8 ? 16 : 8; /* so that the Jacobians of all lanes stay in the first-level cache */
   PetscCall(PetscMalloc1((3 * ns + 1) * grid->count[0], &op->row));
   PetscCall(PetscCalloc1(5 * op->row_length, &op->window));
   PetscCall(PetscMalloc1((2 * ns * ns + 4 * ns + 2 * op->model->network.num_reactions + 2) * op->num_lanes, &op->lanes));
@@ -163,6 +188,7 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   PetscCall(PetscMalloc2(ns, &op->a_constant, ns, &op->mean_D));
   PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, (size_t)grid->num_cells * (size_t)op->num_slots, &op->k));
   PetscCall(SoretHaloCreate(grid, ns, op->width, &op->halo));
+  PetscCall(AllocateSlabs(op));
   PetscCall(AllocateWork(op));
   PetscCall(CreatePairs(op));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -242,7 +268,7 @@ PetscErrorCode SoretOperatorDestroy(SoretOperator *op)
     PetscCall(PetscFree(op->g[axis]));
     PetscCall(PetscFree(op->w[axis]));
   }
-  for (int p = 0; p < 6; p++) PetscCall(PetscFree(op->slab[p]));
+  PetscCall(PetscFree(op->slabs));
   PetscCall(SoretHaloDestroy(&op->halo));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -45,7 +45,7 @@ static inline PetscInt RowsAround(const SoretOperator *op)
 
 static inline PetscReal *SlabRow(const SoretOperator *op, PetscReal *slab, PetscInt m)
 {
-  return slab + (m + RowsAround(op)) * op->row_length + op->width * op->num_species;
+  return slab + (m + RowsAround(op)) * op->row_length + op->row_start;
 }
 
 /* Local indices of row m of slab o. */

@@ -48,8 +48,9 @@ struct SoretOperator {
   PetscReal *mean_D;              /* [num_species] mean of D = a b over the box; |v| L for ballistic ones  */
   /* work */
   SoretHalo  halo;
-  PetscReal *slab[6];             /* u, with layers around                                                 */
-  PetscInt   width, row_length;   /* layers of neighbours; entries of a row of a slab                      */
+  PetscReal *slabs, *slab[6];     /* all of u that is kept; places of slabs in it, with layers around      */
+  PetscInt   width;               /* layers of neighbours                                                  */
+  PetscInt   row_start, row_length; /* entries before the first cell of a row of a slab; from row to row   */
   PetscInt   num_slabs, num_rows; /* of this rank; rows of one slab                                        */
   PetscInt   cache_bytes;         /* that rows treated together may use; option -cache_bytes               */
   PetscReal *row;                 /* [3][num_species] + [1] rows: transport, its derivatives, volumes      */
