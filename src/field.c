@@ -337,17 +337,23 @@ PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point)
   return value;
 }
 
+void SoretFieldEvaluateRow(SoretField field, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal out[])
+{
+  SoretPoint at = *point;
+
+  if (field->formula) SoretExprEvaluateRow(field->formula, n, point, x, T, out);
+  for (PetscInt i = 0; i < n && !field->formula; i++) {
+    at.x[0] = x[i];
+    out[i]  = SoretFieldEvaluate(field, &at);
+  }
+}
+
 void SoretFieldFillRow(SoretField field, const SoretGrid *grid, PetscInt row, PetscReal t, const PetscReal T[], PetscReal out[])
 {
-  const PetscInt   nx = grid->count[0], j = row % grid->count[1], k = row / grid->count[1];
-  const PetscReal *x     = grid->center[0] + grid->start[0];
-  SoretPoint       point = {{0.0, grid->dim > 1 ? grid->center[1][grid->start[1] + j] : 0.0, grid->dim > 2 ? grid->center[2][grid->start[2] + k] : 0.0}, t, 0.0};
+  const PetscInt   j = row % grid->count[1], k = row / grid->count[1];
+  const SoretPoint point = {{0.0, grid->dim > 1 ? grid->center[1][grid->start[1] + j] : 0.0, grid->dim > 2 ? grid->center[2][grid->start[2] + k] : 0.0}, t, 0.0};
 
-  if (field->formula) SoretExprEvaluateRow(field->formula, nx, &point, x, T, out);
-  for (PetscInt i = 0; i < nx && !field->formula; i++) {
-    point.x[0] = x[i];
-    out[i]     = SoretFieldEvaluate(field, &point);
-  }
+  SoretFieldEvaluateRow(field, grid->count[0], &point, grid->center[0] + grid->start[0], T, out);
 }
 
 PetscErrorCode SoretFieldFill(SoretField field, const SoretGrid *grid, PetscReal t, const PetscReal T[], PetscReal out[])

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <petsc/private/petscimpl.h> /* PetscObjectStateGet(), which has a manual page but no public prototype */
 
+#include "kernel.h"
 #include "soret/dense.h"
 #include "soret/direct.h"
 #include "soret/multigrid.h"
@@ -204,6 +205,15 @@ static PetscErrorCode MeasureVolumes(SoretSystem *sys)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Widens ranges entry by entry. */
+SORET_CLONES static void WidenRanges(PetscInt m, const PetscReal *restrict b, PetscReal *restrict least, PetscReal *restrict most)
+{
+  for (PetscInt q = 0; q < m; q++) {
+    least[q] = PetscMin(least[q], b[q]);
+    most[q]  = PetscMax(most[q], b[q]);
+  }
+}
+
 /* Does b of some species vary much over the box? */
 static PetscErrorCode IsShaped(const SoretOperator *op, PetscBool *shaped)
 {
@@ -219,10 +229,9 @@ static PetscErrorCode IsShaped(const SoretOperator *op, PetscBool *shaped)
   for (PetscInt row = 0; row < op->grid->count[1] * op->grid->count[2]; row++) {
     const PetscReal *b = op->b + row * m;
 
-    for (PetscInt q = 0; q < m; q++) {
-      if (op->volume && op->volume[row * nx + q / ns] == 0.0) continue;
-      least[q] = PetscMin(least[q], b[q]);
-      most[q]  = PetscMax(most[q], b[q]);
+    if (!op->volume) WidenRanges(m, b, least, most);
+    for (PetscInt i = 0; i < nx && op->volume; i++) {
+      if (op->volume[row * nx + i] > 0.0) WidenRanges(ns, b + i * ns, least + i * ns, most + i * ns);
     }
   }
   for (PetscInt q = 0; q < m; q++) {

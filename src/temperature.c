@@ -1,38 +1,58 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/temperature.h"
 
-/* First bad value of all ranks: says where and ends the run. */
-static PetscErrorCode CheckValues(const SoretTemperature *temperature)
+static inline PetscBool IsGood(PetscReal T)
+{
+  return T > 0.0 && T < PETSC_MAX_REAL ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Range of this rank. First bad value of all ranks: says where and ends the run. */
+static PetscErrorCode CheckValues(const SoretTemperature *temperature, PetscReal *least, PetscReal *most)
 {
   const SoretGrid *grid         = temperature->grid;
-  PetscInt         p            = 0;
+  const PetscReal *T            = temperature->T;
+  PetscInt         num_bad      = 0, p = 0;
+  PetscReal        lo           = PETSC_MAX_REAL, hi = -PETSC_MAX_REAL;
   char             trouble[256] = "";
 
   PetscFunctionBegin;
-  while (p < grid->num_cells && temperature->T[p] > 0.0 && temperature->T[p] < PETSC_MAX_REAL) p++;
-  if (p < grid->num_cells) {
+#pragma omp simd reduction(min : lo) reduction(max : hi) reduction(+ : num_bad)
+  for (PetscInt q = 0; q < grid->num_cells; q++) {
+    lo = PetscMin(lo, T[q]);
+    hi = PetscMax(hi, T[q]);
+    num_bad += IsGood(T[q]) ? 0 : 1;
+  }
+  *least = lo;
+  *most  = hi;
+  if (num_bad) {
+    while (IsGood(T[p])) p++;
     const PetscInt i = grid->start[0] + p % grid->count[0], j = grid->start[1] + p / grid->count[0] % grid->count[1], k = grid->start[2] + p / grid->count[0] / grid->count[1];
 
-    (void)snprintf(trouble, sizeof(trouble), "soret: temperature is %g at (%g, %g, %g), t = %g; it must be positive and finite everywhere\n", (double)temperature->T[p], (double)grid->center[0][i], (double)(grid->dim > 1 ? grid->center[1][j] : 0.0), (double)(grid->dim > 2 ? grid->center[2][k] : 0.0), (double)temperature->t);
+    (void)snprintf(trouble, sizeof(trouble), "soret: temperature is %g at (%g, %g, %g), t = %g; it must be positive and finite everywhere\n", (double)T[p], (double)grid->center[0][i], (double)(grid->dim > 1 ? grid->center[1][j] : 0.0), (double)(grid->dim > 2 ? grid->center[2][k] : 0.0), (double)temperature->t);
   }
   PetscCall(SoretFailTogether(grid->comm, trouble));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A field at the centres of the faces of the walls. */
+/* A field at the centres of the faces of the walls, by rows where these are along x. */
 static void FillWalls(SoretTemperature *temperature, PetscReal t)
 {
   const SoretGrid *grid = temperature->grid;
 
   for (int face = 0; face < 2 * grid->dim; face++) {
-    for (PetscInt q = 0; q < SoretGridCountFace(grid, face); q++) {
+    const int      axis = face / 2;
+    const PetscInt step = axis > 0 ? grid->count[0] : 1;
+
+    for (PetscInt q = 0; q < SoretGridCountFace(grid, face); q += step) {
+      PetscReal *wall  = temperature->wall[face] + q;
       SoretPoint point = {.t = t};
       PetscInt   local[3];
 
       SoretGridFaceCell(grid, face, q, local);
       for (int k = 0; k < grid->dim; k++) point.x[k] = grid->center[k][grid->start[k] + local[k]];
-      point.x[face / 2]          = grid->edge[face / 2][face % 2 ? grid->n[face / 2] : 0];
-      temperature->wall[face][q] = SoretFieldEvaluate(temperature->field, &point);
+      point.x[axis] = grid->edge[axis][face % 2 ? grid->n[axis] : 0];
+      if (axis > 0) SoretFieldEvaluateRow(temperature->field, step, &point, grid->center[0] + grid->start[0], NULL, wall);
+      else *wall = SoretFieldEvaluate(temperature->field, &point);
     }
   }
 }
@@ -41,7 +61,7 @@ static PetscErrorCode Fill(void *values, PetscReal t)
 {
   SoretTemperature *temperature = (SoretTemperature *)values;
   const SoretGrid  *grid        = temperature->grid;
-  PetscReal         range[2] = {-PETSC_MAX_REAL, -PETSC_MAX_REAL}, all[2];
+  PetscReal         range[2], all[2];
 
   PetscFunctionBegin;
   temperature->t = t;
@@ -51,11 +71,8 @@ static PetscErrorCode Fill(void *values, PetscReal t)
     PetscCall(SoretFieldFill(temperature->field, grid, t, NULL, temperature->T));
     FillWalls(temperature, t);
   }
-  PetscCall(CheckValues(temperature));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    range[0] = PetscMax(range[0], -temperature->T[p]);
-    range[1] = PetscMax(range[1], temperature->T[p]);
-  }
+  PetscCall(CheckValues(temperature, &range[0], &range[1]));
+  range[0] = -range[0];
   PetscCallMPI(MPI_Allreduce(range, all, 2, MPIU_REAL, MPI_MAX, grid->comm));
   temperature->min = -all[0];
   temperature->max = all[1];

@@ -33,6 +33,9 @@ PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscR
    point->T is used by formulas of T. */
 PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point);
 
+/* The same at n points that differ in x alone; point has the rest, arrays as in SoretExprEvaluateRow(). */
+void SoretFieldEvaluateRow(SoretField field, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], PetscReal out[]);
+
 /* Values at the centres of the cells of this rank, after SoretFieldPrepare().
 
    T   - [num_cells] for formulas of T, or NULL
