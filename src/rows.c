@@ -206,7 +206,6 @@ void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species;
-  PetscReal        g[4]; /* in registers: a load of what was stored in parts waits for these */
 
   SoretOperatorConstantLanes(op, row->number, 0, op->rates);
   blocks->kept = terms && terms->kept ? terms->kept + row->first * ns : NULL;
@@ -231,11 +230,10 @@ void SoretMoveBlocks(const SoretOperator *op, const SoretCellTerms *terms, const
   }
   if (op->blocks < SORET_BLOCKS_UNIFORM) return;
   blocks->area = RowArea(grid, row->j, row->k);
-  RowConductances(op, row, g);
-  for (int face = 0; face < 4; face++) blocks->g[face] = g[face];
+  RowConductances(op, row, blocks->g);
   if (op->blocks != SORET_BLOCKS_EVEN) return;
   for (int side = 0; side < 2; side++) blocks->g_even[side] = blocks->area * blocks->even_inverse;
-  for (int face = 0; face < 4; face++) blocks->g_even[2 + face] = blocks->even_width * g[face];
+  for (int face = 0; face < 4; face++) blocks->g_even[2 + face] = blocks->even_width * blocks->g[face];
 }
 
 static PetscErrorCode ResidualRow(SoretOperator *op, const SoretRow *row, void *context)

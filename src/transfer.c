@@ -202,8 +202,8 @@ static PetscErrorCode GatherCoarse(const SoretTransfer *t, Vec coarse_c, Vec coa
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Interpolated coarse row for the fine row (j, k) of this rank. Meanwhile memory is asked for what lies ahead of the b and c of that row. */
-INLINED void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k, const PetscReal *b, const PetscReal *c)
+/* Interpolated coarse row for the fine row (j, k) of this rank. */
+INLINED void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k)
 {
   const PetscInt   length = t->size[0] * t->fine->num_species;
   const PetscReal *w1 = t->weight[1] + 2 * j, *w2 = t->weight[2] + 2 * k;
@@ -212,13 +212,7 @@ INLINED void InterpolateLine(const SoretTransfer *t, PetscInt j, PetscInt k, con
   const PetscReal *row[4];
 
   for (int corner = 0; corner < 4; corner++) row[corner] = t->box + (K[corner >> 1] * t->size[1] + J[corner & 1]) * length;
-  for (PetscInt q = 0; q < length; q += SORET_LINE) {
-    for (PetscInt e = 2 * q; e < 2 * (q + SORET_LINE); e += SORET_LINE) {
-      SORET_ASK_FOR(b + e + SORET_AHEAD);
-      SORET_ASK_FOR(c + e + SORET_AHEAD);
-    }
-    for (PetscInt e = q; e < PetscMin(q + SORET_LINE, length); e++) t->line[e] = w00 * row[0][e] + w10 * row[1][e] + w01 * row[2][e] + w11 * row[3][e];
-  }
+  for (PetscInt q = 0; q < length; q++) t->line[q] = w00 * row[0][q] + w10 * row[1][q] + w01 * row[2][q] + w11 * row[3][q];
 }
 
 /* Adds the correction d of the c of a row, shortened in the cells where a positive concentration would become negative. */
@@ -292,7 +286,11 @@ SORET_CLONES PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec
     const PetscReal *b   = t->fine->b + row * nx * ns;
     PetscReal       *out = c + row * nx * ns;
 
-    InterpolateLine(t, row % grid->count[1], row / grid->count[1], b, out);
+    for (PetscInt q = SORET_AHEAD; q < SORET_AHEAD + nx * ns; q += SORET_LINE) {
+      SORET_ASK_FOR(b + q);
+      SORET_ASK_FOR(out + q);
+    }
+    InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
     BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, coarse_old || t->volume ? t->row : out);
     if (t->share) Renormalize(nx, ns, t->share + row * nx, coarse_old || t->volume ? t->row : out);
     if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
@@ -380,7 +378,7 @@ static PetscErrorCode FillShares(SoretTransfer *t)
   PetscCall(PetscMalloc1(nx * ns, &b));
   for (PetscInt q = 0; q < nx * ns; q++) b[q] = 1.0;
   for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
-    InterpolateLine(t, row % grid->count[1], row / grid->count[1], b, t->share + row * nx);
+    InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
     BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, t->row);
     for (PetscInt i = 0; i < nx; i++) t->share[row * nx + i] = t->row[i * ns] > 0.0 ? t->row[i * ns] : 1.0;
   }
