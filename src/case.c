@@ -108,11 +108,11 @@ static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Is there a use of the parameter? To vary one in a sweep is none. */
+/* Is there a use of the parameter? To vary one in a sweep is none, nor is a word of the title. */
 static PetscBool IsUsed(const SoretNode *root, const char *name)
 {
   for (PetscInt k = 0; k < root->size; k++) {
-    if (strcmp(root->key[k]->text, "sweep") && SoretNodeMentions(root->item[k], name)) return PETSC_TRUE;
+    if (strcmp(root->key[k]->text, "sweep") && strcmp(root->key[k]->text, "title") && SoretNodeMentions(root->item[k], name)) return PETSC_TRUE;
   }
   return PETSC_FALSE;
 }

@@ -62,8 +62,7 @@ static PetscErrorCode NameMeter(SoretOutput o)
 PetscErrorCode SoretFramesNameFields(SoretOutput o)
 {
   const SoretModel    *model  = o->op->model;
-  const PetscBool      varies = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE;
-  const SoretFrameSize size   = SoretOutputFrameSize(&o->spec, model, o->sums->num, varies);
+  const SoretFrameSize size   = SoretOutputFrameSize(&o->spec, model, o->sums->num, o->varies);
   const PetscInt       ns = model->num_species, nr = model->network.num_reactions, room = size.scalars + size.vectors;
   SoretFrameField     *field;
 
@@ -72,7 +71,7 @@ PetscErrorCode SoretFramesNameFields(SoretOutput o)
   o->num_fields = 0;
   PetscCall(PetscMalloc1(room, &o->field));
   for (PetscInt s = 0; s < ns; s++) PetscCall(AddField(o, SORET_FRAME_CONCENTRATION, s, "mol/m^3", NULL, "%s", model->species[s].name));
-  if (varies) PetscCall(AddField(o, SORET_FRAME_TEMPERATURE, 0, "K", NULL, "temperature"));
+  if (o->varies) PetscCall(AddField(o, SORET_FRAME_TEMPERATURE, 0, "K", NULL, "temperature"));
   for (PetscInt s = 0; s < ns && (o->spec.fields & SORET_FIELD_FLUX); s++) PetscCall(AddField(o, SORET_FRAME_FLUX, s, "mol/m^2/s", NULL, "flux/%s", model->species[s].name));
   for (PetscInt r = 0; r < nr && (o->spec.fields & SORET_FIELD_RATE); r++) {
     PetscCall(AddField(o, SORET_FRAME_RATE, r, "mol/m^3/s", &field, "rate/%" PetscInt_FMT, r));
@@ -150,7 +149,7 @@ PetscErrorCode SoretFramePutField(SoretOutput o, SoretH5 h5, const char *frame, 
 PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
   const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->op->temperature->varies || o->many ? PETSC_TRUE : PETSC_FALSE, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
+  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
   const char      *names[SORET_MAX_SPECIES], **extra;
   PetscReal       *time;

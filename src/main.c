@@ -49,7 +49,8 @@ typedef struct {
   char      **petsc;   /* argv for PETSc: program and options */
   int         num_petsc;
   PetscReal   rtol, atol;
-  const char *mistake; /* an argument that makes no sense */
+  const char *mistake;    /* an argument that makes no sense */
+  const char *numberless; /* an option without its number    */
 } Arguments;
 
 static const char *const commands[] = {"check", "reference", "info", "compare", "resume", "verify"};
@@ -88,11 +89,12 @@ static void ParseArguments(int argc, char **argv, Arguments *a)
     if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) a->command = "help";
     else if (!strcmp(argv[i], "--version")) a->command = "version";
     else if (!strcmp(argv[i], "--overwrite")) a->overrides[a->num_overrides++] = (char *)"output.overwrite=true";
-    else if ((!strcmp(argv[i], "--rtol") || !strcmp(argv[i], "--atol")) && i + 1 < argc) {
-      char     *end;
-      PetscReal value = strtod(argv[i + 1], &end);
+    else if ((!strcmp(argv[i], "--rtol") || !strcmp(argv[i], "--atol"))) {
+      const char *text  = i + 1 < argc ? argv[i + 1] : "";
+      char       *end;
+      PetscReal   value = strtod(text, &end);
 
-      if (*end || !(value >= 0.0)) a->mistake = argv[i + 1];
+      if (end == text || *end || !(value >= 0.0)) a->numberless = argv[i];
       *(argv[i][2] == 'r' ? &a->rtol : &a->atol) = value;
       i++;
     } else if (argv[i][0] == '-' && argv[i][1] == '-') a->mistake = argv[i];
@@ -117,6 +119,10 @@ static PetscBool WordsFit(const Arguments *a)
   const int   want = !strcmp(a->command, "reference") ? 0 : !strcmp(a->command, "compare") ? 2 : 1;
   const char *nearest;
 
+  if (a->numberless) {
+    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: %s needs a number, 0 or more, after it; see soret --help\n", a->numberless);
+    return PETSC_FALSE;
+  }
   if (a->mistake) {
     (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
     return PETSC_FALSE;

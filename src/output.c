@@ -159,12 +159,13 @@ PetscErrorCode SoretOutputCreate(const SoretOutputSpec *spec, SoretOperator *op,
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(PetscNew(output));
-  o       = *output;
-  o->spec = *spec;
-  o->op   = op;
-  o->sums = sums;
-  o->comm = op->grid->comm;
-  o->SI   = !provenance->reduced;
+  o         = *output;
+  o->spec   = *spec;
+  o->op     = op;
+  o->sums   = sums;
+  o->comm   = op->grid->comm;
+  o->SI     = !provenance->reduced;
+  o->varies = op->temperature->varies;
   PetscCall(PetscMalloc1(op->grid->num_cells * op->grid->dim, &o->work));
   for (PetscInt k = 0; spec->hints && k < spec->hints->size; k++) PetscCall(SoretH5SetHint(spec->hints->key[k]->text, spec->hints->item[k]->text));
   PetscCall(SoretDiagnoseThermo(op, sums, &o->thermo));
@@ -187,6 +188,7 @@ PetscErrorCode SoretOutputRebind(SoretOutput o, SoretOperator *op, const SoretSu
   o->op      = op;
   o->sums    = sums;
   o->many    = PETSC_TRUE;
+  o->varies  = PETSC_TRUE;
   o->started = PETSC_FALSE;
   o->drift   = 0.0;
   PetscCall(SoretThermoDestroy(&o->thermo));

@@ -69,6 +69,7 @@ struct SoretOutput_s {
   PetscReal         *rows;                      /* [room][num_columns], on rank 0 */
   PetscReal          first_total[3 * SORET_MAX_SPECIES], drift;
   PetscBool          started, many;             /* many: problems in one file, a sweep */
+  PetscBool          varies;                    /* each frame holds its temperature    */
   PetscBool          reacts[SORET_MAX_SPECIES]; /* which species have a column `source` */
   PetscInt           num_summary;
   SoretSummaryEntry  summary[SORET_MAX_SUMMARY];

@@ -139,7 +139,31 @@ static PetscErrorCode OpenEarlier(SoretOutput o, const char *path, SoretH5 *h5)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Copies one field of a frame, unless an earlier file has given it already; *copied is false where this one has it not, or not in good order. */
+/* Was a frame of an earlier file computed with another temperature than that of this run? Then all frames hold their own from now on. */
+static PetscErrorCode CompareTemperature(SoretOutput o, SoretH5 from, SoretH5 to)
+{
+  const PetscReal *T = o->op->temperature->T;
+  PetscInt         size[4], start[4], count[4], differs = 0;
+  const int        rank = SoretGridBox(o->op->grid, 0, size, start, count);
+  PetscBool        there;
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < o->num_frames && !o->varies; k++) {
+    char path[64];
+
+    PetscCall(SoretFramePath(k, sizeof(path), path));
+    PetscCall(PetscStrlcat(path, "/temperature", sizeof(path)));
+    if (!SoretH5Exists(from, path, &there)) o->varies = there;
+  }
+  if (o->varies || SoretH5ReadBox(from, "/temperature", rank, start, count, o->work)) PetscFunctionReturn(PETSC_SUCCESS);
+  for (PetscInt p = 0; p < o->op->grid->num_cells; p++) differs = differs || PetscAbsReal(o->work[p] - T[p]) > 1.0e-6 * T[p]; /* files may be in single precision */
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &differs, 1, MPIU_INT, MPI_MAX, o->comm));
+  o->varies = differs ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Copies one field of a frame, unless an earlier file has given it already; *copied is false where this one has it not, or not in good order. A temperature that did not
+   change in time is that of the whole file. */
 static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const char *frame, const SoretFrameField *field, PetscBool *copied)
 {
   PetscInt       size[4], start[4], count[4], there[8];
@@ -152,6 +176,7 @@ static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const c
   PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
   PetscCall(SoretH5Exists(to, path, copied));
   if (*copied) PetscFunctionReturn(PETSC_SUCCESS);
+  if (field->kind == SORET_FRAME_TEMPERATURE && !SoretH5Exists(from, path, copied) && !*copied) PetscCall(PetscStrncpy(path, "/temperature", sizeof(path)));
   ierr    = SoretH5GetSize(from, path, &rank_there, there);
   *copied = !ierr && rank_there == rank && !memcmp(there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
   if (*copied && SoretH5ReadBox(from, path, rank, start, count, o->work)) *copied = PETSC_FALSE;
@@ -196,23 +221,36 @@ static PetscErrorCode MarkLost(SoretOutput o, SoretH5 h5)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Something with the file of each earlier attempt that is there, the newest first. */
+static PetscErrorCode ForEachEarlier(SoretOutput o, PetscErrorCode (*action)(SoretOutput o, SoretH5 from, SoretH5 to), SoretH5 to)
+{
+  char *list, *path, *rest;
+
+  PetscFunctionBegin;
+  PetscCall(PetscStrallocpy(o->earlier, &list));
+  for (path = strtok_r(list, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest)) {
+    SoretH5 from;
+
+    PetscCall(OpenEarlier(o, path, &from));
+    if (!from) continue;
+    PetscCall(action(o, from, to));
+    (void)SoretH5Close(&from);
+  }
+  PetscCall(PetscFree(list));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Frames of earlier attempts into the file of this one. Their files are only read. */
 static PetscErrorCode CarryOver(SoretOutput o)
 {
-  SoretH5 from, to;
-  char   *list, *path, *rest;
+  SoretH5 to;
 
   PetscFunctionBegin;
   for (PetscInt k = 0; k < o->num_frames; k++) o->frame[k].lost = PETSC_TRUE; /* until they are found */
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &to));
-  PetscCall(PetscStrallocpy(o->earlier, &list));
-  for (path = strtok_r(list, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest)) {
-    PetscCall(OpenEarlier(o, path, &from));
-    if (!from) continue;
-    PetscCall(CopyFrames(o, from, to));
-    (void)SoretH5Close(&from);
-  }
-  PetscCall(PetscFree(list));
+  PetscCall(ForEachEarlier(o, CompareTemperature, to));
+  PetscCall(SoretFramesNameFields(o));
+  PetscCall(ForEachEarlier(o, CopyFrames, to));
   PetscCall(MarkLost(o, to));
   PetscCall(SoretSeriesFlush(o, to));
   PetscCall(SoretH5Close(&to));

@@ -97,7 +97,8 @@ def test_wrong_arguments(soret):
         ("case.yaml", "case.yaml"): "soret: unexpected argument 'case.yaml' (overrides are written key.path=value); see soret --help\n",
         ("check",): "soret: 'check' needs 1 file name; see soret --help\n",
         ("compare", "a.h5"): "soret: 'compare' needs 2 file names; see soret --help\n",
-        ("compare", "a.h5", "b.h5", "--rtol", "small"): "soret: unknown argument 'small'; see soret --help\n",
+        ("compare", "a.h5", "b.h5", "--rtol", "small"): "soret: --rtol needs a number, 0 or more, after it; see soret --help\n",
+        ("compare", "a.h5", "b.h5", "--atol"): "soret: --atol needs a number, 0 or more, after it; see soret --help\n",
         ("nowhere.yaml",): "soret: cannot read 'nowhere.yaml': No such file or directory\n",
         ("check", "."): "soret: cannot read '.': Is a directory\n",
     }.items():
@@ -156,7 +157,7 @@ def test_overrides_of_numbers(soret):
 
 
 def test_unused_parameters(soret):
-    said = soret("check", "case.yaml", "parameters={k: 3, m: 1, k2: 2*m, T0: 1}", "reactions.0.forward=k*T", "sweep={parameter: parameters.T0, values: [1, 2]}").stdout
+    said = soret("check", "case.yaml", "parameters={k: 3, m: 1, k2: 2*m, T0: 1}", "reactions.0.forward=k*T", "sweep={parameter: parameters.T0, values: [1, 2]}", "title='k2 and T0'").stdout
     assert re.findall(r"no formula uses the parameter '(\w+)'", said) == ["k2", "T0"], said
 
 

@@ -493,6 +493,35 @@ def test_frames_lost(tmp):
     assert set(re.findall(r"/frames/(\d+)/", frames[0][1])) == {"000003"}, "a field of another frame"
 
 
+def test_another_temperature(tmp):
+    """A run that goes on with another temperature, at rest or changing in time: the frames of before keep theirs, whatever attempts follow."""
+    before, after = CLOSED.replace("end: 0.1", "end: 0.01").replace(", 0.02]", "]"), "1.5 + 0.1*x"
+    folder = Folder(tmp / "run", before)
+    folder.run("case.yaml", "checkpoint.every=1e-6")
+    (folder.path / "run.h5").rename(folder.path / "run.h5.1")
+    folder.run("resume", "run", "solve.end=0.05", f"temperature={after}", "output.times=[0.003, 0.02]", "checkpoint.every=1e-6", ranks=2)
+    (folder.path / "run.h5").rename(folder.path / "run.h5.2")
+    folder.run("resume", "run", "solve.end=0.1")
+    x, y = (np.arange(16) + 0.5) / 16, (np.arange(12)[:, None] + 0.5) / 12
+    for path, times in (("run.h5.2", [0, 0.003, 0.02, 0.05]), ("run.h5", [0, 0.003, 0.02, 0.1])):
+        with h5py.File(folder.path / path) as file:
+            found = [(frame.attrs["time"], frame["temperature"][()]) for frame in file["frames"].values()]
+            assert not any(frame.attrs.get("lost", 0) for frame in file["frames"].values())
+        assert np.allclose([t for t, _ in found], times), path
+        for t, T in found:
+            assert np.allclose(T, 1 + 0.3 * x + 0.2 * y if t < 0.015 else 1.5 + 0.1 * x + 0 * y, rtol=1e-12), (path, t)
+    assert (folder.path / "run.xdmf").read_text().count("/temperature") == 4
+    folder.run("verify", "run.h5")
+    folder = Folder(tmp / "moving", before)
+    folder.run("case.yaml", "checkpoint.every=1e-6")
+    (folder.path / "run.h5").rename(folder.path / "run.h5.1")
+    assert "lost" not in folder.run("resume", "run", "solve.end=0.03", "temperature=1 + 0.3*x + 0.2*y + t").stdout
+    with h5py.File(folder.path / "run.h5") as file:
+        for frame in file["frames"].values():
+            t = frame.attrs["time"]
+            assert np.allclose(frame["temperature"][()], 1 + 0.3 * x + 0.2 * y + (t if t > 0.015 else 0), rtol=1e-12), t
+
+
 def test_frames_damaged(tmp):
     """A frame of which the file of the last attempt has only some fields is completed from the attempt before; what is in neither is lost."""
     case = Folder(tmp / "run")
