@@ -34,22 +34,22 @@ static PetscInt CoarseRow(const SoretTransfer *t, PetscInt j, PetscInt k)
   return ((t->coarsened[2] ? k / 2 : k) * t->coarse->grid->count[1] + (t->coarsened[1] ? j / 2 : j)) * t->coarse->grid->count[0] * t->coarse->num_species;
 }
 
-/* Empties the coarse row x that a fine row is the first part of: the first of its rows along y and z that are seen. */
-static void Begin(const SoretTransfer *t, const SoretRow *row, PetscReal *x)
+/* Empties the coarse row x that fine row (j, k) is the first part of: the first of its rows along y and z that are seen. */
+static void Begin(const SoretTransfer *t, PetscInt j, PetscInt k, PetscReal *x)
 {
-  if ((t->coarsened[1] && row->j % 2) || (t->coarsened[2] && row->k % 2)) return;
+  if ((t->coarsened[1] && j % 2) || (t->coarsened[2] && k % 2)) return;
   memset(x, 0, (size_t)(t->coarse->grid->count[0] * t->coarse->num_species) * sizeof(PetscReal));
 }
 
-INLINED void AddState(const Restriction *r, const SoretRow *row)
+/* Adds volume times u of fine row (j, k) to those of the coarse cells. */
+INLINED void AddState(const SoretTransfer *t, PetscInt j, PetscInt k, const PetscReal *u, PetscReal *state)
 {
-  const SoretTransfer *t  = r->t;
-  const PetscInt       ns = t->fine->num_species, nx = t->fine->grid->count[0];
-  const PetscReal     *volume = t->volume ? t->volume + row->first : SoretOperatorRowVolumes(t->fine, row->number, t->work);
-  PetscReal           *state  = r->state + CoarseRow(t, row->j, row->k);
+  const PetscInt   ns = t->fine->num_species, nx = t->fine->grid->count[0], number = k * t->fine->grid->count[1] + j;
+  const PetscReal *volume = t->volume ? t->volume + number * nx : SoretOperatorRowVolumes(t->fine, number, t->work);
 
-  Begin(t, row, state);
-  BY_SPECIES(WeighRow, ns, nx, volume, row->u[0][2], t->row);
+  state += CoarseRow(t, j, k);
+  Begin(t, j, k, state);
+  BY_SPECIES(WeighRow, ns, nx, volume, u, t->row);
   BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, state);
 }
 
@@ -63,7 +63,7 @@ SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow
   PetscReal            square   = 0.0;
 
   PetscFunctionBegin;
-  AddState(r, row);
+  AddState(t, row->j, row->k, row->u[0][2], r->state);
   if (r->rhs) {
     const PetscReal *rhs = r->rhs + row->first * ns;
 
@@ -75,15 +75,8 @@ SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow
   for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
   r->square += square;
   if (t->volume) ZeroOutside(op->grid->count[0], ns, t->volume + row->first, defect);
-  Begin(t, row, residual);
+  Begin(t, row->j, row->k, residual);
   BY_SPECIES(SoretKernelAddPairs, ns, op->grid->count[0], t->coarsened[0], defect, residual);
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-SORET_CLONES static PetscErrorCode RestrictStateRow(SoretOperator *op, const SoretRow *row, void *context)
-{
-  PetscFunctionBegin;
-  AddState((const Restriction *)context, row);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -106,15 +99,23 @@ SORET_CLONES static void FinishState(const SoretTransfer *t, PetscReal *state)
   }
 }
 
-PetscErrorCode SoretTransferState(const SoretTransfer *t, Vec fine, Vec coarse)
+SORET_CLONES PetscErrorCode SoretTransferState(const SoretTransfer *t, Vec fine, Vec coarse)
 {
-  Restriction r = {.t = t};
+  const SoretGrid *grid = t->fine->grid;
+  const PetscInt   m    = grid->count[0] * t->fine->num_species;
+  const PetscReal *c;
+  PetscReal       *state;
 
   PetscFunctionBegin;
-  PetscCall(VecGetArrayWrite(coarse, &r.state));
-  PetscCall(SoretOperatorForEachRow(t->fine, fine, RestrictStateRow, &r));
-  FinishState(t, r.state);
-  PetscCall(VecRestoreArrayWrite(coarse, &r.state));
+  PetscCall(VecGetArrayRead(fine, &c));
+  PetscCall(VecGetArrayWrite(coarse, &state));
+  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
+    SoretKernelScaleRow(m, t->fine->b + row * m, c + row * m, t->line);
+    AddState(t, row % grid->count[1], row / grid->count[1], t->line, state);
+  }
+  FinishState(t, state);
+  PetscCall(VecRestoreArrayWrite(coarse, &state));
+  PetscCall(VecRestoreArrayRead(fine, &c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -341,7 +342,7 @@ static PetscErrorCode FillWeights(SoretTransfer *t)
     }
   }
   PetscCall(FillWeightsAlongX(t));
-  PetscCall(PetscMalloc3(t->size[0] * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
+  PetscCall(PetscMalloc3(PetscMax(t->size[0], fine->count[0]) * t->fine->num_species, &t->line, fine->count[0] * t->fine->num_species, &t->row, fine->count[0], &t->work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -17,7 +17,7 @@ typedef struct {
   PetscInt      *index[3];        /* [count][2] of the fine cells: entries of the ghosted array along y and z */
   PetscReal     *weight[3];       /* [count][2] */
   PetscReal     *lo, *hi;         /* [count][species] weights along x, of the coarse cells below and above     */
-  PetscReal     *line;            /* a ghosted coarse row */
+  PetscReal     *line;            /* a ghosted coarse row, or u of a fine one */
   PetscReal     *row, *work;      /* fine rows            */
   PetscReal     *volume;          /* [fine cells] volumes, 0 where a cell takes no part in the coarse one: only with several parts of the fluid */
 } SoretTransfer;
