@@ -103,19 +103,28 @@ static PetscErrorCode Descend(SoretFAS fas, PetscInt l, Vec rhs, Vec c, PetscRea
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A vector of the coarsest level, to all ranks. */
-static PetscErrorCode ToWhole(SoretFAS fas, Vec mine, Vec whole)
+/* Vectors of the coarsest level, to all ranks in one go. */
+static PetscErrorCode ToWhole(SoretFAS fas, PetscInt num, const Vec mine[], const Vec whole[])
 {
   const SoretOperator *op = fas->sys[fas->hierarchy.num - 1]->op;
+  const PetscInt       ns = op->num_species, m = op->grid->num_cells * ns, n = fas->whole->grid.num_cells * ns;
   const PetscReal     *from;
-  PetscReal           *to;
+  PetscReal           *parts, *all, *to;
 
   PetscFunctionBegin;
-  PetscCall(VecGetArrayRead(mine, &from));
-  PetscCall(VecGetArray(whole, &to));
-  PetscCall(SoretGridGather(op->grid, SORET_GRID_CELLS, op->num_species, from, to));
-  PetscCall(VecRestoreArray(whole, &to));
-  PetscCall(VecRestoreArrayRead(mine, &from));
+  PetscCall(PetscMalloc2(num * m, &parts, num * n, &all));
+  for (PetscInt v = 0; v < num; v++) {
+    PetscCall(VecGetArrayRead(mine[v], &from));
+    for (PetscInt q = 0; q < m; q++) parts[(q / ns * num + v) * ns + q % ns] = from[q];
+    PetscCall(VecRestoreArrayRead(mine[v], &from));
+  }
+  PetscCall(SoretGridGather(op->grid, SORET_GRID_CELLS, num * ns, parts, all));
+  for (PetscInt v = 0; v < num; v++) {
+    PetscCall(VecGetArrayWrite(whole[v], &to));
+    for (PetscInt q = 0; q < n; q++) to[q] = all[(q / ns * num + v) * ns + q % ns];
+    PetscCall(VecRestoreArrayWrite(whole[v], &to));
+  }
+  PetscCall(PetscFree2(parts, all));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -144,8 +153,7 @@ static PetscErrorCode SolveLast(SoretFAS fas, Vec rhs, Vec c)
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_COARSE);
   if (fas->whole) {
-    PetscCall(ToWhole(fas, rhs, fas->whole->level.rhs));
-    PetscCall(ToWhole(fas, c, fas->whole->level.c));
+    PetscCall(ToWhole(fas, 2, (Vec[]){rhs, c}, (Vec[]){fas->whole->level.rhs, fas->whole->level.c}));
     for (PetscInt k = 0; k < fas->options.cycles; k++) PetscCall(SoretFASCycle(fas->whole->fas, 0, fas->whole->level.rhs, fas->whole->level.c));
     PetscCall(FromWhole(fas, fas->whole->level.c, c));
   } else PetscCall(SNESSolve(fas->coarsest, rhs, c));
@@ -342,7 +350,7 @@ static PetscErrorCode CreateWhole(SoretFAS fas)
   PetscCall(SoretOperatorCreateCoarse(sys->op, &whole->grid, NULL, &level->boundary, &level->op));
   PetscCall(SoretOperatorCreateVector(&level->op, &level->c));
   PetscCall(VecDuplicate(level->c, &level->rhs));
-  if (sys->num_local) PetscCall(ToWhole(fas, fas->level[last].c, level->c)); /* for the sums that each cell keeps */
+  if (sys->num_local) PetscCall(ToWhole(fas, 1, &fas->level[last].c, &level->c)); /* for the sums that each cell keeps */
   PetscCall(SoretSystemCreate(&level->op, sys->sums, sys, level->c, sys->augmented, &level->sys));
   PetscCall(CreateLevels(&level->sys, level->c, &whole->fas));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -523,7 +531,7 @@ PetscErrorCode SoretFASStart(SoretFAS fas, PetscErrorCode (*solve)(void *context
     else PetscCall(SoretTransferState(&fas->level[l - 1].to_coarser, x[l - 1], x[l]));
   }
   if (fas->whole) {
-    PetscCall(ToWhole(fas, x[num - 1], fas->whole->level.c));
+    PetscCall(ToWhole(fas, 1, &x[num - 1], &fas->whole->level.c));
     PetscCall(SoretFASStart(fas->whole->fas, solve, context, fas->whole->level.c));
     if (fas->whole->fas->hierarchy.num > 1) PetscCall(SoretFASCycle(fas->whole->fas, 0, NULL, fas->whole->level.c)); /* not its finest level, but one of many */
     PetscCall(FromWhole(fas, fas->whole->level.c, x[num - 1]));

@@ -105,13 +105,7 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCall(PetscMalloc5(row, &m.net, row, &m.transport, row, &m.scale, row, &m.source, row, &m.reaction));
   PetscCall(SoretOperatorForEachRow(op, c, MeasureRow, &m));
   PetscCall(PetscFree5(m.net, m.transport, m.scale, m.source, m.reaction));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->residual, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->amount, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative_gross, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->relative_floor, (PetscMPIInt)n, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->all, (PetscMPIInt)(sizeof(squares->all) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);

@@ -165,14 +165,19 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 
 /* How far a state is from steady (measure.c): sums over cells, for each species and then for each sum w of species that reactions keep. */
 typedef struct {
-  PetscInt         num;                             /* sums of species                                                     */
-  const PetscReal *w;                               /* [num][num_species]                                                  */
-  PetscReal        residual[4 * SORET_MAX_SPECIES]; /* squares of net outflow less source,                                 */
-  PetscReal        gross[4 * SORET_MAX_SPECIES];    /* of the sum of absolute fluxes and rates,                            */
-  PetscReal        floor[4 * SORET_MAX_SPECIES];    /* of that of the fluxes to and fro and absolute rates                 */
-  PetscReal        amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only   */
-  /* the same for sums, each cell over sum_i |w_i| c_i there; the largest of these and of 1 over these */
-  PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES], range[8 * SORET_MAX_SPECIES];
+  PetscInt         num; /* sums of species    */
+  const PetscReal *w;   /* [num][num_species] */
+  union {
+    struct {
+      PetscReal residual[4 * SORET_MAX_SPECIES]; /* squares of net outflow less source,                               */
+      PetscReal gross[4 * SORET_MAX_SPECIES];    /* of the sum of absolute fluxes and rates,                          */
+      PetscReal floor[4 * SORET_MAX_SPECIES];    /* of that of the fluxes to and fro and absolute rates               */
+      PetscReal amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only */
+      PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES]; /* each cell over sum_i |w_i| c_i there */
+    };
+    PetscReal all[28 * SORET_MAX_SPECIES];
+  };
+  PetscReal range[8 * SORET_MAX_SPECIES]; /* largest sum_i |w_i| c_i and largest of 1 over it */
 } SoretSquares;
 
 /* Adds what a row contributes, where four cells go at once and no wall of the row is open; PETSC_FALSE elsewhere: nothing is added. */
