@@ -118,14 +118,16 @@ PetscErrorCode SoretBoundarySpecDestroy(SoretBoundarySpec *spec)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscBool SoretBoundaryIsOpen(const SoretBoundarySpec *spec, PetscInt species)
+void SoretBoundaryMayOpen(const SoretBoundarySpec *spec, PetscBool open[])
 {
-  for (int face = 0; face < 6; face++) {
-    const SoretConditionKind kind = SoretBoundaryCondition(spec, face, species)->kind;
+  for (PetscInt i = 0; i < spec->num_species; i++) {
+    open[i] = PETSC_FALSE;
+    for (int face = 0; face < 6; face++) {
+      const SoretConditionKind kind = SoretBoundaryCondition(spec, face, i)->kind;
 
-    if (kind != SORET_CLOSED && kind != SORET_FLUX) return PETSC_TRUE;
+      if (kind != SORET_CLOSED && kind != SORET_FLUX) open[i] = PETSC_TRUE;
+    }
   }
-  return PETSC_FALSE;
 }
 
 /* ---- coefficients ---- */
@@ -284,5 +286,31 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
     }
   }
   PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscBool SoretBoundaryPasses(const SoretBoundary *boundary, int face, PetscInt q, PetscInt s)
+{
+  const SoretConditionKind kind    = SoretBoundaryCondition(boundary->spec, face, s)->kind;
+  const SoretSpecies      *species = &boundary->model->species[s];
+  const PetscReal          outwards = species->velocity.n ? (face % 2 ? 1.0 : -1.0) * species->velocity.value[face / 2] : 0.0;
+  PetscInt                 ijk[3];
+
+  if (boundary->alpha[face][q * boundary->spec->num_species + s] > 0.0) return PETSC_TRUE;
+  if (species->diffuses || (kind != SORET_VALUE && kind != SORET_OUTFLOW) || !(outwards > 0.0)) return PETSC_FALSE;
+  SoretBoundaryCell(boundary->grid, face, q, ijk); /* a ballistic species leaves by the operator */
+  return SoretGridIsSolid(boundary->grid, (ijk[2] * boundary->grid->count[1] + ijk[1]) * boundary->grid->count[0] + ijk[0]) ? PETSC_FALSE : PETSC_TRUE;
+}
+
+PetscErrorCode SoretBoundaryFindOpen(const SoretBoundary *boundary, PetscBool open[])
+{
+  const PetscInt ns = boundary->spec->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(open, ns));
+  for (int face = 0; face < 6; face++) {
+    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) open[q % ns] = open[q % ns] || SoretBoundaryPasses(boundary, face, q / ns, q % ns) ? PETSC_TRUE : PETSC_FALSE;
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, open, (PetscMPIInt)ns, MPIU_BOOL, MPI_LOR, boundary->grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

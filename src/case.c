@@ -276,6 +276,18 @@ static PetscErrorCode CheckFrames(const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What is conserved as far as the kinds of conditions tell. */
+static PetscErrorCode GuessSums(SoretCase *c)
+{
+  PetscBool open[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  if (SoretInputCountErrors(c->in)) PetscFunctionReturn(PETSC_SUCCESS);
+  SoretBoundaryMayOpen(&c->boundary, open);
+  PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, NULL, &c->sums));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length, int num_overrides, char *const overrides[], SoretCase *c)
 {
   const SoretNode *root;
@@ -320,7 +332,7 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(DefaultPrefix(c));
   PetscCall(CheckFrames(c));
   if (c->solve.mode == SORET_TRANSIENT && c->totals.num) PetscCall(SoretInputError(c->in, c->totals.total[0].node, "'totals' belong to steady runs: a transient run keeps the totals of its initial state"));
-  if (!SoretInputCountErrors(c->in)) PetscCall(SoretSumsFind(c->in, &c->model, &c->boundary, &c->totals, &c->sums));
+  PetscCall(GuessSums(c));
   PetscCall(SoretCaseTryFormulas(c));
   PetscCall(RefuseBallistic(c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -533,6 +545,23 @@ static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What is conserved, and how much there is of it. What walls let pass in a steady run is seen from their coefficients. */
+static PetscErrorCode FindSums(SoretCase *c, SoretProblem *problem)
+{
+  const PetscBool steady = c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE;
+  SoretSums       known  = c->sums;
+  PetscBool       open[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  if (steady) {
+    PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
+    PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, &known, &c->sums));
+    PetscCall(SoretSumsDestroy(&known));
+  }
+  PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, steady));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem)
 {
   PetscFunctionBegin;
@@ -549,7 +578,20 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscCall(SoretOperatorCreateVector(&problem->op, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
-  PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c));
+  PetscCall(FindSums(c, problem));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretCaseSaySealed(MPI_Comm comm, const SoretCase *c)
+{
+  const PetscInt ns = c->model.num_species;
+  PetscBool      open[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  SoretBoundaryMayOpen(&c->boundary, open);
+  for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
+    if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -596,7 +638,8 @@ static PetscErrorCode ReportSums(MPI_Comm comm, const SoretCase *c)
   for (PetscInt k = 0; k < c->sums.num; k++) {
     const PetscBool global = k < c->sums.num_global ? PETSC_TRUE : PETSC_FALSE, local = !global && k < c->sums.num_global + c->sums.num_local ? PETSC_TRUE : PETSC_FALSE;
 
-    if (global) PetscCall(SoretSay(comm, "  %s = %g (mean, %s)\n", c->sums.name[k], (double)c->sums.mean[k], c->sums.prescribed[k] ? "prescribed" : "of `initial`"));
+    if (global && c->sums.fed[k]) PetscCall(SoretSay(comm, "  %s = %g at the start: fluxes through walls change it\n", c->sums.name[k], (double)c->sums.mean[k]));
+    else if (global) PetscCall(SoretSay(comm, "  %s = %g (mean, %s)\n", c->sums.name[k], (double)c->sums.mean[k], c->sums.prescribed[k] ? "prescribed" : "of `initial`"));
     else PetscCall(SoretSay(comm, "  %s: %s\n", c->sums.name[k], local ? "kept in each cell, its members do not move" : "not conserved, a boundary condition lets it in or out"));
   }
   if (!c->sums.num) PetscCall(SoretSay(comm, "  none\n"));
@@ -782,6 +825,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportParts(comm, &c->sums, &c->model, &problem.grid));
+  PetscCall(SoretCaseSaySealed(comm, c));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));

@@ -149,7 +149,7 @@ static PetscErrorCode Append(SoretSums *sums, const SoretModel *model, const Pet
 }
 
 /* Totals of the case: they must lie in the span of the conserved sums. Immobile parts are conserved cell by cell by themselves. */
-static PetscErrorCode AppendTotals(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, const Span *conserved, Span *chosen, SoretSums *sums)
+static PetscErrorCode AppendTotals(SoretInput in, const SoretModel *model, const PetscBool open[], const SoretTotals *totals, const Span *conserved, Span *chosen, SoretSums *sums)
 {
   PetscReal rest[SORET_MAX_SPECIES];
 
@@ -160,12 +160,12 @@ static PetscErrorCode AppendTotals(SoretInput in, const SoretModel *model, const
 
     PetscCall(SoretNetworkPrintSum(model->num_species, model->brief, total->weight, sizeof(name), name));
     if (Outside(conserved, total->weight, rest) > 1.0e-9) {
-      PetscInt open = -1;
+      PetscInt passes = -1;
 
       for (PetscInt i = 0; i < model->num_species; i++) {
-        if (total->weight[i] != 0.0 && SoretBoundaryIsOpen(boundary, i)) open = i;
+        if (total->weight[i] != 0.0 && open[i]) passes = i;
       }
-      if (open >= 0) PetscCall(SoretInputError(in, total->node, "'%s' is not conserved: a boundary condition lets species '%s' in and out, so its amount cannot be prescribed", name, model->species[open].name));
+      if (passes >= 0) PetscCall(SoretInputError(in, total->node, "'%s' is not conserved: a boundary condition lets species '%s' in and out, so its amount cannot be prescribed", name, model->species[passes].name));
       else PetscCall(SoretInputError(in, total->node, "'%s' is not conserved by the reactions", name));
       continue;
     }
@@ -180,10 +180,24 @@ static PetscErrorCode AppendTotals(SoretInput in, const SoretModel *model, const
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, SoretSums *sums)
+/* Sums found before come first, so that they keep their names. */
+static PetscErrorCode AppendKnown(const SoretModel *model, const SoretSums *known, const Span *within, Span *chosen, SoretSums *sums)
+{
+  PetscReal rest[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; known && k < known->num; k++) {
+    const PetscReal *w = known->w + k * known->num_species;
+
+    if ((!within || Outside(within, w, rest) <= 1.0e-9) && AddToSpan(chosen, w)) PetscCall(Append(sums, model, w));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums)
 {
   const PetscInt ns = model->num_species;
-  PetscBool      none[SORET_MAX_SPECIES] = {PETSC_FALSE}, open[SORET_MAX_SPECIES], moving[SORET_MAX_SPECIES];
+  PetscBool      none[SORET_MAX_SPECIES] = {PETSC_FALSE}, moving[SORET_MAX_SPECIES];
   PetscInt       num_all, num_closed, num_local;
   PetscReal     *all, *closed, *local;
   Span           conserved = {ns, 0, NULL}, chosen = {ns, 0, NULL}, measured = {ns, 0, NULL};
@@ -192,19 +206,17 @@ PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const Soret
   PetscCall(PetscMemzero(sums, sizeof(*sums)));
   sums->num_species = ns;
   PetscCall(PetscCalloc1(3 * ns * ns, &sums->w));
-  PetscCall(PetscCalloc3(3 * ns, &sums->name, ns, &sums->mean, ns, &sums->prescribed));
+  PetscCall(PetscCalloc4(3 * ns, &sums->name, ns, &sums->mean, ns, &sums->prescribed, ns, &sums->fed));
   PetscCall(PetscCalloc3((ns + 1) * ns, &conserved.basis, (ns + 1) * ns, &chosen.basis, (ns + 1) * ns, &measured.basis));
-  for (PetscInt i = 0; i < ns; i++) {
-    open[i]   = SoretBoundaryIsOpen(boundary, i);
-    moving[i] = !SoretModelIsImmobile(model, i);
-  }
+  for (PetscInt i = 0; i < ns; i++) moving[i] = !SoretModelIsImmobile(model, i);
   PetscCall(NullSpace(model, none, &num_all, &all));
   PetscCall(NullSpace(model, open, &num_closed, &closed));
   PetscCall(NullSpace(model, moving, &num_local, &local)); /* members all immobile, hence never open */
 
   for (PetscInt k = 0; k < num_closed; k++) (void)AddToSpan(&conserved, closed + k * ns);
   for (PetscInt k = 0; k < num_local; k++) (void)AddToSpan(&chosen, local + k * ns);
-  PetscCall(AppendTotals(in, model, boundary, totals, &conserved, &chosen, sums));
+  PetscCall(AppendTotals(in, model, open, totals, &conserved, &chosen, sums));
+  PetscCall(AppendKnown(model, known, &conserved, &chosen, sums));
   for (PetscInt k = 0; k < num_closed; k++) {
     if (AddToSpan(&chosen, closed + k * ns)) PetscCall(Append(sums, model, closed + k * ns));
   }
@@ -212,6 +224,7 @@ PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const Soret
   for (PetscInt k = 0; k < num_local; k++) PetscCall(Append(sums, model, local + k * ns));
   sums->num_local = num_local;
   for (PetscInt k = 0; k < sums->num; k++) (void)AddToSpan(&measured, sums->w + k * ns);
+  PetscCall(AppendKnown(model, known, NULL, &measured, sums));
   for (PetscInt k = 0; k < num_all; k++) {
     if (AddToSpan(&measured, all + k * ns)) PetscCall(Append(sums, model, all + k * ns));
   }
@@ -236,7 +249,7 @@ PetscErrorCode SoretSumsDestroy(SoretSums *sums)
   PetscFunctionBegin;
   PetscCall(DestroyParts(sums));
   PetscCall(PetscFree(sums->w));
-  PetscCall(PetscFree3(sums->name, sums->mean, sums->prescribed));
+  PetscCall(PetscFree4(sums->name, sums->mean, sums->prescribed, sums->fed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -312,8 +325,8 @@ PetscReal SoretPocketMean(const SoretSums *sums, const PetscReal volume[], Petsc
   return sum / volume[part];
 }
 
-/* open[part][species]: some wall of the part holds, exchanges or carries away the species; fed: it has a prescribed flux. Collective. */
-static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscMPIInt open[], PetscMPIInt fed[])
+/* open[part][species]: some wall of the part holds, exchanges or carries away the species, in a steady run as its coefficients are; fed: it has a prescribed flux. Collective. */
+static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscBool steady, PetscMPIInt open[], PetscMPIInt fed[])
 {
   const SoretGrid *grid = boundary->grid;
   const PetscInt   ns   = boundary->spec->num_species;
@@ -328,10 +341,11 @@ static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscMPIInt ope
       SoretBoundaryCell(grid, face, q, ijk);
       part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
       for (PetscInt s = 0; s < ns && part >= 0; s++) {
-        const SoretConditionKind kind = SoretBoundaryCondition(boundary->spec, face, s)->kind;
+        const SoretConditionKind kind   = SoretBoundaryCondition(boundary->spec, face, s)->kind;
+        const PetscBool          passes = steady ? SoretBoundaryPasses(boundary, face, q, s) : kind != SORET_CLOSED && kind != SORET_FLUX ? PETSC_TRUE : PETSC_FALSE;
 
-        if (kind == SORET_FLUX) fed[part * ns + s] = 1;
-        else if (kind != SORET_CLOSED) open[part * ns + s] = 1;
+        if (passes) open[part * ns + s] = 1;
+        else if (kind == SORET_FLUX || boundary->beta[face][q * ns + s] != 0.0) fed[part * ns + s] = 1;
       }
     }
   }
@@ -370,7 +384,7 @@ static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c)
+static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = sums->num_species, num = grid->num_pockets;
@@ -379,7 +393,7 @@ static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c)
 
   PetscFunctionBegin;
   PetscCall(PetscCalloc3(num * ns, &open, num * ns, &fed, num * ns, &amount));
-  PetscCall(LookAtWalls(op->boundary, open, fed));
+  PetscCall(LookAtWalls(op->boundary, steady, open, fed));
   PetscCall(SoretPocketsMeasure(op, c, amount));
   PetscCall(PetscCalloc1(num, &sums->part));
   sums->num_parts = num;
@@ -391,17 +405,32 @@ static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c)
+/* Does a wall have a prescribed flux of a member of a sum? */
+static PetscBool HasFlux(const SoretSums *sums, const SoretBoundarySpec *spec, PetscInt k)
 {
-  PetscReal mean[3 * SORET_MAX_SPECIES];
+  for (int face = 0; face < 6; face++) {
+    for (PetscInt s = 0; s < sums->num_species; s++) {
+      if (sums->w[k * sums->num_species + s] != 0.0 && SoretBoundaryCondition(spec, face, s)->kind == SORET_FLUX) return PETSC_TRUE;
+    }
+  }
+  return PETSC_FALSE;
+}
+
+PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady)
+{
+  PetscReal mean[3 * SORET_MAX_SPECIES], net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
   for (PetscInt k = 0; k < sums->num_global; k++) {
     if (!sums->prescribed[k]) sums->mean[k] = mean[k];
   }
+  PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
+  for (PetscInt k = 0; k < sums->num_global; k++) { /* fluxes that balance now may not do so later */
+    sums->fed[k] = PetscAbsReal(net[k]) > 1.0e-12 * gross[k] || (!steady && op->varies && HasFlux(sums, op->boundary->spec, k)) ? PETSC_TRUE : PETSC_FALSE;
+  }
   PetscCall(DestroyParts(sums));
-  if (op->grid->num_pockets > 1) PetscCall(FindParts(sums, op, c));
+  if (op->grid->num_pockets > 1) PetscCall(FindParts(sums, op, c, steady));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -460,12 +489,9 @@ PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *bou
 
   PetscFunctionBegin;
   for (int face = 0; face < 6; face++) {
-    for (PetscInt s = 0; s < ns && boundary->num[face]; s++) {
-      if (SoretBoundaryCondition(boundary->spec, face, s)->kind != SORET_FLUX) continue;
-      for (PetscInt q = 0; q < boundary->num[face]; q++) {
-        part[s] += boundary->beta[face][q * ns + s];
-        part[ns + s] += PetscAbsReal(boundary->beta[face][q * ns + s]);
-      }
+    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
+      part[q % ns] += boundary->beta[face][q];
+      part[ns + q % ns] += PetscAbsReal(boundary->beta[face][q]);
     }
   }
   PetscCallMPI(MPI_Allreduce(part, total, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_SUM, boundary->grid->comm));
@@ -497,7 +523,7 @@ static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBound
 
       SoretBoundaryCell(grid, face, q / ns, ijk);
       part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
-      if (part < 0 || SoretBoundaryCondition(boundary->spec, face, q % ns)->kind != SORET_FLUX) continue;
+      if (part < 0) continue;
       in[2 * (part * ns + q % ns)] += boundary->beta[face][q];
       in[2 * (part * ns + q % ns) + 1] += PetscAbsReal(boundary->beta[face][q]);
     }

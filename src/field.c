@@ -51,6 +51,7 @@ PetscErrorCode SoretFieldRead(SoretInput in, const SoretNode *node, const char *
       PetscCall(PetscStrallocpy(path, &(*field)->path));
       PetscCall(PetscStrallocpy(spec.dataset, &(*field)->dataset));
       if (spec.time) PetscCall(PetscStrallocpy(spec.time, &(*field)->time_path));
+      if (!spec.dataset[0] || (spec.time && !spec.time[0])) PetscCall(SoretInputError(in, node, "the name of a dataset is empty"));
       if (spec.time && !(allowed & SORET_VAR_TIME)) PetscCall(SoretInputError(in, node, "this field cannot depend on time"));
     }
   } else PetscCall(SoretInputReadFormula(in, node, unit, allowed, &(*field)->formula));
@@ -126,6 +127,14 @@ unsigned SoretFieldUses(SoretField field)
 
 /* ---- files ---- */
 
+/* A dataset that cannot be read, which has been told, is a mistake of the case as well. */
+static PetscErrorCode Unreadable(SoretInput in, SoretField field, const char *dataset)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretInputError(in, field->node, "dataset '%s' of '%s' is nothing that can be read", dataset, field->path));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode CheckTimes(SoretInput in, SoretH5 h5, SoretField field, PetscInt num_slices)
 {
   PetscInt       size[8];
@@ -133,14 +142,20 @@ static PetscErrorCode CheckTimes(SoretInput in, SoretH5 h5, SoretField field, Pe
   int            rank;
 
   PetscFunctionBegin;
-  PetscCall(SoretH5GetSize(h5, field->time_path, &rank, size));
+  if (SoretH5GetSize(h5, field->time_path, &rank, size)) {
+    PetscCall(Unreadable(in, field, field->time_path));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (rank != 1 || size[0] != num_slices) {
     PetscCall(SoretInputError(in, field->node, "'%s' in '%s' must be a dataset of %" PetscInt_FMT " times", field->time_path, field->path, num_slices));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(PetscFree(field->times));
   PetscCall(PetscMalloc1(num_slices, &field->times));
-  PetscCall(SoretH5ReadBox(h5, field->time_path, 1, &zero, &num_slices, field->times));
+  if (SoretH5ReadBox(h5, field->time_path, 1, &zero, &num_slices, field->times)) {
+    PetscCall(Unreadable(in, field, field->time_path));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   field->num_times = num_slices;
   for (PetscInt i = 1; i < num_slices; i++) {
     if (field->times[i] > field->times[i - 1]) continue;
@@ -152,12 +167,16 @@ static PetscErrorCode CheckTimes(SoretInput in, SoretH5 h5, SoretField field, Pe
 
 static PetscErrorCode CheckDataset(SoretInput in, SoretH5 h5, PetscInt dim, SoretField field)
 {
-  const PetscInt lead = field->time_path ? 1 : 0;
+  const PetscInt lead = field->time_path ? 1 : 0, none[8] = {0};
+  PetscReal      nothing;
   PetscInt       size[8];
   int            rank;
 
   PetscFunctionBegin;
-  PetscCall(SoretH5GetSize(h5, field->dataset, &rank, size));
+  if (SoretH5GetSize(h5, field->dataset, &rank, size)) {
+    PetscCall(Unreadable(in, field, field->dataset));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (rank < 0) {
     PetscCall(SoretInputError(in, field->node, "'%s' has no dataset '%s'", field->path, field->dataset));
     PetscFunctionReturn(PETSC_SUCCESS);
@@ -170,6 +189,10 @@ static PetscErrorCode CheckDataset(SoretInput in, SoretH5 h5, PetscInt dim, Sore
   for (int k = 0; k < rank; k++) {
     if (size[k] > 0) continue;
     PetscCall(SoretInputError(in, field->node, "dataset '%s' is empty", field->dataset));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
+  if (SoretH5ReadBox(h5, field->dataset, rank, none, none, &nothing)) { /* no numbers */
+    PetscCall(Unreadable(in, field, field->dataset));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (lead) PetscCall(CheckTimes(in, h5, field, size[0]));

@@ -203,11 +203,11 @@ PetscErrorCode SoretHeatEvaluate(SoretHeat heat, PetscReal t, Vec T, SoretHeatFo
     if (J) PetscCall(MatSetValuesStencil(J, 1, &row, entries, column, value, ADD_VALUES));
   }
   PetscCall(VecRestoreArray(f, &out));
-  PetscCall(SoretHeatAgree(heat));
-  if (J) {
+  if (J) { /* also where values are refused: who ends the run in good order evaluates once more */
     PetscCall(MatAssemblyBegin(J, MAT_FINAL_ASSEMBLY));
     PetscCall(MatAssemblyEnd(J, MAT_FINAL_ASSEMBLY));
   }
+  PetscCall(SoretHeatAgree(heat));
   if (scale) PetscCallMPI(MPI_Allreduce(&mine, scale, 2, MPIU_REAL, MPI_SUM, grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -82,7 +82,7 @@ static PetscErrorCode TrackParts(SoretOutput o, Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Drift of the conserved sums. */
+/* Drift of the conserved sums, but for those that walls feed. */
 static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
 {
   PetscFunctionBegin;
@@ -90,7 +90,7 @@ static PetscErrorCode TrackDrift(SoretOutput o, Vec c, const SoretState *state)
     /* global sums are compared with what they should be, the others with what they were first */
     if (k < o->sums->num_global) o->first_total[k] = o->sums->mean[k];
     else if (!o->started) o->first_total[k] = state->total[k];
-    if (state->scale[k] > 0.0) o->drift = PetscMax(o->drift, PetscAbsReal(state->total[k] - o->first_total[k]) / state->scale[k]);
+    if (state->scale[k] > 0.0 && !(k < o->sums->num_global && o->sums->fed[k])) o->drift = PetscMax(o->drift, PetscAbsReal(state->total[k] - o->first_total[k]) / state->scale[k]);
   }
   if (o->sums->num_parts) PetscCall(TrackParts(o, c));
   o->started = PETSC_TRUE;
@@ -187,7 +187,7 @@ PetscErrorCode SoretSeriesFlush(SoretOutput o, SoretH5 h5)
 
     PetscCall(PetscSNPrintf(path, sizeof(path), "/series/total/%" PetscInt_FMT, k));
     PetscCall(SoretH5WriteString(h5, path, "formula", o->sums->name[k]));
-    PetscCall(SoretH5WriteInt(h5, path, "conserved", k < o->sums->num_global + o->sums->num_local));
+    PetscCall(SoretH5WriteInt(h5, path, "conserved", k < o->sums->num_global ? !o->sums->fed[k] : k < o->sums->num_global + o->sums->num_local));
   }
   o->num_flushed = o->num_rows;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -673,7 +673,7 @@ static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, 
 PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretTransient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
-  PetscReal      net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES], step, now;
+  PetscReal      step, now;
   PetscBool      arrived = PETSC_TRUE, restored;
   TS             ts;
 
@@ -689,15 +689,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(PetscMalloc2(op->num_species, &tr.absolute, op->num_species, &tr.usual));
   PetscCall(SetAbsolute(&tr, c));
   PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, NULL));
-  PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
-  for (PetscInt k = 0; k < sums->num_global; k++) {
-    tr.closed[k] = gross[k] == 0.0 ? PETSC_TRUE : PETSC_FALSE;
-    for (PetscInt s = 0; s < op->num_species && op->boundary->varies; s++) { /* a flux that is zero now may not stay so */
-      for (int face = 0; face < 6 && sums->w[k * op->num_species + s] != 0.0; face++) {
-        if (SoretBoundaryCondition(op->boundary->spec, face, s)->kind == SORET_FLUX) tr.closed[k] = PETSC_FALSE;
-      }
-    }
-  }
+  for (PetscInt k = 0; k < sums->num_global; k++) tr.closed[k] = !sums->fed[k];
   tr.restarts = tr.sys.num_local ? PETSC_TRUE : PETSC_FALSE;
   for (PetscInt k = 0; k < sums->num_global; k++) tr.restarts = tr.restarts || tr.closed[k] ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(CreateTS(&tr, c, sizeof(outcome->method), outcome->method, &ts));

@@ -129,6 +129,48 @@ def test_rates_per_event(soret):
     np.testing.assert_allclose(frame(soret, "A2"), 5 * frame(soret, "A") ** 2, rtol=1e-7)  # the default tolerance is 1e-8
 
 
+# what lets nothing pass, whatever the condition is called: case, its sum
+SEALED = {
+    "no flow carries out": ("boundaries={x+: {A: {outflow: true}}}",),
+    "transfer of 0": ("boundaries={x+: {A: {transfer: 0*x, outside: 5}}}",),
+    "solid before the wall": ("domain={size: [1, 1], cells: [10, 10], solid: y - 0.75}", "boundaries={y+: {A: {value: 3}}}"),
+    "parts cut off": ("domain={size: [1, 1], cells: [10, 10], solid: '0.2 - abs(y - 0.5)'}", "boundaries={y+: {A: {transfer: 0, outside: 5}}}"),
+    "a flow along the wall": ("domain={size: [1, 1], cells: [8, 8], periodic: [y]}", "flow={velocity: [0, 1]}", "boundaries={x+: {A: {outflow: true}}}"),
+    "a flow away from it": ("flow={velocity: [-1*x]}", "boundaries={x+: {A: {outflow: true}}}"),
+    "ballistic along the wall": ("domain={size: [1, 1], cells: [8, 8], periodic: [y]}", "species.A.diffusivity=0", "species.A.velocity=[0, 1]", "boundaries={x+: {A: {value: 3}}}"),
+    "ballistic away from it": ("species.A.diffusivity=0", "species.A.velocity=[-1]", "boundaries={x+: {A: {outflow: true}}}"),
+}
+
+
+def test_walls_that_let_nothing_pass(soret):
+    """A steady state keeps the mean of `initial` where nothing can come in or go out, on one rank and on two."""
+    text = "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [8]}\ntemperature: 1 + 0.5*x\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 0.2, initial: 0.5}]\n"
+    text += "reactions: [{equation: 2 A <=> B, forward: 10*T, backward: 3}]\n" + END
+    for what, overrides in SEALED.items():
+        for ranks in (1, 2):
+            done = solve(soret, text, *overrides, ranks=ranks)
+            with soret.open() as f:
+                total = f["series/total/0"]
+                assert abs(total[-1] - 2) < 1e-11 and attribute(total, "conserved") == 1, (what, ranks, total[-1])
+            contains(done.stdout, "note: nothing passes where conditions let species 'A' in or out", "A + 2 B keeps its mean")
+            contains(soret("check", "case.yaml", *overrides, ranks=ranks).stdout, "A + 2 B = 2 (mean, of `initial`)", "note: nothing passes")
+
+
+def test_what_walls_feed(soret):
+    """A sum that fluxes change is not conserved, and there is no steady state where a ballistic species only comes in; fluxes that balance keep it."""
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 0.2, initial: 0.5}]\nreactions: [{equation: A <=> B, forward: 10*T, backward: 3}]\n" + END
+    in_time = ("solve={mode: transient, end: 0.5}",)
+    for fluxes, kept, change in (("{x-: {A: {flux: 0.1}}}", 0, 0.05), ("{x-: {A: {flux: 0.1}}, x+: {B: {flux: -0.1}}}", 1, 0.0), ("{x-: {A: {flux: 0.1*sin(t)}}}", 0, 0.1 * (1 - np.cos(0.5)))):
+        solve(soret, text, *in_time, f"boundaries={fluxes}")
+        with soret.open() as f:
+            total = f["series/total/0"]
+            assert attribute(total, "conserved") == kept and f["summary"].attrs["conservation_drift"] < 1e-13, fluxes
+            np.testing.assert_allclose(total[-1], 1.5 + change, rtol=1e-6)
+    contains(soret("check", "case.yaml", *in_time, "boundaries={x-: {A: {flux: 0.1}}}").stdout, "A + B = 1.5 at the start: fluxes through walls change it")
+    done = solve(soret, text, "species.A.diffusivity=0", "species.A.velocity=[-1]", "boundaries={x+: {A: {value: 3}}}", status=2)
+    contains(done.stderr, "there is no steady state: the walls bring in 3 of 'A + B' per time and nothing takes it out")
+
+
 def test_walls_see_the_temperature_at_the_face(soret):
     # T = 1 at x-, 2 at x+: both walls hold 2; T of the cells beside them would give another constant
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1}]\nboundaries: {x-: {A: {value: 2*T}}, x+: {A: {value: T}}}\n" + END
@@ -214,6 +256,19 @@ def test_fields_in_time(soret):
             np.testing.assert_allclose(found[t], T, rtol=1e-13)
 
 
+def test_datasets_that_hold_no_numbers(soret):
+    """Told with their place, before anything is run, on all ranks alike."""
+    with h5py.File(soret.directory / "fields.h5", "w") as f:
+        f["complex"], f["T"], f["axes"] = np.ones(4, complex), np.ones((2, 4)), np.ones((1,) * 9)
+        f["words"] = np.array([b"now", b"then"])
+    text = "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [4]}\ntemperature: {file: fields.h5, dataset: %s}\nspecies: [{name: A, diffusivity: 1, initial: 1}]\nsolve: {mode: transient, end: 1}\n" + END
+    for dataset, message in (('""', "the name of a dataset is empty"), ("complex", "dataset 'complex' of '"), ("axes", "dataset 'axes' of '"), ("T, time: words", "dataset 'words' of '"), ('T, time: ""', "the name of a dataset is empty")):
+        soret.write("case.yaml", text % dataset)
+        for ranks in (1, 2):
+            for command in ([], ["check"]):
+                contains(soret(*command, "case.yaml", status=2, ranks=ranks).stderr, f"case.yaml:4:14: {message}", "1 error in case.yaml; nothing was run")
+
+
 # ---- solving ----
 
 
@@ -294,6 +349,20 @@ def test_value_that_turns_bad_in_time(soret):
         t = last.attrs["time"]
         assert 0.3 < t < 0.57 and abs(np.mean(last["A"]) - 1) < 1e-12
         np.testing.assert_allclose(last["temperature"][()], 1 + centers(16) - 3 * np.exp(-(((t - 0.555) / 0.02) ** 2)), rtol=1e-12)
+
+
+def test_wall_of_heat_that_turns_bad_in_time(soret):
+    """The heat equation, solved anew at each time, has assembled half of a matrix when it finds out."""
+    text = BOX1 + "temperature: {conduction: {conductivity: 1, boundaries: {x-: {value: 1 - 2*t}}}}\nspecies: [{name: A, diffusivity: T, initial: 1}]\nsolve: {mode: transient, end: 1}\n" + END
+    for ranks in (1, 2):
+        done = solve(soret, text, status=3, ranks=ranks)
+        contains(done.stderr, "soret: the temperature of a wall, or the conductivity there, is -")
+        contains(done.stdout, "stopped at t = 0.", "the case has no usable values soon after it (see above)")
+        assert "PETSC ERROR" not in done.stderr
+    with soret.open("result.h5.2") as f:
+        last = f["frames"][sorted(f["frames"])[-1]]
+        assert 0.2 < last.attrs["time"] < 0.5
+        np.testing.assert_allclose(last["temperature"][()], 1 - 2 * last.attrs["time"], rtol=1e-9)
 
 
 def test_first_step_that_is_far_too_long(soret):

@@ -48,8 +48,8 @@ static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySp
   return &spec->condition[face * spec->num_species + species];
 }
 
-/* Does some face hold, exchange or carry away this species, so that its amount is not the initial one? A prescribed flux does not count. */
-PetscBool SoretBoundaryIsOpen(const SoretBoundarySpec *spec, PetscInt species);
+/* Species whose amount may not be the initial one, since some face holds, exchanges or carries them away, open[num_species]. A prescribed flux does not count. */
+void SoretBoundaryMayOpen(const SoretBoundarySpec *spec, PetscBool open[]);
 
 /* Coefficients on the faces of this rank. */
 typedef struct {
@@ -73,6 +73,13 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
 /* Evaluates the formulas at time t with the temperature at the face. Values that are not finite or negative where they may not be
    are a message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t);
+
+/* Does species s pass at cell q of a face in proportion to what there is, with the coefficients as they are? Not so beside solid, with a transfer coefficient of 0, or where a
+   velocity carries nothing out. */
+PetscBool SoretBoundaryPasses(const SoretBoundary *boundary, int face, PetscInt q, PetscInt s);
+
+/* Species that pass anywhere, open[num_species]. Collective. */
+PetscErrorCode SoretBoundaryFindOpen(const SoretBoundary *boundary, PetscBool open[]);
 
 /* Local indices of cell q of a face: SoretGridFaceCell(). */
 static inline void SoretBoundaryCell(const SoretGrid *grid, int face, PetscInt q, PetscInt ijk[3])

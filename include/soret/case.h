@@ -70,9 +70,12 @@ typedef struct {
   Vec              c;        /* concentrations, filled from `initial` */
 } SoretProblem;
 
-/* Collective. Also sets the means of conserved sums that no total prescribes. */
+/* Collective. Also finds what is conserved, in a steady run by what walls let pass, and sets the means that no total prescribes. */
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem);
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
+
+/* Tells of sums that are kept though conditions are there to let a member in or out. */
+PetscErrorCode SoretCaseSaySealed(MPI_Comm comm, const SoretCase *c);
 
 /* Prints what `soret check` says of a case: unknowns, conserved sums, boundary conditions, stiffness, memory, file size. Collective. */
 PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c);

@@ -27,6 +27,7 @@ typedef struct {
   char       (*name)[SORET_SUM_NAME]; /* [num] "A + 2 A2"                                                   */
   PetscReal   *mean;             /* [num_global] mean over the box to be kept                               */
   PetscBool   *prescribed;       /* [num_global] mean given by `totals`                                     */
+  PetscBool   *fed;              /* [num_global] fluxes through walls change it                             */
   PetscInt     num_parts;        /* of the fluid, 0 where it hangs together: then the means above are all     */
   SoretPocketSums   *part;             /* [num_parts] in the order of SoretGrid.pocket                             */
 } SoretSums;
@@ -48,13 +49,14 @@ PetscErrorCode SoretTotalsRead(SoretInput in, const SoretModel *model, SoretTota
 PetscErrorCode SoretTotalsDestroy(SoretTotals *totals);
 PetscErrorCode SoretTotalsReference(FILE *out);
 
-/* Finds the sums; those of `totals` become members of the basis. A total that is not conserved is reported. Not collective. */
-PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const SoretBoundarySpec *boundary, const SoretTotals *totals, SoretSums *sums);
+/* Finds the sums; those of `totals` become members of the basis, then those of `known`, which may be NULL. A total that is not conserved is reported.
+   open - [num_species] species that walls let in and out. Not collective. */
+PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
 /* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
-   prescribed mean is that of every part. Collective. */
-PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c);
+   prescribed mean is that of every part. Sees what walls feed: in a steady run as they are. Collective. */
+PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady);
 
 /* Amount of each species in each connected part of the fluid of a grid, amount[num_pockets][num_species]. Collective. */
 PetscErrorCode SoretPocketsMeasure(const SoretOperator *op, Vec c, PetscReal amount[]);
@@ -72,8 +74,8 @@ PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, 
    ok - false where that is not possible, since an amount is or must be 0: c is left alone. Collective. */
 PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec c, PetscBool *ok);
 
-/* Net flux into the box of each global sum through walls with prescribed flux, net[num_global], and the sum of its absolute
-   parts, gross[num_global]. Where net is not 0 there is no steady state. Collective. */
+/* Prescribed net flux into the box of each global sum, net[num_global], and the sum of its absolute parts, gross[num_global]. Where net is not 0 there is no steady
+   state. Collective. */
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);
 
 /* There is no steady state if a sum has net input and no outlet, which the augmented residual would hide, or if no concentrations >= 0 have the means that
