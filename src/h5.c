@@ -58,6 +58,21 @@ void SoretH5NoLocks(hid_t access)
 #endif
 }
 
+/* Is the name short enough for what Open MPI asks when it opens a file (SoretLaunchLook())? */
+static PetscBool IsShortEnough(const char *path)
+{
+#ifdef OPEN_MPI
+  enum { LONGEST = 230 };
+  const char *components = getenv("OMPI_MCA_sharedfp");
+
+  if (strlen(path) <= LONGEST || (components && components[0] == '^' && strstr(components, "lockedfile"))) return PETSC_TRUE;
+  SoretH5Because("its name has more than %d letters, which Open MPI does not bear on several nodes; use one relative to where soret is started", LONGEST);
+  return PETSC_FALSE;
+#else
+  return PETSC_TRUE;
+#endif
+}
+
 /* What the system says to the file, asked directly since MPI-IO translates it badly. Rank 0 only. */
 static PetscBool MayOpen(const char *path, SoretH5Mode mode)
 {
@@ -66,6 +81,7 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
   int         file;
   PetscBool   ok;
 
+  if (!IsShortEnough(path)) return PETSC_FALSE;
   if (mode == SORET_H5_CREATE) {
     if (lstat(path, &found) == 0) {
       SoretH5Because("%s", strerror(EEXIST));

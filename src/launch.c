@@ -2,6 +2,7 @@
 #include "soret/launch.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Variables that launchers give to each process. A launcher that is started inside a job of Slurm leaves the variables of Slurm as its
@@ -21,6 +22,7 @@ static const Launcher launchers[] = {
 enum { NUM_LAUNCHERS = sizeof(launchers) / sizeof(launchers[0]) };
 
 static PetscBool launched = PETSC_FALSE;
+static char      own_directory[PETSC_MAX_PATH_LEN]; /* for temporary files of Open MPI; empty: its own choice */
 
 static long Variable(const char *name)
 {
@@ -29,11 +31,31 @@ static long Variable(const char *name)
   return text ? strtol(text, NULL, 10) : 0;
 }
 
-/* A process of its own talks to nobody. Open MPI would start a daemon for it, and try the networks there are: that is four fifths of the time of its start. */
+/* A process of its own talks to nobody. Open MPI would start a daemon for it, and try the networks there are: that is four fifths of the time of its start. All such
+   processes would share one directory for temporary files, which the first to end removes. */
 static void BeAlone(void)
 {
+  const char *temporary = getenv("TMPDIR");
+
   (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   (void)setenv("OMPI_MCA_pml", "ob1", 0);
+  if (getenv("OMPI_MCA_orte_tmpdir_base")) return;
+  (void)snprintf(own_directory, sizeof(own_directory), "%s/soret-%ld", temporary ? temporary : "/tmp", (long)getpid());
+  (void)setenv("OMPI_MCA_orte_tmpdir_base", own_directory, 0);
+}
+
+void SoretLaunchEnd(void)
+{
+  if (own_directory[0]) (void)rmdir(own_directory);
+}
+
+/* When it opens a file, MPI-IO of Open MPI asks a component, needed by nobody here, that writes its name into 256 letters: longer ones end the process. On one node
+   there is another. */
+static void BearLongNames(void)
+{
+  const char *size = getenv("OMPI_COMM_WORLD_SIZE"), *here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+
+  if (!launched || (size && here && !strcmp(size, here))) (void)setenv("OMPI_MCA_sharedfp", "^lockedfile", 0);
 }
 
 void SoretLaunchLook(void)
@@ -44,6 +66,7 @@ void SoretLaunchLook(void)
     if (launcher->of_mpi && (getenv(launcher->rank) || (launcher->size && getenv(launcher->size)))) launched = PETSC_TRUE;
   }
   if (!launched) BeAlone();
+  BearLongNames();
 }
 
 PetscBool SoretLaunched(void)

@@ -713,6 +713,7 @@ int main(int argc, char **argv)
   PetscCall(PetscPopErrorHandler());
   SoretRecordUnlog();
   PetscCall(PetscFinalize());
+  SoretLaunchEnd();
   FreeArguments(&arguments);
   return status;
 }

@@ -256,6 +256,31 @@ def test_overwrite_replaces_results_alone(soret):
     assert soret.files() == before and (soret.directory / "case.yaml").read_text() == CASE and (soret.directory / "pipe.h5").is_fifo()
 
 
+def test_long_paths(soret):
+    """Longer than what a component of Open MPI has room for: it ended the process. On one node another is asked; on several such a path is refused."""
+    folder = "/".join(["d" * 90] * 3)
+    (soret.directory / folder).mkdir(parents=True)
+    for ranks in (1, 2):
+        soret("case.yaml", *TRANSIENT, "checkpoint.every=1e-6", f"output.file={soret.directory}/{folder}/{ranks}.h5", ranks=ranks)
+    assert {"1.h5", "2.h5"} <= {p.name for p in (soret.directory / folder).iterdir()}
+    launch = [MPIEXEC, "-n", "2", "env", "OMPI_COMM_WORLD_LOCAL_SIZE=1", SORET, "case.yaml", f"output.file={folder}/3.h5"]
+    done = subprocess.run(launch, cwd=soret.directory, env=environment(2), capture_output=True, text=True, timeout=240)
+    assert done.returncode == 4 and "its name has more than 230 letters" in done.stderr, done.stdout + done.stderr
+
+
+def test_many_at_once(soret):
+    """Processes without a launcher share nothing, not even a directory of Open MPI; with this they said that it was gone. Nothing is left of it."""
+    scratch = soret.directory / "tmp"
+    scratch.mkdir()
+    env = environment(1) | {"TMPDIR": str(scratch)}
+    chain = "for k in 1 2 3 4 5 6; do {} case.yaml output.file={}$k.h5 || exit 1; done"
+    chains = [subprocess.Popen(["sh", "-c", chain.format(SORET, name)], cwd=soret.directory, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for name in "abc"]
+    for chain in chains:
+        out, err = chain.communicate(timeout=240)
+        assert chain.returncode == 0 and not err, out + err
+    assert not list(scratch.iterdir())
+
+
 def test_failed_run_keeps_the_old_result(soret):
     soret("case.yaml")
     before = (soret.directory / "result.h5").read_bytes()

@@ -6,8 +6,11 @@
 #include "soret/base.h"
 
 /* Looks for a launcher, before MPI, which changes the environment. A process without one is prepared to start by itself: quickly, where MPI is Open MPI, unless the environment says
-   otherwise (OMPI_MCA_ess_singleton_isolated, OMPI_MCA_pml). Not collective. */
+   otherwise (OMPI_MCA_ess_singleton_isolated, OMPI_MCA_pml), with a directory of its own for temporary files (OMPI_MCA_orte_tmpdir_base). Not collective. */
 void SoretLaunchLook(void);
+
+/* After MPI: removes that directory. Not collective. */
+void SoretLaunchEnd(void);
 
 /* Was this process started by a launcher, and is it the first of those, as far as the environment tells? Not collective. */
 PetscBool SoretLaunched(void);
