@@ -142,14 +142,20 @@ PetscErrorCode SoretArchiveCount(SoretArchive archive, const char *name, PetscIn
 PetscErrorCode SoretArchiveGetReals(SoretArchive archive, const char *name, PetscInt n, PetscReal value[])
 {
   const PetscInt zero = 0;
-  PetscInt       there;
+  PetscInt       there, mine;
+  PetscMPIInt    me, length;
   char           path[160];
 
   PetscFunctionBegin;
   PetscCall(PathIn(archive, name, sizeof(path), path));
   PetscCall(SoretArchiveCount(archive, name, &there));
   if (there != n) PetscCall(Differs(archive, path, 1, &n, 1, &there));
-  if (n) PetscCall(SoretH5ReadBox(archive->h5, path, 1, &zero, &n, value));
+  if (!n) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCallMPI(MPI_Comm_rank(archive->comm, &me));
+  PetscCall(PetscMPIIntCast(n, &length));
+  mine = me == 0 ? n : 0;
+  PetscCall(SoretH5ReadBox(archive->h5, path, 1, &zero, &mine, value));
+  PetscCallMPI(MPI_Bcast(value, length, MPIU_REAL, 0, archive->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

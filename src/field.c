@@ -114,7 +114,7 @@ PetscErrorCode SoretFieldReadRaw(SoretField field, SoretH5 h5, PetscInt dim, con
     from[dim - 1 - axis]   = start[axis];
     extent[dim - 1 - axis] = count[axis];
   }
-  PetscCall(SoretH5ReadBox(h5, field->dataset, (int)dim, from, extent, data));
+  PetscCall(SoretH5ReadOverlapping(h5, field->dataset, (int)dim, from, extent, data));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -152,7 +152,7 @@ static PetscErrorCode CheckTimes(SoretInput in, SoretH5 h5, SoretField field, Pe
   }
   PetscCall(PetscFree(field->times));
   PetscCall(PetscMalloc1(num_slices, &field->times));
-  if (SoretH5ReadBox(h5, field->time_path, 1, &zero, &num_slices, field->times)) {
+  if (SoretH5ReadOverlapping(h5, field->time_path, 1, &zero, &num_slices, field->times)) {
     PetscCall(Unreadable(in, field, field->time_path));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
@@ -191,7 +191,7 @@ static PetscErrorCode CheckDataset(SoretInput in, SoretH5 h5, PetscInt dim, Sore
     PetscCall(SoretInputError(in, field->node, "dataset '%s' is empty", field->dataset));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (SoretH5ReadBox(h5, field->dataset, rank, none, none, &nothing)) { /* no numbers */
+  if (SoretH5ReadOverlapping(h5, field->dataset, rank, none, none, &nothing)) { /* no numbers */
     PetscCall(Unreadable(in, field, field->dataset));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
@@ -261,7 +261,7 @@ static PetscErrorCode ReadSlice(SoretField field, SoretH5 h5, PetscInt index, Sl
     start[rank]   = field->start[axis];
     count[rank++] = field->count[axis];
   }
-  PetscCall(SoretH5ReadBox(h5, field->dataset, rank, start, count, slice->value));
+  PetscCall(SoretH5ReadOverlapping(h5, field->dataset, rank, start, count, slice->value));
   slice->slice = index;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -264,7 +264,7 @@ static PetscBool BoxFits(const Box *box, int rank, const hsize_t size[])
   return PETSC_TRUE;
 }
 
-static PetscErrorCode ReadSlices(SoretH5 h5, hid_t dataset, const Box *box, PetscReal data[], PetscBool *ok)
+static PetscErrorCode ReadSlices(SoretH5 h5, hid_t dataset, const Box *box, hid_t transfer, PetscReal data[], PetscBool *ok)
 {
   const hid_t file_space = H5Dget_space(dataset);
   PetscReal   nothing;
@@ -278,14 +278,14 @@ static PetscErrorCode ReadSlices(SoretH5 h5, hid_t dataset, const Box *box, Pets
     hid_t         memory_space;
     const hsize_t first = SelectSlice(box, i, slices, file_space, &memory_space, &n);
 
-    if (H5Dread(dataset, H5T_NATIVE_DOUBLE, memory_space, file_space, h5->transfer, n > 0 ? &data[first] : &nothing) < 0) *ok = PETSC_FALSE;
+    if (H5Dread(dataset, H5T_NATIVE_DOUBLE, memory_space, file_space, transfer, n > 0 ? &data[first] : &nothing) < 0) *ok = PETSC_FALSE;
     H5Sclose(memory_space);
   }
   H5Sclose(file_space);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretH5ReadBox(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[])
+static PetscErrorCode Read(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], hid_t transfer, PetscReal data[])
 {
   hid_t          dataset;
   hsize_t        size[MAX_RANK];
@@ -300,11 +300,21 @@ PetscErrorCode SoretH5ReadBox(SoretH5 h5, const char *path, int rank, const Pets
   ok   = BoxFits(&box, OpenNumbers(h5, path, &dataset, size), size);
   ierr = SoretH5AgreeOn(h5, ok, "read", path);
   if (!ierr) {
-    PetscCall(ReadSlices(h5, dataset, &box, data, &ok));
+    PetscCall(ReadSlices(h5, dataset, &box, transfer, data, &ok));
     ierr = SoretH5AgreeOn(h5, ok, "read", path);
   }
   if (dataset >= 0) H5Dclose(dataset);
   PetscFunctionReturn(ierr);
+}
+
+PetscErrorCode SoretH5ReadBox(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[])
+{
+  return Read(h5, path, rank, start, count, h5->transfer, data);
+}
+
+PetscErrorCode SoretH5ReadOverlapping(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[])
+{
+  return Read(h5, path, rank, start, count, H5P_DEFAULT, data);
 }
 
 PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt size[])

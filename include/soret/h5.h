@@ -67,8 +67,11 @@ PetscErrorCode SoretH5WriteInt(SoretH5 h5, const char *object, const char *name,
    boxes of less than 64 KiB are put together. */
 PetscErrorCode SoretH5WriteBox(SoretH5 h5, const char *path, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], const PetscReal data[], const SoretH5Storage *storage);
 
-/* Reads a box of a dataset of floating-point or integer type. */
+/* Reads a box of a dataset of floating-point or integer type. Those of different ranks must not overlap: MPI-IO of Open MPI 4.1 then leaves out entries, and says nothing. */
 PetscErrorCode SoretH5ReadBox(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[]);
+
+/* The same for boxes that may overlap: each rank reads for itself. */
+PetscErrorCode SoretH5ReadOverlapping(SoretH5 h5, const char *path, int rank, const PetscInt start[], const PetscInt count[], PetscReal data[]);
 
 /* Extent of a dataset. size - [8]. A path that is no dataset: *rank = -1. */
 PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt size[]);
