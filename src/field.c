@@ -333,17 +333,22 @@ static void Interval(SoretField field, int axis, PetscReal x, PetscInt index[2],
   for (int e = 0; e < 2; e++) index[e] = PetscMax(0, PetscMin(index[e] - field->start[axis], field->count[axis] - 1));
 }
 
+/* What goes on beyond the outermost centres does not go below 0 where the dataset does not: concentrations are not negative. */
 static PetscReal Interpolate(SoretField field, const Slice *slice, PetscInt index[3][2], const PetscReal weight[3])
 {
-  PetscReal sum = 0.0;
+  PetscReal sum = 0.0, least = PETSC_MAX_REAL;
 
   for (int corner = 0; corner < 8; corner++) {
     const int       e[3] = {corner & 1, (corner >> 1) & 1, corner >> 2};
     const PetscReal w    = (e[0] ? weight[0] : 1.0 - weight[0]) * (e[1] ? weight[1] : 1.0 - weight[1]) * (e[2] ? weight[2] : 1.0 - weight[2]);
+    PetscReal       value;
 
-    if (w != 0.0) sum += w * slice->value[((size_t)index[2][e[2]] * (size_t)field->count[1] + (size_t)index[1][e[1]]) * (size_t)field->count[0] + (size_t)index[0][e[0]]];
+    if (w == 0.0) continue;
+    value = slice->value[((size_t)index[2][e[2]] * (size_t)field->count[1] + (size_t)index[1][e[1]]) * (size_t)field->count[0] + (size_t)index[0][e[0]]];
+    least = PetscMin(least, value);
+    sum += w * value;
   }
-  return sum;
+  return sum < 0.0 && least >= 0.0 ? 0.0 : sum;
 }
 
 /* ---- values ---- */

@@ -177,7 +177,7 @@ PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const 
   for (int axis = 0; axis < 3; axis++) x.n[axis] = grid->n[axis];
   for (PetscInt s = 0; s < o->op->num_species; s++) names[s] = o->op->model->species[s].name;
   x.species = names;
-  if (rank == 0) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status));
+  if (rank == 0 && x.num_frames) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status)); /* readers do not bear a collection of none */
   PetscCall(PetscFree(extra));
   PetscCall(PetscFree2(time, number));
   PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));

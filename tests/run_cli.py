@@ -161,6 +161,14 @@ def test_unused_parameters(soret):
     assert re.findall(r"no formula uses the parameter '(\w+)'", said) == ["k2", "T0"], said
 
 
+def test_sweep_without_frames(soret):
+    """No .xdmf of no frames, which ends ParaView."""
+    soret("case.yaml", "parameters={k: 1}", "reactions.0.forward=k", "sweep={parameter: parameters.k, values: [1, 2], frames: none}", "solve.mode=steady")
+    assert soret.files() == ["case.yaml", "result.h5"]
+    with soret.open() as f:
+        assert len(f["frames"]) == 0 and list(f["sweep/frame"]) == [-1, -1]
+
+
 def test_sweep_of_solid(soret):
     """A result file holds one mask."""
     case = ["case.yaml", "domain={size: [1.0], cells: [32], solid: x - a}", "sweep={parameter: parameters.w, values: [0.4, 0.6]}", "solve.mode=steady"]

@@ -272,6 +272,20 @@ def test_fields_of_files_on_any_number_of_ranks(soret):
             assert all(np.array_equal(a, b) for a, b in zip(found[0], other)), (shape, cells)
 
 
+def test_coarse_fields_stay_positive(soret):
+    """Beyond the outermost centres of a dataset the line through the last two goes on, for values of either sign, but not below 0 where all are above it."""
+    spot, x = np.array([0.02, 1, 2, 3, 4, 3, 2, 1]), centers(32)
+    with h5py.File(soret.directory / "fields.h5", "w") as f:
+        f["spot"], f["T"] = spot, 1 + 0.1 * centers(8)
+    solve(soret, "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [32]}\ntemperature: {file: fields.h5, dataset: T}\nspecies: [{name: A, diffusivity: 1, initial: {file: fields.h5, dataset: spot}}]\nsolve: {mode: transient, end: 1e-9}\n" + END)
+    i = np.clip(np.floor(x * 8 - 0.5).astype(int), 0, 6)
+    line = spot[i] + (x * 8 - 0.5 - i) * (spot[i + 1] - spot[i])
+    assert line.min() < 0
+    np.testing.assert_allclose(frame(soret, "A", 0), np.maximum(line, 0), rtol=1e-13, atol=1e-15)
+    with soret.open() as f:
+        np.testing.assert_allclose(f["temperature"][()], 1 + 0.1 * x, rtol=1e-14)
+
+
 def test_datasets_that_hold_no_numbers(soret):
     """Told with their place, before anything is run, on all ranks alike."""
     with h5py.File(soret.directory / "fields.h5", "w") as f:
