@@ -469,14 +469,15 @@ void SoretBlocksCorrect(PetscInt ns, SoretBlocks kind, const SoretBlockRow *row,
 
 /* ---- gross rates ---- */
 
-/* Net source of n cells from cell i on, and sum over reactions of |nu| (forward + backward rate), per volume. c - [ns + 1], written. */
-INLINED void GrossRates(const PetscInt ns, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, SoretFour c[], SoretFour source[], SoretFour absolute[])
+/* Net source of n cells from cell i on, and sum over reactions of |nu| (forward + backward rate), per volume. only - the single reaction where it is known when this
+   is compiled, else NULL; c - [ns + 1], written. */
+INLINED void GrossRates(const PetscInt ns, const struct SoretPair *only, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, SoretFour c[], SoretFour source[], SoretFour absolute[])
 {
   SoretFourLoadCells(ns, n, 1, x + i * ns, c);
   c[ns] = SoretFourOf(1.0);
   for (PetscInt s = 0; s < ns; s++) source[s] = absolute[s] = SoretFourOf(0.0);
-  for (PetscInt r = 0; r < row->num_reactions; r++) {
-    const struct SoretPair *pair    = &row->pair[r];
+  for (PetscInt r = 0; r < (only ? 1 : row->num_reactions); r++) {
+    const struct SoretPair *pair    = only ? only : &row->pair[r];
     const SoretFour         forward = RateConstant(ns, row, 2 * r, i, n, 1) * c[pair->factor[0]] * c[pair->factor[1]], backward = RateConstant(ns, row, 2 * r + 1, i, n, 1) * c[pair->factor[2]] * c[pair->factor[3]];
     const SoretFour         both    = SoretFourAbs(forward) + SoretFourAbs(backward);
 
@@ -492,7 +493,7 @@ INLINED void GrossOfFour(const PetscInt ns, PetscInt n, const SoretBlockRow *row
   const SoretFour V = SoretFourLoadLanes(ns, n, 1, row->volume + i);
   SoretFour       c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
 
-  GrossRates(ns, n, row, i, x, c, source, absolute);
+  GrossRates(ns, NULL, n, row, i, x, c, source, absolute);
   for (PetscInt s = 0; s < ns; s++) {
     source[s] *= V;
     absolute[s] *= V;
@@ -524,7 +525,7 @@ enum {
 typedef struct {
   SoretFour residual[SORET_FEW], gross[SORET_FEW], floor[SORET_FEW];
   struct SumSquares {
-    SoretFour residual, gross, floor, amount, relative, relative_gross, relative_floor, most, over_least;
+    SoretFour residual, gross, floor, amount, relative, relative_gross, relative_floor, most, minus_least;
   } sum[MOST_SUMS];
 } Squares;
 
@@ -553,10 +554,10 @@ INLINED void FaceConductances(const PetscInt ns, const SoretBlocks kind, const S
 /* Net outflow, sum of absolute fluxes and of the fluxes to and fro of n cells from cell i on; u of these. */
 INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, SoretFour u[], SoretFour net[], SoretFour gross[], SoretFour scale[])
 {
-  SoretFour own[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], f[SORET_FEW], sum[SORET_FEW], both[SORET_FEW];
+  SoretFour own[SORET_FEW], lo[SORET_FEW], hi[SORET_FEW], g_lo[SORET_FEW], g_hi[SORET_FEW], f[SORET_FEW], sum[SORET_FEW], span[SORET_FEW];
 
   SoretFourLoadMixed(ns, n, 1, row->u + i * ns, own);
-  for (PetscInt v = 0; v < ns; v++) f[v] = sum[v] = both[v] = SoretFourOf(0.0);
+  for (PetscInt v = 0; v < ns; v++) f[v] = sum[v] = span[v] = SoretFourOf(0.0);
   for (int axis = 0; axis < row->dim; axis++) {
     SoretFourLoadMixed(ns, n, 1, row->u_lo[axis] + i * ns, lo);
     SoretFourLoadMixed(ns, n, 1, row->u_hi[axis] + i * ns, hi);
@@ -566,13 +567,14 @@ INLINED void GrossTransport(const PetscInt ns, const SoretBlocks kind, const Sam
 
       f[v] += out - in;
       sum[v] += SoretFourAbs(in) + SoretFourAbs(out);
-      both[v] += g_lo[v] * SoretFourAbs(lo[v] + own[v]) + g_hi[v] * SoretFourAbs(own[v] + hi[v]);
+      span[v] += g_lo[v] + g_hi[v];
     }
   }
+  for (PetscInt v = 0; v < ns; v++) span[v] *= 2.0 * SoretFourAbs(own[v]);
   SoretFourSort(ns, n, own, u);
   SoretFourSort(ns, n, f, net);
   SoretFourSort(ns, n, sum, gross);
-  SoretFourSort(ns, n, both, scale);
+  SoretFourSort(ns, n, span, scale);
 }
 
 INLINED SoretFour Larger(SoretFour a, SoretFour b)
@@ -582,14 +584,14 @@ INLINED SoretFour Larger(SoretFour a, SoretFour b)
   return (SoretFour)((mask & (SoretFourMask)a) | (~mask & (SoretFourMask)b));
 }
 
-INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, const SoretSquares *squares, Squares *all)
+INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *only, const Same *same, PetscInt n, const SoretBlockRow *row, ptrdiff_t i, const PetscReal *x, const SoretSquares *squares, Squares *all)
 {
   const SoretFourMask live = {-1, n > 1 ? -1 : 0, n > 2 ? -1 : 0, n > 3 ? -1 : 0};
   const SoretFour     V    = SoretFourLoadLanes(ns, n, 1, row->volume + i);
   SoretFour           u[SORET_FEW], net[SORET_FEW], gross[SORET_FEW], scale[SORET_FEW], c[SORET_FEW + 1], source[SORET_FEW], absolute[SORET_FEW];
 
   GrossTransport(ns, kind, same, n, row, i, u, net, gross, scale);
-  GrossRates(ns, n, row, i, x, c, source, absolute);
+  GrossRates(ns, only, n, row, i, x, c, source, absolute);
   for (PetscInt s = 0; s < ns; s++) {
     const SoretFour f = SoretFourWhere(live, net[s] - V * source[s]), g = SoretFourWhere(live, gross[s] + V * absolute[s]), r = SoretFourWhere(live, scale[s] + V * absolute[s]);
 
@@ -600,7 +602,7 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const S
   for (PetscInt l = 0; l < squares->num; l++) {
     struct SumSquares *sum = &all->sum[l];
     const PetscReal   *w   = squares->w + l * ns;
-    SoretFour          f = SoretFourOf(0.0), g = f, r = f, amount = f, content = f, over_c, over;
+    SoretFour          f = SoretFourOf(0.0), g = f, r = f, amount = f, content = f, over;
     SoretFourMask      there;
 
     for (PetscInt s = 0; s < ns; s++) {
@@ -617,20 +619,20 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const S
     r      = SoretFourWhere(live, r);
     amount = SoretFourWhere(live, V * amount);
     there  = live & (content > 0.0) & (V > 0.0);
-    over_c = SoretFourWhere(there, 1.0 / content);
-    over   = SoretFourWhere(there, over_c / V);
     sum->residual += f * f;
     sum->gross += g * g;
     sum->floor += r * r;
     sum->amount += amount * amount;
+    sum->most        = Larger(sum->most, SoretFourWhere(there, content));
+    sum->minus_least = Larger(sum->minus_least, (SoretFour)((there & (SoretFourMask)(-content)) | (~there & (SoretFourMask)sum->minus_least)));
+    if (!squares->each) continue;
+    over = SoretFourWhere(there, 1.0 / (content * V));
     f *= over;
     g *= over;
     r *= over;
     sum->relative += f * f;
     sum->relative_gross += g * g;
     sum->relative_floor += r * r;
-    sum->most       = Larger(sum->most, SoretFourWhere(there, content));
-    sum->over_least = Larger(sum->over_least, over_c);
   }
 }
 
@@ -639,16 +641,21 @@ INLINED PetscReal Largest(SoretFour v)
   return PetscMax(PetscMax(v[0], v[1]), PetscMax(v[2], v[3]));
 }
 
-INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const SoretBlockRow *row, const PetscReal *c, SoretSquares *squares)
+INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const struct SoretPair *only, const SoretBlockRow *row, const PetscReal *c, SoretSquares *squares)
 {
   const PetscInt rest = row->nx % SORET_FOUR;
   Squares        all;
   Same           same;
 
   memset(&all, 0, sizeof(all));
+  for (PetscInt l = 0; l < squares->num; l++) all.sum[l].minus_least = SoretFourOf(-PETSC_MAX_REAL);
   SetSame(ns, kind, row, &same);
-  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) AddSquaresOfFour(ns, kind, &same, SORET_FOUR, row, i, c, squares, &all);
-  if (rest) AddSquaresOfFour(ns, kind, &same, rest, row, row->nx - rest, c, squares, &all);
+  for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) {
+    if (row->fill) FillFour(ns, ANY, &same, row, i);
+    AddSquaresOfFour(ns, kind, only, &same, SORET_FOUR, row, i, c, squares, &all);
+  }
+  if (rest && row->fill) FillRest(ns, row, row->nx - rest, row->nx);
+  if (rest) AddSquaresOfFour(ns, kind, only, &same, rest, row, row->nx - rest, c, squares, &all);
   for (PetscInt s = 0; s < ns; s++) {
     squares->residual[s] += SoretFourTotal(all.residual[s]);
     squares->gross[s] += SoretFourTotal(all.gross[s]);
@@ -666,14 +673,16 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const SoretBl
     squares->relative_gross[e] += SoretFourTotal(sum->relative_gross);
     squares->relative_floor[e] += SoretFourTotal(sum->relative_floor);
     squares->range[2 * e]     = PetscMax(squares->range[2 * e], Largest(sum->most));
-    squares->range[2 * e + 1] = PetscMax(squares->range[2 * e + 1], Largest(sum->over_least));
+    squares->range[2 * e + 1] = PetscMax(squares->range[2 * e + 1], Largest(sum->minus_least));
   }
 }
 
 #define SQUARES(kind) \
   SORET_CLONES static void AddSquares##kind(PetscInt ns, const SoretBlockRow *restrict row, const PetscReal *c, SoretSquares *squares) \
   { \
-    BY_FEW(AddSquares, ns, SORET_BLOCKS_##kind, row, c, squares); \
+    if (row->shape == SORET_DIMERIZATION) AddSquares(2, SORET_BLOCKS_##kind, &known[SORET_DIMERIZATION], row, c, squares); \
+    else if (row->shape == SORET_ISOMERIZATION) AddSquares(2, SORET_BLOCKS_##kind, &known[SORET_ISOMERIZATION], row, c, squares); \
+    else BY_FEW(AddSquares, ns, SORET_BLOCKS_##kind, NULL, row, c, squares); \
   }
 SQUARES(FACES)
 SQUARES(UNIFORM)

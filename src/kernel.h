@@ -149,7 +149,7 @@ static inline void SoretKernelAddFaceDiagonal(PetscInt m, const PetscReal *restr
 }
 
 /* What the fluxes through two opposite faces of each cell amount to: net gets the outflow, gross the sum of absolute fluxes, scale the sum of
-   the fluxes to and fro, of which each flux is the difference; all added to. Arguments as above. */
+   the fluxes to and fro, of which each flux is the difference, as if u were the same on both sides; all added to. Arguments as above. */
 static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict net, PetscReal *restrict gross, PetscReal *restrict scale)
 {
   for (PetscInt q = 0; q < m; q++) {
@@ -157,7 +157,7 @@ static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict 
 
     net[q] += hi - lo;
     gross[q] += fabs(lo) + fabs(hi);
-    scale[q] += g_lo[q] * fabs(u_lo[q] + u[q]) + g_hi[q] * fabs(u[q] + u_hi[q]);
+    scale[q] += 2.0 * (g_lo[q] + g_hi[q]) * fabs(u[q]);
   }
   if (!w_lo) return;
   for (PetscInt q = 0; q < m; q++) {
@@ -182,7 +182,7 @@ static inline void SoretKernelUniformGrossRow(PetscInt m, PetscInt ns, PetscReal
 
     net[q]   = out_x - in_x + (out_y - in_y) + (out_z - in_z);
     gross[q] = fabs(in_x) + fabs(out_x) + fabs(in_y) + fabs(out_y) + fabs(in_z) + fabs(out_z);
-    scale[q] = x0 * fabs(u[q - ns] + u[q]) + x1 * fabs(u[q] + u[q + ns]) + y0 * fabs(uy0[q] + u[q]) + y1 * fabs(u[q] + uy1[q]) + z0 * fabs(uz0[q] + u[q]) + z1 * fabs(u[q] + uz1[q]);
+    scale[q] = 2.0 * (x0 + x1 + y0 + y1 + z0 + z1) * fabs(u[q]);
   }
 }
 

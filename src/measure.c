@@ -16,11 +16,11 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
 {
   SoretSquares *squares = &m->squares;
   const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2], *restrict cs = row->c;
-  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = squares->range[2 * entry], over_least = squares->range[2 * entry + 1];
+  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
 
-  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale) reduction(max : most, over_least))
+  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale) reduction(max : most, minus_least))
   for (PetscInt i = 0; i < nx; i++) {
-    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over_c, over;
+    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over;
 
     for (PetscInt s = 0; s < ns; s++) {
       f += w[s] * net[i * ns + s];
@@ -29,8 +29,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
       amount += PetscAbsReal(w[s] * u[i * ns + s]) * volume[i];
       c += PetscAbsReal(w[s] * cs[i * ns + s]);
     }
-    over_c = c > 0.0 && volume[i] > 0.0 ? 1.0 / c : 0.0;
-    over   = volume[i] > 0.0 ? over_c / volume[i] : 0.0;
+    over = c > 0.0 && volume[i] > 0.0 ? 1.0 / (c * volume[i]) : 0.0;
     f2 += f * f;
     gross2 += gross * gross;
     scale2 += scale * scale;
@@ -38,8 +37,8 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
     relative += f * over * (f * over);
     relative_gross += gross * over * (gross * over);
     relative_scale += scale * over * (scale * over);
-    most       = PetscMax(most, over_c > 0.0 ? c : 0.0);
-    over_least = PetscMax(over_least, over_c);
+    most        = PetscMax(most, over > 0.0 ? c : 0.0);
+    minus_least = PetscMax(minus_least, over > 0.0 ? -c : -PETSC_MAX_REAL);
   }
   squares->residual[entry] += f2;
   squares->gross[entry] += gross2;
@@ -49,7 +48,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
   squares->relative_gross[entry] += relative_gross;
   squares->relative_floor[entry] += relative_scale;
   squares->range[2 * entry]     = most;
-  squares->range[2 * entry + 1] = over_least;
+  squares->range[2 * entry + 1] = minus_least;
 }
 
 /* The squares of all species in a row. */
@@ -91,9 +90,35 @@ SORET_CLONES static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* All squares, of all ranks; where they are wanted, also those of each cell over what there is in it. */
+static PetscErrorCode AddUp(SoretOperator *op, Vec c, PetscBool each, Measure *m)
+{
+  SoretSquares  *squares = &m->squares;
+  const PetscInt n       = op->num_species + squares->num;
+
+  PetscFunctionBegin;
+  squares->each = each;
+  PetscCall(PetscMemzero(squares->all, sizeof(squares->all)));
+  for (PetscInt i = 0; i < n; i++) {
+    squares->range[2 * i]     = 0.0;
+    squares->range[2 * i + 1] = -PETSC_MAX_REAL;
+  }
+  PetscCall(SoretOperatorForEachRowOfSquares(op, c, MeasureRow, m));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->all, (PetscMPIInt)(sizeof(squares->all) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Do the amounts of sum i differ much over the box? */
+static PetscBool Varies(const SoretSquares *squares, PetscInt i)
+{
+  return squares->range[2 * i] > -100.0 * squares->range[2 * i + 1] ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor)
 {
   const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
+  PetscBool      each = PETSC_FALSE;
   Measure        m;
   SoretSquares  *squares = &m.squares;
   PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0;
@@ -103,10 +128,10 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
   squares->num = sums->num;
   squares->w   = sums->w;
   PetscCall(PetscMalloc5(row, &m.net, row, &m.transport, row, &m.scale, row, &m.source, row, &m.reaction));
-  PetscCall(SoretOperatorForEachRow(op, c, MeasureRow, &m));
+  PetscCall(AddUp(op, c, PETSC_FALSE, &m));
+  for (PetscInt i = ns; i < ns + sums->num_global; i++) each = each || Varies(squares, i) ? PETSC_TRUE : PETSC_FALSE;
+  if (each) PetscCall(AddUp(op, c, PETSC_TRUE, &m));
   PetscCall(PetscFree5(m.net, m.transport, m.scale, m.source, m.reaction));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->all, (PetscMPIInt)(sizeof(squares->all) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, op->grid->comm));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
@@ -117,7 +142,7 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
     const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(squares->floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(squares->residual[i]);
 
     /* where amounts differ much over the box, what happens where there is little counts as well */
-    if (i >= ns && i < ns + sums->num_global && squares->range[2 * i] * squares->range[2 * i + 1] > 100.0 && squares->relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * squares->relative_floor[i]) {
+    if (i >= ns && i < ns + sums->num_global && Varies(squares, i) && squares->relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * squares->relative_floor[i]) {
       *at_floor = PETSC_FALSE;
       *ratio    = PetscMax(*ratio, sqrt(squares->relative[i] / squares->relative_gross[i]));
     }

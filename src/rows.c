@@ -455,12 +455,21 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretSquares *squares)
 {
   SoretBlockRow blocks;
+  PetscBool     done = PETSC_FALSE;
 
-  if (op->blocks < SORET_BLOCKS_FACES || RowIsOpen(op, row)) return PETSC_FALSE;
-  SoretBeginBlocks(op, NULL, &blocks);
-  SoretMoveBlocks(op, NULL, row, &blocks);
-  blocks.volume = SoretOperatorRowVolumes(op, row->number, op->row);
-  return SoretBlocksAddSquares(op->num_species, op->blocks == SORET_BLOCKS_FACES ? SORET_BLOCKS_FACES : SORET_BLOCKS_UNIFORM, &blocks, row->c, squares);
+  if (op->blocks >= SORET_BLOCKS_FACES && !RowIsOpen(op, row)) {
+    SoretBeginBlocks(op, NULL, &blocks);
+    SoretMoveBlocks(op, NULL, row, &blocks);
+    blocks.volume = SoretOperatorRowVolumes(op, row->number, op->row);
+    done = SoretBlocksAddSquares(op->num_species, op->blocks == SORET_BLOCKS_FACES ? SORET_BLOCKS_FACES : SORET_BLOCKS_UNIFORM, &blocks, row->c, squares);
+  }
+  if (!done && row->next >= 0) SoretFillNext(op, row);
+  return done;
+}
+
+PetscErrorCode SoretOperatorForEachRowOfSquares(SoretOperator *op, Vec x, SoretRowVisitor visit, void *context)
+{
+  return SoretForEachRow(op, x, SoretBlocksFill(op), visit, context);
 }
 
 void SoretOperatorRates(SoretOperator *op, const SoretRow *row, PetscReal rates[])

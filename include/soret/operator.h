@@ -157,7 +157,7 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec c, SoretRowVisitor
 void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal flux[6], PetscReal oneway[6]);
 
 /* Entry by entry of a row, integrated over the cells: net outflow through the faces, walls included; sum of the absolute fluxes; and scale, the sum
-   of the fluxes to and fro, of which rounding is a part. */
+   of the fluxes to and fro, of which rounding is a part (through faces that of the own u, twice). */
 void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[]);
 
 /* The same for reactions: net source, and sum over reactions of |nu| (forward + backward rate). */
@@ -165,8 +165,9 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 
 /* How far a state is from steady (measure.c): sums over cells, for each species and then for each sum w of species that reactions keep. */
 typedef struct {
-  PetscInt         num; /* sums of species    */
-  const PetscReal *w;   /* [num][num_species] */
+  PetscInt         num;  /* sums of species                           */
+  const PetscReal *w;    /* [num][num_species]                        */
+  PetscBool        each; /* are `relative` and the like wanted, too?  */
   union {
     struct {
       PetscReal residual[4 * SORET_MAX_SPECIES]; /* squares of net outflow less source,                               */
@@ -177,11 +178,14 @@ typedef struct {
     };
     PetscReal all[28 * SORET_MAX_SPECIES];
   };
-  PetscReal range[8 * SORET_MAX_SPECIES]; /* largest sum_i |w_i| c_i and largest of 1 over it */
+  PetscReal range[8 * SORET_MAX_SPECIES]; /* of sum_i |w_i| c_i where it is more than 0: largest, and minus the least */
 } SoretSquares;
 
 /* Adds what a row contributes, where four cells go at once and no wall of the row is open; PETSC_FALSE elsewhere: nothing is added. */
 PetscBool SoretOperatorAddSquares(SoretOperator *op, const SoretRow *row, SoretSquares *squares);
+
+/* As SoretOperatorForEachRow(), for a visitor that calls SoretOperatorAddSquares() for each row, which then fills the row above on the way. Collective. */
+PetscErrorCode SoretOperatorForEachRowOfSquares(SoretOperator *op, Vec x, SoretRowVisitor visit, void *context);
 
 /* Coefficients of the faces on one side (0 low, 1 high) of the cells of a row along an axis, entry by entry: the flux of a diffusing species
    through the face is SoretFaceFlux(g, u_lo, u_hi) + w (u_lo + u_hi)/2, its second part carried by a velocity. 0 at walls and for species

@@ -155,21 +155,32 @@ static PetscErrorCode CheckFluxes(Vec c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Blocks of four cells and the general way say the same of how far a state is from steady. */
+/* Blocks of four cells and the general way say the same of how far a state is from steady, also where amounts differ by more than a hundred. */
 static PetscErrorCode CheckMeasure(Vec c)
 {
-  const int blocks = problem.op.blocks;
-  PetscReal ratio[2];
-  PetscBool at_floor;
+  const int  blocks = problem.op.blocks;
+  PetscReal  ratio[2], *array;
+  PetscBool  at_floor;
+  PetscInt   n;
+  Vec        x;
 
   PetscFunctionBeginUser;
-  for (int general = 0; general < 2; general++) {
-    if (general) problem.op.blocks = 0;
-    PetscCall(SoretSteadyMeasure(&problem.op, &the_case.sums, c, &ratio[general], &at_floor));
+  PetscCall(VecDuplicate(c, &x));
+  PetscCall(VecCopy(c, x));
+  PetscCall(VecGetLocalSize(x, &n));
+  for (int varied = 0; varied < 2; varied++) {
+    for (int general = 0; general < 2; general++) {
+      if (general) problem.op.blocks = 0;
+      PetscCall(SoretSteadyMeasure(&problem.op, &the_case.sums, x, &ratio[general], &at_floor));
+      problem.op.blocks = blocks;
+    }
+    Check(ratio[0] > 0.0);
+    CheckClose(ratio[1] / ratio[0], 1.0, 1.0e-13);
+    PetscCall(VecGetArray(x, &array));
+    for (PetscInt q = 0; q < n; q++) array[q] *= q / problem.op.num_species % 5 ? 1.0 : 1.0e-4;
+    PetscCall(VecRestoreArray(x, &array));
   }
-  problem.op.blocks = blocks;
-  Check(ratio[0] > 0.0);
-  CheckClose(ratio[1] / ratio[0], 1.0, 1.0e-13);
+  PetscCall(VecDestroy(&x));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
