@@ -130,13 +130,19 @@ const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, 
   return work;
 }
 
-void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[])
+const PetscReal *SoretOperatorRowWidths(const SoretOperator *op, PetscInt row, PetscReal *area)
 {
   const SoretGrid *grid = op->grid;
-  const PetscInt   ns = op->num_species, nx = grid->count[0];
-  const PetscReal *volume = op->volume ? op->volume + row * nx : grid->width[0] + grid->start[0]; /* over the area */
-  const PetscReal  area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]);
-  PetscReal        sum[SORET_MAX_SPECIES] = {0.0};
+
+  *area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]);
+  return op->volume ? op->volume + row * grid->count[0] : grid->width[0] + grid->start[0];
+}
+
+void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[])
+{
+  const PetscInt   ns = op->num_species, nx = op->grid->count[0];
+  PetscReal        sum[SORET_MAX_SPECIES] = {0.0}, area;
+  const PetscReal *volume = SoretOperatorRowWidths(op, row, &area);
 
   if (ns <= SORET_FEW) SoretBlocksContent(ns, nx, volume, c + row * nx * ns, sum);
   else {

@@ -5,12 +5,42 @@
 
 /* ---- to the coarser level ---- */
 
-/* out = volume times u for a row. */
-INLINED void WeighRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict volume, const PetscReal *restrict u, PetscReal *restrict out)
+/* Adds area times width times u of a fine row to the coarse cells that its cells, or pairs of them, are part of. */
+INLINED void AddWeighed(const PetscInt ns, PetscInt nx, PetscBool pairs, PetscReal area, const PetscReal *restrict width, const PetscReal *restrict u, PetscReal *restrict coarse)
 {
-  for (PetscInt i = 0; i < nx; i++) {
-    for (PetscInt s = 0; s < ns; s++) out[i * ns + s] = volume[i] * u[i * ns + s];
+  const PetscInt step = pairs ? 2 : 1, full = nx / step;
+
+  for (PetscInt i = 0; i < full; i++) {
+    const PetscReal lo = area * width[step * i], hi = pairs ? area * width[step * i + 1] : 0.0;
+
+    for (PetscInt s = 0; s < ns; s++) coarse[i * ns + s] += pairs ? lo * u[2 * i * ns + s] + hi * u[(2 * i + 1) * ns + s] : lo * u[i * ns + s];
   }
+  for (PetscInt s = 0; s < ns && full * step < nx; s++) coarse[full * ns + s] += area * width[nx - 1] * u[(nx - 1) * ns + s];
+}
+
+/* Adds the defect rhs - f, or - f where rhs is NULL, in the same way, and its square. */
+INLINED void AddDefect(const PetscInt ns, PetscInt nx, PetscBool pairs, const PetscReal *restrict rhs, const PetscReal *restrict f, PetscReal *restrict coarse, PetscReal *square)
+{
+  const PetscInt full  = pairs ? nx / 2 : nx;
+  PetscReal      total = 0.0;
+
+  SORET_SUM(total)
+  for (PetscInt i = 0; i < full; i++) {
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscInt  q  = pairs ? 2 * i * ns + s : i * ns + s;
+      const PetscReal lo = (rhs ? rhs[q] : 0.0) - f[q], hi = pairs ? (rhs ? rhs[q + ns] : 0.0) - f[q + ns] : 0.0;
+
+      coarse[i * ns + s] += lo + hi;
+      total += lo * lo + hi * hi;
+    }
+  }
+  for (PetscInt q = (nx - 1) * ns; q < nx * ns && pairs && nx % 2; q++) {
+    const PetscReal last = (rhs ? rhs[q] : 0.0) - f[q];
+
+    coarse[full * ns + q - (nx - 1) * ns] += last;
+    total += last * last;
+  }
+  *square += total;
 }
 
 /* Leaves nothing in the cells of a row that have no volume. */
@@ -44,39 +74,45 @@ static void Begin(const SoretTransfer *t, PetscInt j, PetscInt k, PetscReal *x)
 /* Adds volume times u of fine row (j, k) to those of the coarse cells. */
 INLINED void AddState(const SoretTransfer *t, PetscInt j, PetscInt k, const PetscReal *u, PetscReal *state)
 {
-  const PetscInt   ns = t->fine->num_species, nx = t->fine->grid->count[0], number = k * t->fine->grid->count[1] + j;
-  const PetscReal *volume = t->volume ? t->volume + number * nx : SoretOperatorRowVolumes(t->fine, number, t->work);
+  const PetscInt   nx = t->fine->grid->count[0], number = k * t->fine->grid->count[1] + j;
+  PetscReal        area  = 1.0;
+  const PetscReal *width = t->volume ? t->volume + number * nx : SoretOperatorRowWidths(t->fine, number, &area);
 
   state += CoarseRow(t, j, k);
   Begin(t, j, k, state);
-  BY_SPECIES(WeighRow, ns, nx, volume, u, t->row);
-  BY_SPECIES(SoretKernelAddPairs, ns, nx, t->coarsened[0], t->row, state);
+  if (t->coarsened[0]) BY_SPECIES(AddWeighed, t->fine->num_species, nx, PETSC_TRUE, area, width, u, state);
+  else BY_SPECIES(AddWeighed, t->fine->num_species, nx, PETSC_FALSE, area, width, u, state);
+}
+
+/* The defect of the cells that take no part in the coarse grid: its square counts, but it goes nowhere. t->row becomes the f of the row without it. */
+static const PetscReal *KeepInside(const SoretTransfer *t, PetscInt first, const PetscReal *rhs, const PetscReal *f, PetscReal *square)
+{
+  const PetscInt ns = t->fine->num_species;
+
+  for (PetscInt q = 0; q < t->fine->grid->count[0] * ns; q++) {
+    const PetscReal right = rhs ? rhs[q] : 0.0;
+
+    t->row[q] = t->volume[first + q / ns] > 0.0 ? f[q] : right;
+    *square += (t->row[q] - f[q]) * (t->row[q] - f[q]);
+  }
+  return t->row;
 }
 
 SORET_CLONES static PetscErrorCode RestrictRow(SoretOperator *op, const SoretRow *row, const PetscReal f[], void *context)
 {
   Restriction         *r  = (Restriction *)context;
   const SoretTransfer *t  = r->t;
-  const PetscInt       ns = op->num_species, m = op->grid->count[0] * ns;
-  PetscReal *restrict  defect = t->row;
+  const PetscInt       ns = op->num_species, nx = op->grid->count[0];
+  const PetscReal     *rhs      = r->rhs ? r->rhs + row->first * ns : NULL;
   PetscReal           *residual = r->residual + CoarseRow(t, row->j, row->k);
-  PetscReal            square   = 0.0;
 
   PetscFunctionBegin;
   AddState(t, row->j, row->k, row->u[0][2], r->state);
-  if (r->rhs) {
-    const PetscReal *rhs = r->rhs + row->first * ns;
-
-    for (PetscInt q = 0; q < m; q++) defect[q] = rhs[q] - f[q];
-  } else {
-    for (PetscInt q = 0; q < m; q++) defect[q] = -f[q];
-  }
-  SORET_SUM(square)
-  for (PetscInt q = 0; q < m; q++) square += defect[q] * defect[q];
-  r->square += square;
-  if (t->volume) ZeroOutside(op->grid->count[0], ns, t->volume + row->first, defect);
+  if (t->volume) f = KeepInside(t, row->first, rhs, f, &r->square);
   Begin(t, row->j, row->k, residual);
-  BY_SPECIES(SoretKernelAddPairs, ns, op->grid->count[0], t->coarsened[0], defect, residual);
+  if (!t->coarsened[0]) BY_SPECIES(AddDefect, ns, nx, PETSC_FALSE, rhs, f, residual, &r->square);
+  else if (rhs) BY_SPECIES(AddDefect, ns, nx, PETSC_TRUE, rhs, f, residual, &r->square);
+  else BY_SPECIES(AddDefect, ns, nx, PETSC_TRUE, NULL, f, residual, &r->square);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -209,6 +209,9 @@ PetscReal SoretOperatorCellVolume(const SoretOperator *op, PetscInt p);
 /* Volumes of the cells of a row, rows counted as cells are: in `work`, [count[0]], or where they are stored. */
 const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[]);
 
+/* The same over a number, *area, so that they need not be computed where there is no solid. */
+const PetscReal *SoretOperatorRowWidths(const SoretOperator *op, PetscInt row, PetscReal *area);
+
 /* Adds the amounts of the species in a row to content[num_species]. */
 void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[]);
 
