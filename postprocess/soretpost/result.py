@@ -170,14 +170,20 @@ class Result:
         self.dims = tuple(a for a in "zyx" if a in grid)
         self.coords = {a: grid[a][:] for a in self.dims}
         self.edges = {a: grid[a + "_edges"][:] if a + "_edges" in grid else edges_of(self.coords[a]) for a in self.dims}
-        frames = [self._file["frames"][name] for name in sorted(self._file.get("frames", {}))]
+        self.sweep = Table(self._file.get("sweep"), "parameter", self._base_units)
+        frames = [self._file["frames"][name] for name in self._names_of_frames()]
         self._frames = [f for f in frames if "lost" not in f.attrs]
         self.lost = len(frames) - len(self._frames)
         self.times = np.array([text(f.attrs.get("time", np.nan)) for f in self._frames], dtype=float)
         self.steps = np.array([text(f.attrs.get("step", 0)) for f in self._frames], dtype=np.int64)
         self.summary = {k: text(v) for k, v in self._file["summary"].attrs.items()} if "summary" in self._file else {}
         self.series = Table(self._file.get("series"), "time", self._base_units)
-        self.sweep = Table(self._file.get("sweep"), "parameter", self._base_units)
+
+    def _names_of_frames(self):
+        """In the order of time; of a sweep in that of its table, which with several branches is not the one in which they were solved."""
+        names = sorted(self._file.get("frames", {}))
+        rows = {int(number): row for row, number in enumerate(self.sweep["frame"][:])} if "frame" in self.sweep else {}
+        return sorted(names, key=lambda name: rows.get(int(name), len(rows))) if rows else names
 
     def close(self):
         self._file.close()
@@ -208,7 +214,7 @@ class Result:
         """The value of the parameter of a sweep at which a frame was made; None where that is not told."""
         if "frame" not in self.sweep or "parameter" not in self.sweep:
             return None
-        at = np.flatnonzero(self.sweep["frame"][:] == frame)
+        at = np.flatnonzero(self.sweep["frame"][:] == int(os.path.basename(self._frames[frame].name)))
         return float(self.sweep["parameter"][int(at[0])]) if at.size else None
 
     @property

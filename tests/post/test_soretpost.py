@@ -567,6 +567,18 @@ class Plotting(WithFiles):
         self.check_not_blank(picture)
         self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
 
+    def test_frames_of_branches(self):
+        """Solved in another order than that of the table, which counts: the last frame is that of the last value."""
+        path = self.make(1, frames=3, sweep=True)
+        with h5py.File(path, "a") as file:
+            file["sweep/frame"][:] = [0, -1, -1, -1, 2, -1, -1, -1, 1]
+            k = file["sweep/parameter"][[0, 4, 8]]
+            A = [file[f"frames/{number:06d}/A"][()] for number in (0, 2, 1)]
+        with soretpost.open(path) as result:
+            np.testing.assert_allclose([result.sweep_point(i) for i in range(3)], k)
+            np.testing.assert_array_equal(result["A"][:], A)
+        self.assertIn(f"k = {k[-1]:.4g}", Picture(soretpost.plot(path)).figure._suptitle.get_text())
+
     def test_sweep_of_the_meter(self):
         """S_T with those of its parts that can be seen, once; no panel of rounding errors; entropy in one panel."""
         path, n = self.make(1, sweep=True), 9
