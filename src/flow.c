@@ -14,7 +14,7 @@ typedef struct {
 #define AT(field) offsetof(FlowSpec, field)
 static const SoretKey flow_keys[] = {
   {"velocity", SORET_NODE, "m/s", SORET_OPTIONAL, SORET_ANY, AT(velocity), "velocity at the faces, of x y z t, meant divergence-free; the divergence is reported", .syntax = "list of fields, one per axis"},
-  {"stream", SORET_FORMULA, "m^2/s", SORET_OPTIONAL, SORET_ANY, AT(stream), "stream function in two dimensions, v = (d/dy, -d/dx): free of divergence on the grid, too", .allowed = SORET_VAR_X | SORET_VAR_Y | SORET_VAR_TIME},
+  {"stream", SORET_FORMULA, "m^2/s", SORET_OPTIONAL, SORET_ANY, AT(stream), "stream function in two dimensions, v = (d/dy, -d/dx): free of divergence on the grid, too, where it is constant on solid", .allowed = SORET_VAR_X | SORET_VAR_Y | SORET_VAR_TIME},
   {"slot", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(slot), "the flow in a tall slot between a cold and a hot wall", .syntax = "map"},
   {"boussinesq", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(boussinesq), "slow flow driven by buoyancy, computed on the grid", .syntax = "map"},
   {.key = NULL}};
@@ -271,9 +271,10 @@ PetscErrorCode SoretFlowSetTime(SoretFlow *flow, PetscReal t, PetscBool *changed
 PetscErrorCode SoretFlowReport(const SoretFlow *flow)
 {
   const PetscReal tolerated = 1.0e-9;
+  const char     *remedy    = flow->spec && flow->spec->kind != SORET_FLOW_VELOCITY ? "solid stands in its way; a stream function that is constant on solid" : "a stream function ('stream')";
 
   PetscFunctionBegin;
   PetscCall(SoretSay(flow->grid->comm, "flow: largest velocity at a face %g, divergence %.2g of the largest flow through one\n", (double)flow->largest, (double)flow->divergence));
-  if (flow->divergence > tolerated) PetscCall(SoretSay(flow->grid->comm, "warning: the flow is not free of divergence on this grid: concentrations are conserved, but a uniform one does not stay uniform; a stream function ('stream') or 'boussinesq' is free of it\n"));
+  if (flow->divergence > tolerated) PetscCall(SoretSay(flow->grid->comm, "warning: the flow is not free of divergence on this grid: concentrations are conserved, but a uniform one does not stay uniform; %s or 'boussinesq' is free of it\n", remedy));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
