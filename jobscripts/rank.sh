@@ -4,7 +4,8 @@
 #
 # Ends with 0 where soret ended in an orderly way, and writes its status into FILE: a launcher that ends all ranks as soon as one ends with another
 # status (which it has to, or a run with a dead rank hangs) would else kill those that are a moment later, and report that instead. Signals are for
-# soret, not for this shell.
+# soret, not for this shell. Where output ends is asked of the launcher: whose child soret is not here.
+export SORET_LAUNCHER_PID=$PPID
 trap : USR1 USR2 TERM INT
 "${@:2}"
 status=$?

@@ -5,18 +5,21 @@
 
 #include <math.h>
 #include <petsctime.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Does what is printed reach a terminal? mpiexec gives its processes a pseudo-terminal even when its own output goes to a file, so under
-   a launcher its standard output is asked too; one on another node counts as a file. */
+   a launcher its standard output is asked too; one on another node counts as a file. A script between the two says who it is
+   (jobscripts/rank.sh). */
 static PetscBool IsTerminal(void)
 {
-  char    link[64], target[256];
-  ssize_t length;
+  const char *launcher = getenv("SORET_LAUNCHER_PID");
+  char        link[64], target[256];
+  ssize_t     length;
 
   if (!isatty(STDOUT_FILENO)) return PETSC_FALSE;
   if (!SoretLaunched()) return PETSC_TRUE;
-  (void)snprintf(link, sizeof(link), "/proc/%ld/fd/1", (long)getppid());
+  (void)snprintf(link, sizeof(link), "/proc/%ld/fd/1", launcher ? strtol(launcher, NULL, 10) : (long)getppid());
   length = readlink(link, target, sizeof(target) - 1);
   if (length < 0) return PETSC_FALSE;
   target[length] = 0;

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """jobscripts/quickstart.sh and tests/run.sh where nothing can be installed: status 1, what is missing, and the packages that an administrator
-installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian. And what
-jobscripts/chain.sh would submit (tests/slurm submits it)."""
+installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian. And the job
+scripts without Slurm (tests/slurm has one): what chain.sh would submit, what the scripts print.    (environment SORET: the program)"""
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+SORET = Path(os.environ.get("SORET", ROOT / "build/soret")).resolve()
 TOOLS = ["bash", "dirname", "env", "grep", "nproc", "tail", "rm", "mktemp", "cat"]
 FAKES = {"id": "echo 1000", "dpkg": "exit 1", "apt-get": "echo apt-get was run; exit 100"}
 
@@ -76,9 +79,50 @@ def check_chain(directory):
     print("ok   jobscripts/chain.sh: one follower, prefix")
 
 
+SHORT = """soret: 1
+title: Relaxation
+units: reduced
+parameters: {k: 1}
+domain: {size: [1], cells: [16]}
+temperature: 1 + 0.3*x
+species:
+  - {name: A, diffusivity: {law: einstein, mobility: 1}, initial: 1 + x}
+  - {name: B, diffusivity: {law: einstein, mobility: 0.3}, initial: 1}
+reactions: [{equation: A <=> B, forward: k, backward: 20*exp(-1/T)}]
+solve: {mode: transient, end: 0.01}
+checkpoint: {prefix: own}
+"""
+
+
+def script(directory, name, *arguments, status=0, **environment):
+    """Standard output and error of a job script."""
+    env = {**os.environ, "SORET_SITE_FILE": str(directory / "site.sh"), **environment}
+    (directory / "site.sh").write_text(f"site_soret='{SORET}'\nsite_free_mib=1\nsite_python='{sys.executable}'\n")
+    done = subprocess.run([str(ROOT / "jobscripts" / name), *arguments], cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    assert done.returncode == status, done
+    return done.stdout, done.stderr
+
+
+def check_lines(directory):
+    """What a log gets is lines, although mpirun gives its processes a terminal; at a terminal one line rewrites itself."""
+    (directory / "short.yaml").write_text(SHORT)
+    command = ["single.sh", "--local", "-n", "2", "short.yaml", "checkpoint.prefix=lines", "--overwrite"]
+    said = script(directory, *command)[0]
+    assert re.search(r"^step +\d+ .* 100 %", said, re.M) and not re.search(r"[\033\r]", said), repr(said)
+    if shutil.which("script"):  # a terminal
+        line = " ".join(shlex.quote(word) for word in [str(ROOT / "jobscripts" / command[0]), *command[1:]])
+        said = subprocess.run(["script", "-qec", line, "/dev/null"], cwd=directory, env={**os.environ, "SORET_SITE_FILE": str(directory / "site.sh")},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=True).stdout
+        assert "\033[K" in said, repr(said)
+    print("ok   jobscripts/single.sh: lines in a log, one line at a terminal")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
+    for check_scripts in (check_lines,):
+        with tempfile.TemporaryDirectory(prefix="with a blank ") as directory:
+            check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
         for debian in (False, True):
             path = machine(Path(directory) / f"bin{int(debian)}", FAKES if debian else ["id"])
