@@ -26,6 +26,9 @@ read_options() # ARGUMENT...
 {
   while [ $# -gt 0 ]; do
     case $1 in
+      -N | --nodes | -n | --ranks | -t | --time | -o | --output | --repeat | --at-once | --restarts) [ $# -gt 1 ] || die 2 "$0: '$1' needs a value" ;;
+    esac
+    case $1 in
       -N | --nodes) nodes=$2 ;;
       -n | --ranks) ranks=$2 ;;
       -t | --time) limit=$2 ;;
@@ -41,7 +44,7 @@ read_options() # ARGUMENT...
       -*) die 2 "$0: unknown option '$1'; see $0 --help" ;;
       *) break ;;
     esac
-    case $1 in --local | --print | --inside) shift ;; *) shift 2 || die 2 "$0: '$1' needs a value" ;; esac
+    case $1 in --local | --print | --inside) shift ;; *) shift 2 ;; esac
   done
   arguments=("$@")
   [ $# -gt 0 ] || {
@@ -58,6 +61,17 @@ override() # KEY ARGUMENT...
   shift
   for word in "$@"; do [ "${word%%=*}" != "$key" ] || value=${word#*=}; done
   say "$value"
+}
+
+# Makes the directory of a study, unless jobs are only shown; sets folder to its full name.
+make_folder()
+{
+  [ "$mode" = print ] || mkdir -p "$folder"
+  if [ -d "$folder" ]; then
+    folder=$(cd "$folder" && pwd)
+  elif [[ $folder != /* ]]; then
+    folder=$PWD/$folder
+  fi
 }
 
 # Where the result will be: that of the override, else the current directory.

@@ -54,10 +54,20 @@ kind=${1:-}
 [ $# -eq 0 ] || shift
 case $kind in
   strong | weak) ;;
+  -h | --help)
+    usage
+    exit
+    ;;
   collect)
+    [ $# -gt 0 ] || die 2 "scaling.sh: collect of which directory?"
+    found=''
     for kind in strong weak; do
-      compgen -G "${1:?directory}/$kind-*.json" >/dev/null && collect "$kind" "$1"
+      if compgen -G "$1/$kind-*.json" >/dev/null; then
+        found=yes
+        collect "$kind" "$1"
+      fi
     done
+    [ -n "$found" ] || die 2 "scaling.sh: there are no records of a study in '$1'"
     exit
     ;;
   run) # inside a job: KIND TAG REPEAT DIRECTORY CASE ARGUMENT...
@@ -84,8 +94,7 @@ esac
 read_options "$@"
 [ -n "$nodes$ranks" ] || die 2 "scaling.sh: which sizes? For example -n 1,2,4,8 ranks or -N 1,2,4 nodes"
 folder=${folder:-scaling-$kind}
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
+make_folder
 prepare
 trouble=$(check_program)
 [ -z "$trouble" ] || die 2 "$trouble"

@@ -99,14 +99,13 @@ for word in "${arguments[@]:1}"; do
 done
 [ ${#points[@]} -gt 0 ] || die 2 "sweep.sh: which points? For example parameters.k={1,10,100}"
 folder=${folder:-sweep}
-mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
+make_folder
 list=$(combinations "${points[@]}")
 if [ -e "$folder/points.txt" ] && [ "$list" != "$(cat "$folder/points.txt")" ]; then
   die 2 "sweep.sh: $folder holds the points of another study; choose another directory with -o"
 fi
-say "$list" >"$folder/points.txt"
-count=$(wc -l <"$folder/points.txt")
+[ "$mode" = print ] || say "$list" >"$folder/points.txt"
+count=$(wc -l <<<"$list")
 prepare
 trouble=$(check_program)
 [ -z "$trouble" ] || die 2 "$trouble"

@@ -117,10 +117,30 @@ def check_lines(directory):
     print("ok   jobscripts/single.sh: lines in a log, one line at a terminal")
 
 
+def check_studies(directory):
+    """Help, options without a value, --print that leaves nothing behind, and the table of a study of one kind."""
+    (directory / "short.yaml").write_text(SHORT)
+    for name in ("single.sh", "chain.sh", "scaling.sh", "sweep.sh", "doctor"):
+        for option in ("--help", "-h"):
+            out, error = script(directory, name, option)
+            assert f"jobscripts/{name}" in out and not error, (name, out, error)
+    for words in (["single.sh"], ["chain.sh"], ["sweep.sh"], ["scaling.sh", "strong"]):
+        assert script(directory, *words, "-n", status=2)[1].endswith(f"{words[0]}: '-n' needs a value\n")
+    before = sorted(directory.iterdir())
+    assert f"{directory}/new/study/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "new/study", "short.yaml", "parameters.k=1")[1].replace("\\", "")
+    script(directory, "scaling.sh", "strong", "--print", "-n", "1,2", "short.yaml")
+    assert sorted(directory.iterdir()) == before
+    assert "no records" in script(directory, "scaling.sh", "collect", ".", status=2)[1]
+    if subprocess.run([sys.executable, "-c", "import matplotlib"], check=False, capture_output=True).returncode == 0:
+        script(directory, "scaling.sh", "strong", "--local", "-n", "1", "-o", "study", "short.yaml", "checkpoint.prefix=study/s")
+        assert "efficiency" in script(directory, "scaling.sh", "collect", "study")[0]
+    print("ok   job scripts: help, options without a value, --print, collect")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_lines,):
+    for check_scripts in (check_lines, check_studies):
         with tempfile.TemporaryDirectory(prefix="with a blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
