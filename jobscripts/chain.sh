@@ -12,7 +12,9 @@
 #
 # Checkpoints are NAME.ckpt-*, named as the case, in the folder of the argument output.file, else here, or where the argument checkpoint.prefix says; a
 # case file that sets checkpoint.prefix itself is refused. The log is soret-chain-NUMBER.log. To stop a chain: scancel its job (with
-# site_chain=dependent also the follower). To go on with it later: the same command.
+# site_chain=dependent also the follower). To go on with it later: the same command; -n, -N, -t and --restarts may be others. NAME.ckpt-command keeps
+# the arguments and a checksum of the case file: over checkpoints of others a chain is refused with status 2. Its own jobs go on with the case as
+# it was at the start, whatever becomes of the file.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/job.sh"
 read_options "$@"
@@ -85,16 +87,19 @@ go_on()
 }
 
 if [ "$mode" != inside ]; then
+  check_command "$prefix" '' "${arguments[@]}"
   submit_part
   exit
 fi
 prepare
 preflight "$(ranks_here)" "$(dirname "$prefix")"
+check_command "$prefix" "$SLURM_JOB_ID" "${arguments[@]}" # another chain may have come first
 count_start
 follower=''
 if [ "$site_chain" = dependent ]; then follower=$(submit_part "--dependency=afternotok:$SLURM_JOB_ID" --kill-on-invalid-dep=yes); fi
+keep_command "$prefix" "$SLURM_JOB_ID $follower" "${arguments[@]}"
 status=0
-if [ -n "$(progress)" ]; then
+if has_checkpoints "$prefix"; then
   run_case "$(ranks_here)" resume "$prefix" || status=$?
 else
   run_case "$(ranks_here)" "${arguments[@]}" || status=$?

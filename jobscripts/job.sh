@@ -219,6 +219,50 @@ preflight() # RANKS DIRECTORY
   [ -z "$trouble" ] || die 2 "soret was not started: $trouble"
 }
 
+# ---------------------------------------------------------------------------------------------------------------- checkpoints
+
+# Beside checkpoints lies PREFIX.ckpt-command: the jobs that go on with them unasked; checksum of the case file; case and arguments, one a line.
+
+elsewhere='another checkpoint.prefix' # what keeps runs apart
+
+has_checkpoints() # PREFIX
+{
+  compgen -G "$1.ckpt-*.manifest" >/dev/null
+}
+
+case_sum() # CASE
+{
+  { cksum <"$1"; } 2>/dev/null || say none
+}
+
+# Ends with status 2 where the checkpoints are of another command, or of another state of the case file, than what is asked for now.
+check_command() # PREFIX JOB CASE ARGUMENT...
+{
+  local file=$1.ckpt-command known anew
+  has_checkpoints "$1" || return 0
+  anew="to start anew, move '$1.ckpt-*' away or choose $elsewhere"
+  [ -f "$file" ] || die 2 "there are checkpoints '$1.ckpt-*' of a run that was started otherwise; nothing was run. Go on from them with: soret resume '$1' (in a job: jobscripts/single.sh ... resume '$1'); $anew"
+  mapfile -t known <"$file"
+  [ -z "$2" ] || [[ " ${known[0]} " != *" $2 "* ]] || return 0
+  [ "$(printf '%s\n' "${@:3}")" = "$(tail -n +3 "$file")" ] || die 2 "there are checkpoints '$1.ckpt-*' of another command; nothing was run.
+  they are of:$(printf ' %q' "${known[@]:2}")
+  this is:    $(printf ' %q' "${@:3}")
+Go on from them with the same command; $anew"
+  [ "$(case_sum "$3")" = "${known[1]}" ] || die 2 "'$3' is not what it was when the checkpoints '$1.ckpt-*' were begun; nothing was run. To go on from them put it back as it was, or use: soret resume '$1'; $anew"
+}
+
+# What is behind the checkpoints that are there, or are now begun.
+keep_command() # PREFIX JOBS CASE ARGUMENT...
+{
+  local file=$1.ckpt-command anew=$1.ckpt-command.new${2%% *}
+  if has_checkpoints "$1"; then
+    sed "1s/.*/$2/" "$file"
+  else
+    printf '%s\n' "$2" "$(case_sum "$3")" "${@:3}"
+  fi >"$anew"
+  mv "$anew" "$file"
+}
+
 # ---------------------------------------------------------------------------------------------------------------- the run
 
 prepare()

@@ -12,10 +12,12 @@
 #   --print              show the jobs instead of submitting them
 #   --local              run one after the other through mpirun, without Slurm
 #
-# A point that fails leaves the others alone; the same command again runs those that have no result yet. table.txt says how each ended.
+# A point that fails leaves the others alone; the same command again runs those that have no result yet, from their checkpoints where they have some
+# (as long as case file and options are those of then: else `wrong input`, and the log says what differs). table.txt says how each ended.
 # To solve points in turn, each from the last, use the section `sweep` of a case.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/job.sh"
+elsewhere='another directory with -o'
 
 # All combinations, one a line, ready for the shell.
 combinations() # key=value ...
@@ -40,13 +42,23 @@ combinations() # key=value ...
 # Runs one point; its status is kept beside the result.
 run_point() # DIRECTORY NUMBER CASE OPTION...
 {
-  local directory=$1 name words status=0
+  local directory=$1 name words job='' status=0
   name=$directory/$(printf %04d "$2")
   eval "words=($(sed -n "$2p" "$directory/points.txt"))" # written by combinations, quoted
   shift 2
   [ ! -e "$name.h5" ] || return 0
   preflight "$(ranks_here)" "$directory"
-  run_case "$(ranks_here)" "$1" "${words[@]}" "output.file=$name.h5" output.record=true "${@:2}" || status=$?
+  [ "$mode" = local ] || job=$SLURM_JOB_ID
+  (check_command "$name" "$job" "$1" "${words[@]}" "${@:2}") || status=$?
+  if [ "$status" -eq 0 ]; then
+    keep_command "$name" "$job" "$1" "${words[@]}" "${@:2}"
+    if has_checkpoints "$name"; then
+      set -- resume "$name"
+    else
+      set -- "$1" "${words[@]}" "output.file=$name.h5" "checkpoint.prefix=$name" output.record=true "${@:2}"
+    fi
+    run_case "$(ranks_here)" "$@" || status=$?
+  fi
   say "$status" >"$name.status"
   return "$status"
 }

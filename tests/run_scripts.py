@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """jobscripts/quickstart.sh and tests/run.sh where nothing can be installed: status 1, what is missing, and the packages that an administrator
 installs; nothing else happens. The machine is one of few tools, with a dpkg that knows no package as installed where it is a Debian. And the job
-scripts without Slurm (tests/slurm has one): what chain.sh would submit, what the scripts print.    (environment SORET: the program)"""
+scripts without Slurm (tests/slurm has one): what chain.sh would submit and over which checkpoints it goes on, points of a sweep that are stopped and
+finished, what the scripts print.    (environment SORET: the program)"""
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +81,60 @@ def check_chain(directory):
     print("ok   jobscripts/chain.sh: one follower, prefix")
 
 
+def executable(path, text):
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def check_command_of_chain(directory):
+    """Over the checkpoints of another command, or of another state of the case file, a chain is refused; its own jobs go on. soret is one that leaves
+    a checkpoint and ends with 3."""
+    fakes = directory / "bin"
+    fakes.mkdir()
+    executable(fakes / "sbatch", "#!/bin/sh\necho 204\n")
+    executable(fakes / "scancel", "#!/bin/sh\n")
+    executable(fakes / "launch", "#!/bin/sh\nshift 2\nexec \"$@\"\n")
+    executable(fakes / "soret", "#!/bin/sh\n[ \"$1\" != --version ] || exit 0\necho \"ran: $*\"\nprintf '\\nstep 1 t 0.5 written\\n' >long.ckpt-001-000001.manifest\nexit 3\n")
+    site = f"site_soret='{fakes}/soret'\nsite_launcher='{fakes}/launch'\nsite_free_mib=1\n"
+    case, edited = "soret: 1\n", "soret: 1\n# edited\n"
+    one, two = (["long.yaml", f"output.file=k{k}.h5", "title=a  b", f"parameters.k={k}"] for k in (1, 2))
+
+    def start(job, arguments, text, status, said, chain="requeue"):
+        """By hand (job 0), or in a job; the case file is as in `text`."""
+        (directory / "long.yaml").write_text(text)
+        (directory / "site.sh").write_text(f"{site}site_chain={chain}\n")
+        env = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
+        env.update(SORET_SITE_FILE=str(directory / "site.sh"), PATH=f"{fakes}:{env['PATH']}", SLURM_JOB_ID=str(job or 101))
+        done = subprocess.run([str(ROOT / "jobscripts/chain.sh"), "--inside" if job else "--print", *arguments], cwd=directory, env=env, capture_output=True, text=True, timeout=100)
+        assert done.returncode == status and said in done.stdout + done.stderr, f"job {job}, status {status} and '{said}' expected: {done}"
+        assert status != 2 or ("ran: " not in done.stdout and "sbatch" not in done.stderr), done
+        return done.stderr
+
+    start(0, one, case, 0, "sbatch")
+    assert not list(directory.glob("long.ckpt-*"))
+    start(101, one, case, 3, "ran: long.yaml output.file=k1.h5")
+    start(101, one, edited, 3, "ran: resume ./long")
+    start(0, one, case, 0, "sbatch")
+    for job in (0, 102):
+        said = start(job, two, case, 2, "checkpoints './long.ckpt-*' of another command")
+        assert "they are of: long.yaml output.file=k1.h5 title=a\\ \\ b parameters.k=1" in said and "this is:     long.yaml output.file=k2.h5" in said, said
+        start(job, one, edited, 2, "'long.yaml' is not what it was when")
+    start(102, one, case, 3, "ran: resume ./long")
+    start(102, one, edited, 3, "ran: resume ./long")
+    start(101, one, edited, 2, "is not what it was when")
+    start(203, one, case, 3, "ran: resume ./long", "dependent")
+    start(204, one, edited, 3, "ran: resume ./long", "dependent")
+    kept = directory / "kept"
+    kept.mkdir()
+    for path in directory.glob("long.ckpt-*"):
+        path.rename(kept / path.name)
+    assert len(list(kept.iterdir())) == 2
+    start(301, two, case, 3, "ran: long.yaml output.file=k2.h5")
+    (directory / "long.ckpt-command").unlink()
+    start(0, two, case, 2, "of a run that was started otherwise")
+    print("ok   jobscripts/chain.sh: the same command goes on, another one and an edited case are refused, its own jobs are not")
+
+
 SHORT = """soret: 1
 title: Relaxation
 units: reduced
@@ -101,6 +157,25 @@ def script(directory, name, *arguments, status=0, **environment):
     done = subprocess.run([str(ROOT / "jobscripts" / name), *arguments], cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
     assert done.returncode == status, done
     return done.stdout, done.stderr
+
+
+def check_stopped_points(directory):
+    """Points that were stopped early are finished by the same command, and by no other one."""
+    (directory / "short.yaml").write_text(SHORT)
+    command = ["sweep.sh", "--local", "-n", "1", "-o", "a study", "short.yaml", "parameters.k=1", "parameters.k=2"]
+
+    def ends(**environment):
+        return [line[6:22].strip() for line in script(directory, *command, **environment)[0].splitlines()]
+
+    assert ends(SLURM_JOB_END_TIME=str(int(time.time()) + 2)) == ["stopped early"] * 2
+    (directory / "short.yaml").write_text(SHORT.replace("end: 0.01", "end: 0.02"))
+    assert ends() == ["wrong input"] * 2 and "is not what it was when" in (directory / "a study/0001.log").read_text()
+    (directory / "short.yaml").write_text(SHORT)
+    assert ends() == ["done"] * 2 and "going on from" in (directory / "a study/0002.log").read_text()
+    for k in (1, 2):
+        script(directory, "single.sh", "--local", "short.yaml", f"parameters.k={k}", f"output.file=k{k}.h5", f"checkpoint.prefix=k{k}")
+        subprocess.run([SORET, "compare", f"a study/000{k}.h5", f"k{k}.h5"], cwd=directory, check=True, timeout=100)
+    print("ok   jobscripts/sweep.sh: points that were stopped go on")
 
 
 def check_lines(directory):
@@ -140,7 +215,7 @@ def check_studies(directory):
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_lines, check_studies):
+    for check_scripts in (check_command_of_chain, check_stopped_points, check_lines, check_studies):
         with tempfile.TemporaryDirectory(prefix="with a blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:

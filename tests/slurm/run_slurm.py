@@ -318,6 +318,38 @@ def test_node(place):
     assert len(starts) == 1 and int(starts[0]) > 0 and "going on from ./long.ckpt-" in log, log
 
 
+def test_other_command(place):
+    """A chain that was cancelled goes on with the same command, not with another one, neither at submission nor where its job comes later than that of
+    the first; requeued it goes on although its case was edited."""
+    place.write("long.yaml", TRANSIENT)
+    disk = slow_disk(place)
+    command = ["-n", 1, "-t", 5, "long.yaml", "checkpoint.every=2"]
+    first = place.submit("chain.sh", *command, **disk)
+    place.site(sbatch=[f"--dependency=afterany:{first}"])
+    other = place.submit("chain.sh", *command, "solve.end=0.3", **disk)
+    place.site()
+    wait_until(lambda: any(int(at.split()[1]) > 0 for at in checkpoints(place).values()), "the first checkpoint", 120)
+    place.cluster.run("scancel", first)
+    place.finish(first, "CANCELLED")
+    assert "of another command; nothing was run" in place.finish(other, "FAILED") and place.cluster.job(other)["ExitCode"] == "2:0"
+    said = place.script("chain.sh", *command, "solve.end=0.3", status=2)
+    assert "they are of: long.yaml checkpoint.every=2 " in said and "this is:     long.yaml checkpoint.every=2 solve.end=0.3 " in said, said
+    place.write("long.yaml", TRANSIENT.replace("end: 0.24", "end: 0.3"))
+    assert "'long.yaml' is not what it was when" in place.script("chain.sh", *command, status=2)
+    place.write("long.yaml", TRANSIENT)
+    second = place.submit("chain.sh", *command, **disk)
+    place.cluster.wait_for_job(second, ("RUNNING",))
+    wait_until(lambda: "(the interval)" in place.log(second), "a checkpoint of the second chain", 60)
+    place.write("long.yaml", "soret: 1\n")
+    (place.directory / "STOP").touch()
+    log = place.finish(second)
+    assert len(re.findall(r"chain: start \d+ of job", log)) == 2 and "chain: ended with status 0" in log, log
+    place.write("reference.yaml", TRANSIENT)
+    place.run(SORET, "reference.yaml", "output.file=reference.h5", "checkpoint.prefix=reference")
+    place.compare("long.h5")
+    assert "of another command" in place.script("chain.sh", *command, "output.file=./k2.h5", status=2)
+
+
 def test_no_progress(place):
     """A chain of followers that gets nowhere ends after as many restarts as were allowed. The program is one that is always told to stop at once."""
     place.write("soret", "#!/bin/sh\n[ \"$1\" != --version ] || exit 0\nexit 75\n")
