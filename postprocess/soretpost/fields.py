@@ -41,15 +41,11 @@ def use_log(curves):
 
 def draw_curves(view, axes, axis, values, with_totals=True):
     """Concentrations along an axis, T on the axis at the right. values(field) has what belongs there. Returns what a legend needs and the second axis."""
-    x, curves, handles = view.centres(axis), [], []
+    x, handles = view.centres(axis), []
     for i, name in enumerate(view.species):
-        curves.append(values(name))
-        handles += axes.plot(x, curves[-1], label=name, **line_style(i))
+        handles += axes.plot(x, values(name), label=name, **line_style(i))
     for i, (name, weights) in enumerate(totals(view) if with_totals else []):
-        total = sum(w * values(s) for s, w in weights.items())
-        curves.append(total)
-        handles += axes.plot(x, total, label=name, **total_style(i))
-    scale_amounts(view, axes, curves)
+        handles += axes.plot(x, sum(w * values(s) for s, w in weights.items()), label=name, **total_style(i))
     twin = None
     if view.temperature is not None:
         twin = axes.twinx()
@@ -67,15 +63,15 @@ def draw_curves(view, axes, axis, values, with_totals=True):
     return handles, twin
 
 
-def scale_amounts(view, axes, curves):
-    """Logarithmic where that is needed, from zero where zero is not far, the same in all frames of a movie."""
-    if use_log(curves):
-        axes.set_yscale("log")
+def scale_amounts(view, panels):
+    """Of panels with a common axis and all curves in them. Logarithmic where that is needed, from zero where zero is not far, the same in all frames of a movie."""
+    if use_log([line.get_ydata() for axes in panels for line in axes.lines]):
+        panels[0].set_yscale("log")
         return
     if "amounts" in view.limits:
-        pad_limits(axes, *view.limits["amounts"])
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0.0) if low < 0.35 * high else low, high)
+        pad_limits(panels[0], *view.limits["amounts"])
+    low, high = panels[0].get_ylim()
+    panels[0].set_ylim(min(low, 0.0) if low < 0.35 * high else low, high)
 
 
 def pad_limits(axes, low, high):
@@ -162,6 +158,7 @@ def legend_above(axes, handles, **options):
 def draw_1d(view, figure):
     axes = figure.subplots()
     handles, _ = draw_curves(view, axes, "x", view.read)
+    scale_amounts(view, [axes])
     legend_above(axes, handles, ncol=min(len(handles), 6))
     axes.set_ylabel(label("concentration", view.amount[1]))
 
@@ -278,6 +275,7 @@ def draw_along_axes(view, figure, along, title, with_totals):
     for axes, axis in zip(panels, "xyz"):
         handles, twin = draw_curves(view, axes, axis, along(axis), with_totals)
         twins += [twin] if twin else []
+    scale_amounts(view, panels)
     panels[0].set_ylabel(label("concentration", view.amount[1]))
     for twin in twins:
         twin.set_ylim(min(t.get_ylim()[0] for t in twins), max(t.get_ylim()[1] for t in twins))

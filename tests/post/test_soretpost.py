@@ -465,6 +465,19 @@ class Plotting(WithFiles):
         self.assertAlmostEqual(vertical[0], 0.3, delta=0.03)
         self.check_surfaces(picture)
 
+    def test_lines_across(self):
+        """What varies along y only is seen along y: the lines share an axis, which holds all of them."""
+        path = self.make(3)
+        with h5py.File(path, "a") as file:
+            file["frames/000000/A"][...] = np.linspace(0.1, 2, CELLS[3][1])[:, None]
+            file["frames/000000/A2"][...] = np.linspace(1, 1.5, CELLS[3][1])[:, None]
+        picture = Picture(soretpost.plot(path))
+        cuts = [a for a in picture.axes if a.lines and a not in picture.maps and a.get_xlabel()]
+        self.assertEqual([a.get_xlabel() for a in cuts], ["x", "y", "z"])
+        for axes in cuts:
+            low, high = axes.get_ylim()
+            self.assertTrue(low <= 0.1 and 2 <= high < 3, (low, high))
+
     def check_surfaces(self, picture):
         """A box per field below the planes, with surfaces in colours of its map, around the hot spot of T."""
         boxes = [a for a in picture.axes if any(type(c).__name__ == "PolyCollection" for c in a.collections)]
