@@ -74,7 +74,7 @@ def compose(parts, title):
     places = figure.subfigures(len(parts), 1, height_ratios=heights, squeeze=False).ravel() if len(parts) > 1 else [figure]
     for place, part in zip(places, parts):
         part[3](place)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)  # a title is drawn as it was written
     figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
     figure.set_layout_engine("none")
     return figure

@@ -166,7 +166,7 @@ def draw_times(axes, series, line_style):
 
     for i, s in enumerate(series):
         ranks = [run.ranks for run in s.runs]
-        axes.plot(ranks, [run.solving for run in s.runs], marker="o", markersize=4, label=s.name, **line_style(i))
+        axes.plot(ranks, [run.solving for run in s.runs], marker="o", markersize=4, label=s.name.replace("$", r"\$"), **line_style(i))
         axes.plot(ranks, [s.ideal(run) for run in s.runs], color=line_style(i)["color"], linewidth=0.8, linestyle=":", label="ideal" if i == len(series) - 1 else None)
     axes.set_yscale("log", base=2)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))

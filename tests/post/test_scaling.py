@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tests of `soretpost scaling` on made-up records: python3 tests/post/test_scaling.py"""
 import contextlib
+import html
 import io
 import json
 import os
 import sys
 import tempfile
 import unittest
+
+import matplotlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "postprocess"))
@@ -88,6 +91,14 @@ class Scaling(unittest.TestCase):
             tops[x] = max(tops.get(x, 0), bar.get_y() + bar.get_height())
         self.assertAlmostEqual(tops[0], 1.0)
         self.assertAlmostEqual(tops[1], 2 * 7.0 / 10.0)
+
+    def test_title_as_written(self):
+        """A title is no formula in the legend."""
+        title = r"50 $\mu$m channel, $A_^{ is here$"
+        drawn = io.StringIO()
+        with matplotlib.rc_context({"svg.fonttype": "none"}):
+            scaling.figure(scaling.collect(scaling.read([self.make(ranks, 1000, 8.0 / ranks, title=title) for ranks in (1, 2)]))).savefig(drawn, format="svg")
+        self.assertIn(f"{title}, 1000 unknowns", html.unescape(drawn.getvalue()))
 
     def test_mistakes(self):
         path = os.path.join(self.directory.name, "bad.json")

@@ -651,6 +651,20 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(self.make(2), species=["A2"]))
         self.assertEqual([a.get_title() for a in picture.maps], ["T", "A2"])
 
+    def test_title_as_written(self):
+        """Neither formulas nor markup are seen in a title."""
+        for title in (r"50 $\mu$m channel, $A_^{ is here$", "cost $5 and $x_^{ % & <b>", r"A \$ and \alpha"):
+            path = self.make(1, 3)
+            with h5py.File(path, "a") as file:
+                file.attrs["title"] = title
+            with soretpost.open(path) as result, soretpost.open(path) as same, matplotlib.rc_context({"svg.fonttype": "none"}):
+                for figure in (soretpost.plot(result), compare(result, same)[1]):
+                    drawn = io.StringIO()
+                    figure.savefig(drawn, format="svg")
+                    self.assertIn(f"{title},  t = 1", html.unescape(drawn.getvalue()))
+                self.assertEqual(len(Page(report(result)).images), 1)
+                movie(result, self.path("a.gif"), dpi=40)
+
     def test_many_species(self):
         path = self.make(2)
         with h5py.File(path, "a") as file:
