@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from .fields import legend_above, sum_name, use_log
+from .fields import legend_above, say_undefined, sum_name, use_log
 from .style import COLOURS, GREY, label, line_style, scale_of, ticks, total_style, widened
 from .view import MOST_PANELS
 
@@ -38,7 +38,7 @@ def row_of(figure, count):
 def zero_line(axes):
     """Where a curve changes its sign, zero is worth seeing."""
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines] or [np.zeros(0)])
-    if values.size and np.nanmin(values) < 0 < np.nanmax(values):
+    if (values < 0).any() and (values > 0).any():
         axes.axhline(0, color=GREY, linewidth=0.6, zorder=0)
 
 
@@ -107,7 +107,7 @@ def draw_entropy(view, axes):
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.set_ylabel(view.name("entropy_production"))
     if not np.isfinite(values).any():
-        axes.annotate("not defined", (0.5, 0.5), xycoords="axes fraction", ha="center")
+        say_undefined(axes)
     along_x(view, axes)
 
 
@@ -141,6 +141,8 @@ def draw_soret_against_temperature(view, axes):
         low, high = float(S.min()), float(S.max())
         if widened(low, high) != (low, high):
             axes.set_ylim(*widened(low, high))
+    else:
+        say_undefined(axes)
     mark_sign_changes(axes, T, S)
     if len(view.dims) == 1 and view.parts_of_soret:
         draw_parts(view, axes)

@@ -144,6 +144,15 @@ def add_colorbar(figure, mesh, axes, place, orientation="vertical"):
     bar.outline.set_linewidth(0.5)
 
 
+def is_defined(meshes):
+    """Is there any number in the maps of a field?"""
+    return any(np.ma.count(mesh.get_array()) for mesh in meshes)
+
+
+def say_undefined(axes):
+    axes.annotate("not defined", (0.5, 0.5), xycoords="axes fraction", ha="center", va="center")
+
+
 def is_log(mesh):
     return type(mesh.norm).__name__ == "LogNorm"
 
@@ -177,7 +186,10 @@ def draw_2d(view, figure):
         mesh = draw_map(view, axes, field, ("y", "x"), ())
         if field in view.species:
             add_arrows(view, axes, field)
-        add_colorbar(figure, mesh, axes, (1.03, 0, 0.045, 1))
+        if is_defined([mesh]) or field in view.limits:
+            add_colorbar(figure, mesh, axes, (1.03, 0, 0.045, 1))
+        else:
+            say_undefined(axes)
         axes.set_title(view.name(field))
     for k, axes in enumerate(panels):
         axes.set_visible(k < len(fields))
@@ -230,13 +242,18 @@ def draw_3d(view, figure):
 def draw_planes(view, figure, panels, field, heights):
     """The three planes of one field, in the same colours."""
     limits = view.limits.get(field) or limits_of(view.shown(field))
+    meshes = []
     for axes, (normal, plane), height in zip(panels, PLANES, heights):
-        mesh = draw_map(view, axes, field, plane, plane_key(view, normal), limits)
+        meshes.append(draw_map(view, axes, field, plane, plane_key(view, normal), limits))
         axes.yaxis.set_major_locator(ticks(max(1, min(4, int(height / 0.35)))))
         for line, axis in ((axes.axhline, plane[0]), (axes.axvline, plane[1])):
             line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
     panels[0].set_title(view.name(field))
-    add_colorbar(figure, mesh, panels[-1], (0, -0.54 / heights[-1], 1, 0.075 / heights[-1]), "horizontal")
+    if is_defined(meshes) or field in view.limits:
+        add_colorbar(figure, meshes[-1], panels[-1], (0, -0.54 / heights[-1], 1, 0.075 / heights[-1]), "horizontal")
+    else:
+        for axes in panels:
+            say_undefined(axes)
 
 
 def draw_surfaces(view, figure, fields):

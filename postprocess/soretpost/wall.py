@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 
 from .box import LIGHT, RIGHT, TO_EYE, UP, corners_of, draw_edges, seen
-from .fields import add_colorbar, grid_of, totals
+from .fields import add_colorbar, grid_of, say_undefined, totals
 from .style import colours_of, label, limits_of, pretty
 
 PIXELS = 500  # across a box
@@ -153,7 +153,10 @@ def draw_walls(view, figure):
         colours, norm = colours_of(field, *(len(weights) == 1 and view.limits.get(field) or limits_of([values])))
         draw_edges(axes, wall.shape, extents)
         axes.imshow(wall.image(colours(norm(np.ma.masked_invalid(values)))), extent=wall.hits.extent, zorder=1)
-        add_colorbar(figure, ScalarMappable(norm, colours), axes, (0.2, -0.1, 0.6, 0.03), "horizontal")
+        if np.isfinite(values).any():
+            add_colorbar(figure, ScalarMappable(norm, colours), axes, (0.2, -0.1, 0.6, 0.03), "horizontal")
+        else:
+            say_undefined(axes)
         axes.set_title(name)
     for axes in panels[len(wanted) :]:
         axes.set_visible(False)

@@ -398,9 +398,9 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(self.make(2, solid=True)))
         np.testing.assert_array_equal(picture.colour(picture.map_of("A"), 0.75, 0.75), [0xC8] * 3)
 
-    def porous(self, solid):
+    def porous(self, solid, **options):
         """A result in three dimensions, with the cells solid where solid(x, y, z) says."""
-        path = self.make(3, solid=True)
+        path = self.make(3, solid=True, **options)
         z, y, x = np.meshgrid(*[(np.arange(n) + 0.5) / n for n in CELLS[3]], indexing="ij")
         with h5py.File(path, "a") as file:
             file["solid"][...] = solid(x, y, z)
@@ -560,6 +560,20 @@ class Plotting(WithFiles):
             places = [picture.colour(axes, x, y) for x in np.linspace(0.1, 1.4, 9) for y in np.linspace(0.1, 0.9, 7)]
             self.assertLess(np.ptp(places, axis=0).max(), 3, title)
         self.assertGreater(np.ptp(self.panel(picture, ylabel="$S_T$ of A + 2 A2").get_ylim()), 0.01)
+
+    def test_not_defined(self):
+        """A field without a number, as entropy production where a reaction has no way back, says so and has no scale of colours."""
+        for dimension, count in ((1, 2), (2, 3), (3, 9)):  # maps and walls of both, and S_T against T
+            path = self.make(dimension, derived=True)
+            if dimension == 3:  # with a wall, too
+                path = self.porous(lambda x, y, z: np.where((x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.2**2, 1, 0), derived=True)
+            with h5py.File(path, "a") as file:
+                for name in ("entropy_production", "soret"):
+                    file[f"frames/000000/{name}"][...] = np.nan
+            picture = Picture(soretpost.plot(path))
+            said = [a for a in picture.axes if any(t.get_text() == "not defined" for t in a.texts)]
+            self.assertEqual(len(said), count)
+            self.assertFalse([a for a in said if a.child_axes])
 
     def test_derived_planes(self):
         picture = Picture(soretpost.plot(self.make(3, derived=True)))
