@@ -120,12 +120,12 @@ def sample(view, names):
 
 
 def draw_soret_against_temperature(view, axes):
-    """A line in 1D; in 2D and 3D the cells and their median at each T. A change of sign is marked."""
+    """A line in 1D, from cell to cell, which breaks where there is solid; in 2D and 3D the cells and their median at each T. A change of sign is marked."""
     T, S = sample(view, ("temperature", view.soret))
-    keep = np.isfinite(S) & np.isfinite(T)
-    T, S = T[keep], S[keep]
-    order = np.argsort(T, kind="stable")
-    T, S = T[order], S[order]
+    if len(view.dims) > 1:
+        keep = np.isfinite(S) & np.isfinite(T)
+        order = np.argsort(T[keep], kind="stable")
+        T, S = T[keep][order], S[keep][order]
     if len(view.dims) > 1 and T.size > BINS:
         axes.plot(T, S, ".", markersize=1.5, color=COLOURS[5], alpha=0.35, rasterized=True, label="cells")
         bins = np.minimum((BINS * (T - T[0]) / max(T[-1] - T[0], 1e-300)).astype(int), BINS - 1)
@@ -137,8 +137,8 @@ def draw_soret_against_temperature(view, axes):
     axes.plot(T, S, color=COLOURS[0], label="median" if axes.lines else "$S_T$")
     if len(axes.lines) > 1:
         legend_above(axes, list(axes.lines), ncol=2)
-    if S.size:
-        low, high = float(S.min()), float(S.max())
+    if np.isfinite(S).any():
+        low, high = float(np.nanmin(S)), float(np.nanmax(S))
         if widened(low, high) != (low, high):
             axes.set_ylim(*widened(low, high))
     else:
@@ -153,13 +153,12 @@ def draw_soret_against_temperature(view, axes):
 
 def draw_parts(view, axes):
     """What S_T is the sum of, where that is more than nothing, and what it would be with infinitely fast reactions."""
-    T = view.read("temperature")
-    order, size = np.argsort(T, kind="stable"), largest(view.read(view.soret))
+    T, size = view.read("temperature"), largest(view.read(view.soret))
     for i, (part, name) in enumerate(view.parts_of_soret.items()):
-        values = view.read(name)[order]
+        values = view.read(name)
         if varies(values) and largest(values) > SMALL_PART * size:
             style = {"color": GREY, "linestyle": ":"} if part == "equilibrium" else line_style(i + 1)
-            axes.plot(T[order], values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
+            axes.plot(T, values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
     legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=3)
 
 

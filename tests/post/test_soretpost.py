@@ -641,6 +641,22 @@ class Plotting(WithFiles):
         at = words.index("species A")
         self.assertEqual(words[at - 4 : at + 5], ["in", "out", "source", "change", "species A", "1.5", "0.25", "-1.25", "0"])
 
+    def test_gap_of_soret(self):
+        """S_T against T, and its parts, break where there is solid, also where both sides of it have the same T."""
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            x = (np.arange(120) + 0.5) / 120
+            T, S, solid = 1 + 0.3 * np.cos(2 * np.pi * x), 0.5 - x, (x > 0.3) & (x < 0.7)
+            file["temperature"][...], file["solid"] = T, solid.astype(float)
+            for name, values in (("soret", S), ("chemical", 2 * S)):
+                file[f"frames/000000/meter/total/0/{name}"] = np.where(solid, np.nan, values)
+        axes = self.panel(Picture(soretpost.plot(path)), ylabel="$S_T$")
+        self.assertEqual(axes.lines[1].get_label(), "chemical")
+        for line, factor in zip(axes.lines, (1, 2)):
+            np.testing.assert_allclose(line.get_xdata(), T)
+            np.testing.assert_array_equal(line.get_ydata(), np.where(solid, np.nan, factor * S))
+        self.assertEqual(len(axes.texts), 0)  # no change of sign in the solid
+
     def test_small_amounts(self):
         path = self.make(1, units="SI")
         with h5py.File(path, "a") as file:
