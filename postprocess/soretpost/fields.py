@@ -137,7 +137,7 @@ def add_colorbar(figure, mesh, axes, place, orientation="vertical"):
     """place - left, bottom, width and height in terms of the axes, so that the bar is as long as the map."""
     bar = figure.colorbar(mesh, cax=axes.inset_axes(place), orientation=orientation)
     if not is_log(mesh):
-        bar.locator = ticks(5 if orientation == "vertical" else 4)
+        bar.locator = ticks(5 if orientation == "vertical" else 3)  # beside each other, numbers like -0.125 need their room
     elif orientation == "horizontal":
         bar.locator = LogLocator(numticks=5)
     bar.update_ticks()

@@ -478,6 +478,22 @@ class Plotting(WithFiles):
             low, high = axes.get_ylim()
             self.assertTrue(low <= 0.1 and 2 <= high < 3, (low, high))
 
+    def test_room_for_numbers(self):
+        """At the colours of narrow planes numbers stand apart, also long ones with a sign."""
+        path = self.make(3, derived=True)
+        for low, high in ((-0.155, -0.07), (-0.151, -0.074), (-0.0151, 0.0049), (-0.00126, 0.00251)):
+            with h5py.File(path, "a") as file:
+                file["frames/000000/soret"][...] = np.linspace(low, high, CELLS[3][2])
+            picture = Picture(soretpost.plot(path, parts=["fields"]))
+            bars = [bar for axes in picture.maps for bar in axes.child_axes]
+            self.assertEqual(len(bars), 6)
+            for bar in bars:
+                ends = bar.get_xlim()
+                boxes = [t.get_window_extent() for t in bar.get_xticklabels() if t.get_text() and ends[0] <= t.get_position()[0] <= ends[1]]
+                self.assertGreaterEqual(len(boxes), 2)
+                gaps = [right.x0 - left.x1 for left, right in zip(boxes, boxes[1:])]
+                self.assertGreater(min(gaps) * 72 / picture.figure.dpi, 3)  # points
+
     def check_surfaces(self, picture):
         """A box per field below the planes, with surfaces in colours of its map, around the hot spot of T."""
         boxes = [a for a in picture.axes if any(type(c).__name__ == "PolyCollection" for c in a.collections)]
