@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -609,6 +610,14 @@ class Plotting(WithFiles):
         self.assertIn("k = 100", picture.figure._suptitle.get_text())
         self.check_not_blank(picture)
         self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
+
+    def test_page_on_sweeps(self):
+        """The block of docs/result-file.md draws a sweep as it stands there."""
+        with open(os.path.join(HERE, "..", "..", "docs", "result-file.md"), encoding="utf-8") as page:
+            code = re.search(r"^## Sweeps$.*?^```python\n(.*?)^```$", page.read(), re.M | re.S).group(1)
+        shutil.move(self.make(1, sweep=True), self.path("sweep.h5"))
+        done = subprocess.run([sys.executable, "-"], input=code, cwd=self.directory.name, capture_output=True, text=True, env=dict(os.environ, MPLBACKEND="Agg"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_frames_of_branches(self):
         """Solved in another order than that of the table, which counts: the last frame is that of the last value."""
