@@ -22,7 +22,7 @@ def frames_to_show(count, every):
 
 
 def common_limits(result, frames, species):
-    """{field: (low, high)} over all frames of what a picture shows, and the planes that it shows. In 1D all amounts and their sums share an axis."""
+    """{field: (low, high)} over all frames of what a picture shows, and the planes that it shows. In 1D all amounts and their sums share an axis, in 3D the amounts along lines do."""
     last = View(result, frames[-1], species)
     where = last.where if len(last.dims) == 3 else None
     ends = {}
@@ -33,6 +33,8 @@ def common_limits(result, frames, species):
             curves = {s: shown[s][0] for s in view.species}
             sums = [sum(w * (curves[s] if s in curves else view.read(s)) for s, w in weights.items()) for _, weights in totals(view)]
             shown["amounts"] = list(curves.values()) + sums
+        elif len(view.dims) == 3 and not view.mostly_solid:
+            shown["amounts"] = [plane for s in view.species for plane in shown[s]]
         for field, parts in shown.items():
             finite = np.concatenate([p[np.isfinite(p)] for p in parts])
             if finite.size:

@@ -26,7 +26,8 @@ from make_result import CELLS, concentrations, make, temperature  # noqa: E402
 from soretpost.__main__ import main  # noqa: E402
 from soretpost.box import TO_EYE, seen  # noqa: E402
 from soretpost.compare import compare  # noqa: E402
-from soretpost.movie import frames_to_show, movie  # noqa: E402
+from soretpost.movie import common_limits, frames_to_show, movie  # noqa: E402
+from soretpost.plots import plot  # noqa: E402
 from soretpost.report import report  # noqa: E402
 from soretpost.result import parse_sum  # noqa: E402
 from soretpost.surface import area, isosurface, normals  # noqa: E402
@@ -810,6 +811,16 @@ class Moving(WithFiles):
             moved = np.abs(one - next_one).max(axis=-1) > 60
             self.assertGreater(moved.sum(), 20)
             self.assertFalse(moved[:, : one.shape[1] // 12].any())  # the axis stands still
+
+    def test_same_axis_in_3d(self):
+        """The axis of the lines along x, y and z stands still, and holds all of them."""
+        with soretpost.open(self.make(3, 3)) as result:
+            limits, where = common_limits(result, range(3), None)
+            panels = [[a for a in Picture(plot(result, k, None, ["fields"], limits, where)).axes if a.get_ylabel() == "concentration"][0] for k in range(3)]
+        self.assertEqual(len({axes.get_ylim() for axes in panels}), 1)
+        for axes in panels:
+            low, high = axes.get_ylim()
+            self.assertTrue(all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in axes.lines))
 
     def test_same_colours(self):
         """A film that brightens: the colours mean the same in each frame."""
