@@ -50,7 +50,7 @@ submit_part() # SBATCH_OPTION...
 progress()
 {
   local newest
-  newest=$(compgen -G "$prefix.ckpt-*.manifest" | sort | tail -n 1) || true
+  newest=$(newest_manifest "$prefix")
   [ -z "$newest" ] || sed -n '2s/ written.*//p' "$newest"
 }
 

@@ -225,9 +225,19 @@ preflight() # RANKS DIRECTORY
 
 elsewhere='another checkpoint.prefix' # what keeps runs apart
 
+# Not by compgen, for which the prefix would be a pattern, too.
+newest_manifest() # PREFIX
+{
+  local file newest=''
+  for file in "$1".ckpt-*.manifest; do
+    [ ! -e "$file" ] || newest=$file
+  done
+  say "$newest"
+}
+
 has_checkpoints() # PREFIX
 {
-  compgen -G "$1.ckpt-*.manifest" >/dev/null
+  [ -n "$(newest_manifest "$1")" ]
 }
 
 case_sum() # CASE

@@ -62,7 +62,8 @@ case $kind in
     [ $# -gt 0 ] || die 2 "scaling.sh: collect of which directory?"
     found=''
     for kind in strong weak; do
-      if compgen -G "$1/$kind-*.json" >/dev/null; then
+      records=("$1/$kind"-*.json)
+      if [ -e "${records[0]}" ]; then
         found=yes
         collect "$kind" "$1"
       fi

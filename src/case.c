@@ -556,6 +556,8 @@ static PetscErrorCode FindSums(SoretCase *c, SoretProblem *problem)
   if (steady) {
     PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
     PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, &known, &c->sums));
+    c->other_sums = PETSC_FALSE;
+    for (PetscInt k = 0; k < known.num; k++) c->other_sums = c->other_sums || strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
     PetscCall(SoretSumsDestroy(&known));
   }
   PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, steady));
@@ -593,6 +595,14 @@ PetscErrorCode SoretCaseSaySealed(MPI_Comm comm, const SoretCase *c)
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c)
+{
+  PetscFunctionBegin;
+  if (!c->other_sums) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscFPrintf(comm, stderr, "soret: nothing passes at some walls, so that other sums are conserved than elsewhere along the sweep (%s is one); a sweep has one table for all: leave such a value out, also where the parameter is set\n", c->sums.name[0]));
+  PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem)

@@ -40,8 +40,9 @@ static void BeAlone(void)
   (void)setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   (void)setenv("OMPI_MCA_pml", "ob1", 0);
   if (getenv("OMPI_MCA_orte_tmpdir_base")) return;
-  (void)snprintf(own_directory, sizeof(own_directory), "%s/soret-%ld", temporary ? temporary : "/tmp", (long)getpid());
-  (void)setenv("OMPI_MCA_orte_tmpdir_base", own_directory, 0);
+  (void)snprintf(own_directory, sizeof(own_directory), "%s/soret-XXXXXX", temporary ? temporary : "/tmp");
+  if (mkdtemp(own_directory)) (void)setenv("OMPI_MCA_orte_tmpdir_base", own_directory, 0);
+  else own_directory[0] = 0;
 }
 
 void SoretLaunchEnd(void)

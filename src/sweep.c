@@ -80,6 +80,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   ierr = SoretCaseRead(comm, &variant.source, &instance->c);
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
+  if (!ierr) ierr = SoretCaseRefuseOtherSums(comm, &instance->c);
   if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.boundary);
   instance->why = WhyFailed(ierr);
   if (!instance->why) PetscCall(ierr);
@@ -705,6 +706,7 @@ PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, Soret
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run.base));
+  PetscCall(SoretCaseRefuseOtherSums(comm, c));
   PetscCall(CreateSweep(&run));
   status = CreateOutput(&run, launch);
   if (SoretCheckpointRefused(run.checkpoint)) PetscCall(SoretOutputDiscard(run.output));

@@ -216,7 +216,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
     for check_scripts in (check_command_of_chain, check_stopped_points, check_lines, check_studies):
-        with tempfile.TemporaryDirectory(prefix="with a blank ") as directory:
+        with tempfile.TemporaryDirectory(prefix="with [a] blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
         for debian in (False, True):

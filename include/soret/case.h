@@ -29,6 +29,7 @@ typedef struct {
   SoretBoundarySpec boundary;
   SoretTotals       totals;
   SoretSums         sums;
+  PetscBool         other_sums; /* than the kinds of conditions tell, since of some walls nothing passes */
   SoretSolveSpec    solve;
   SoretOutputSpec   output;
   SoretCheckpointSpec checkpoint;    /* with a prefix                              */
@@ -76,6 +77,9 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
 
 /* Tells of sums that are kept though conditions are there to let a member in or out. */
 PetscErrorCode SoretCaseSaySealed(MPI_Comm comm, const SoretCase *c);
+
+/* A table of several cases has one name for each sum: refuses a case with others than the kinds of its conditions tell. Message and SORET_ERR_INPUT. */
+PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c);
 
 /* Prints what `soret check` says of a case: unknowns, conserved sums, boundary conditions, stiffness, memory, file size. Collective. */
 PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c);
