@@ -26,16 +26,13 @@ read_options() # ARGUMENT...
 {
   while [ $# -gt 0 ]; do
     case $1 in
-      -N | --nodes | -n | --ranks | -t | --time | -o | --output | --repeat | --at-once | --restarts) [ $# -gt 1 ] || die 2 "$0: '$1' needs a value" ;;
-    esac
-    case $1 in
-      -N | --nodes) nodes=$2 ;;
-      -n | --ranks) ranks=$2 ;;
-      -t | --time) limit=$2 ;;
-      -o | --output) folder=$2 ;;
-      --repeat) repeat=$2 ;;
-      --at-once) at_once=$2 ;;
-      --restarts) restarts=$2 ;;
+      -N | --nodes) nodes=${2-} ;;
+      -n | --ranks) ranks=${2-} ;;
+      -t | --time) limit=${2-} ;;
+      -o | --output) folder=${2-} ;;
+      --repeat) repeat=${2-} ;;
+      --at-once) at_once=${2-} ;;
+      --restarts) restarts=${2-} ;;
       --local | --print | --inside) mode=${1#--} ;;
       -h | --help)
         usage
@@ -44,7 +41,7 @@ read_options() # ARGUMENT...
       -*) die 2 "$0: unknown option '$1'; see $0 --help" ;;
       *) break ;;
     esac
-    case $1 in --local | --print | --inside) shift ;; *) shift 2 ;; esac
+    case $1 in --local | --print | --inside) shift ;; *) shift 2 || die 2 "$0: '$1' needs a value" ;; esac
   done
   arguments=("$@")
   [ $# -gt 0 ] || {

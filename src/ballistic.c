@@ -23,7 +23,7 @@ PetscBool SoretLeavesThroughWall(const SoretOperator *op, PetscInt s, int axis, 
 {
   const SoretConditionKind kind = SoretBoundaryCondition(op->boundary->spec, 2 * axis + side, s)->kind;
 
-  return op->model->species[s].mirror[axis] >= 0 || kind == SORET_OUTFLOW || kind == SORET_VALUE ? PETSC_TRUE : PETSC_FALSE;
+  return op->model->species[s].mirror[axis] >= 0 || SoretConditionLetsLeave(kind) ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Flux per area, along the axis, of ballistic species s through the face below the cell that the rows point at with offset `above`

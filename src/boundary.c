@@ -122,11 +122,7 @@ void SoretBoundaryMayOpen(const SoretBoundarySpec *spec, PetscBool open[])
 {
   for (PetscInt i = 0; i < spec->num_species; i++) {
     open[i] = PETSC_FALSE;
-    for (int face = 0; face < 6; face++) {
-      const SoretConditionKind kind = SoretBoundaryCondition(spec, face, i)->kind;
-
-      if (kind != SORET_CLOSED && kind != SORET_FLUX) open[i] = PETSC_TRUE;
-    }
+    for (int face = 0; face < 6; face++) open[i] = open[i] || SoretConditionMayPass(SoretBoundaryCondition(spec, face, i)->kind) ? PETSC_TRUE : PETSC_FALSE;
   }
 }
 
@@ -291,13 +287,12 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
 
 PetscBool SoretBoundaryPasses(const SoretBoundary *boundary, int face, PetscInt q, PetscInt s)
 {
-  const SoretConditionKind kind    = SoretBoundaryCondition(boundary->spec, face, s)->kind;
-  const SoretSpecies      *species = &boundary->model->species[s];
-  const PetscReal          outwards = species->velocity.n ? (face % 2 ? 1.0 : -1.0) * species->velocity.value[face / 2] : 0.0;
-  PetscInt                 ijk[3];
+  const SoretSpecies *species  = &boundary->model->species[s];
+  const PetscReal     outwards = species->velocity.n ? (face % 2 ? 1.0 : -1.0) * species->velocity.value[face / 2] : 0.0;
+  PetscInt            ijk[3];
 
   if (boundary->alpha[face][q * boundary->spec->num_species + s] > 0.0) return PETSC_TRUE;
-  if (species->diffuses || (kind != SORET_VALUE && kind != SORET_OUTFLOW) || !(outwards > 0.0)) return PETSC_FALSE;
+  if (species->diffuses || !SoretConditionLetsLeave(SoretBoundaryCondition(boundary->spec, face, s)->kind) || !(outwards > 0.0)) return PETSC_FALSE;
   SoretBoundaryCell(boundary->grid, face, q, ijk); /* a ballistic species leaves by the operator */
   return SoretGridIsSolid(boundary->grid, (ijk[2] * boundary->grid->count[1] + ijk[1]) * boundary->grid->count[0] + ijk[0]) ? PETSC_FALSE : PETSC_TRUE;
 }

@@ -556,7 +556,6 @@ static PetscErrorCode FindSums(SoretCase *c, SoretProblem *problem)
   if (steady) {
     PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
     PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, &known, &c->sums));
-    c->other_sums = PETSC_FALSE;
     for (PetscInt k = 0; k < known.num; k++) c->other_sums = c->other_sums || strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
     PetscCall(SoretSumsDestroy(&known));
   }

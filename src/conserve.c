@@ -342,7 +342,7 @@ static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscBool stead
       part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
       for (PetscInt s = 0; s < ns && part >= 0; s++) {
         const SoretConditionKind kind   = SoretBoundaryCondition(boundary->spec, face, s)->kind;
-        const PetscBool          passes = steady ? SoretBoundaryPasses(boundary, face, q, s) : kind != SORET_CLOSED && kind != SORET_FLUX ? PETSC_TRUE : PETSC_FALSE;
+        const PetscBool          passes = steady ? SoretBoundaryPasses(boundary, face, q, s) : SoretConditionMayPass(kind);
 
         if (passes) open[part * ns + s] = 1;
         else if (kind == SORET_FLUX || boundary->beta[face][q * ns + s] != 0.0) fed[part * ns + s] = 1;

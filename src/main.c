@@ -89,7 +89,7 @@ static void ParseArguments(int argc, char **argv, Arguments *a)
     if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) a->command = "help";
     else if (!strcmp(argv[i], "--version")) a->command = "version";
     else if (!strcmp(argv[i], "--overwrite")) a->overrides[a->num_overrides++] = (char *)"output.overwrite=true";
-    else if ((!strcmp(argv[i], "--rtol") || !strcmp(argv[i], "--atol"))) {
+    else if (!strcmp(argv[i], "--rtol") || !strcmp(argv[i], "--atol")) {
       const char *text  = i + 1 < argc ? argv[i + 1] : "";
       char       *end;
       PetscReal   value = strtod(text, &end);

@@ -119,23 +119,22 @@ PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int
   return PETSC_FALSE;
 }
 
-const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
-{
-  const SoretGrid *grid  = op->grid;
-  const PetscReal  area  = RowArea(grid, row % grid->count[1], row / grid->count[1]);
-  const PetscReal *width = grid->width[0] + grid->start[0];
-
-  if (op->volume) return op->volume + row * grid->count[0];
-  for (PetscInt i = 0; i < grid->count[0]; i++) work[i] = area * width[i];
-  return work;
-}
-
 const PetscReal *SoretOperatorRowWidths(const SoretOperator *op, PetscInt row, PetscReal *area)
 {
   const SoretGrid *grid = op->grid;
 
   *area = op->volume ? 1.0 : RowArea(grid, row % grid->count[1], row / grid->count[1]);
   return op->volume ? op->volume + row * grid->count[0] : grid->width[0] + grid->start[0];
+}
+
+const PetscReal *SoretOperatorRowVolumes(const SoretOperator *op, PetscInt row, PetscReal work[])
+{
+  PetscReal        area;
+  const PetscReal *width = SoretOperatorRowWidths(op, row, &area);
+
+  if (op->volume) return width;
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) work[i] = area * width[i];
+  return work;
 }
 
 void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[])

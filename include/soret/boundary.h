@@ -21,6 +21,18 @@ typedef enum {
   SORET_OUTFLOW   /* no diffusive flux, the velocity carries out    */
 } SoretConditionKind;
 
+/* Does it hold, exchange or carry away, so that amounts are not those of the start? A prescribed flux does not count. */
+static inline PetscBool SoretConditionMayPass(SoretConditionKind kind)
+{
+  return kind != SORET_CLOSED && kind != SORET_FLUX ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Does it let a ballistic species leave by its own value at the face? */
+static inline PetscBool SoretConditionLetsLeave(SoretConditionKind kind)
+{
+  return kind == SORET_VALUE || kind == SORET_OUTFLOW ? PETSC_TRUE : PETSC_FALSE;
+}
+
 typedef struct {
   SoretConditionKind kind;
   SoretExpr          value;   /* concentration, flux or h */
@@ -48,7 +60,7 @@ static inline const SoretCondition *SoretBoundaryCondition(const SoretBoundarySp
   return &spec->condition[face * spec->num_species + species];
 }
 
-/* Species whose amount may not be the initial one, since some face holds, exchanges or carries them away, open[num_species]. A prescribed flux does not count. */
+/* Species that some condition may let pass, open[num_species]. */
 void SoretBoundaryMayOpen(const SoretBoundarySpec *spec, PetscBool open[]);
 
 /* Coefficients on the faces of this rank. */
