@@ -121,21 +121,44 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
 
 /* ---- frames of earlier attempts ---- */
 
-/* The file of an earlier attempt: where it was, or beside the file of this one if the directory has moved. NULL if it is gone. */
-static PetscErrorCode OpenEarlier(SoretOutput o, const char *path, SoretH5 *h5)
+/* Is the result in a file that of this attempt of the run, as far as its number and the case tell? Another run may have taken the name since. */
+static PetscErrorCode IsOfAttempt(SoretH5 from, SoretH5 to, const char *number, PetscBool *is)
 {
-  const char *slash = strrchr(path, '/'), *here = strrchr(o->path, '/');
-  char        moved[PETSC_MAX_PATH_LEN];
+  PetscReal attempt;
+  char     *theirs = NULL, *ours = NULL;
+  PetscBool found;
+
+  PetscFunctionBegin;
+  *is = PETSC_FALSE;
+  if (SoretH5ReadReal(from, "/summary", "attempt", &attempt, &found) || !found || attempt != strtod(number, NULL)) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!SoretH5ReadString(from, "/", "case", &theirs) && !SoretH5ReadString(to, "/", "case", &ours)) *is = theirs && ours && !strcmp(theirs, ours) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(theirs));
+  PetscCall(PetscFree(ours));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The file of an earlier attempt: where it was, or beside the file of this one if the directory has moved. Where the run was done it has lost its number.
+   NULL if it is gone. */
+static PetscErrorCode OpenEarlier(SoretOutput o, SoretH5 to, const char *path, PetscBool done, SoretH5 *h5)
+{
+  const char *slash = strrchr(path, '/'), *here = strrchr(o->path, '/'), *number = strrchr(path, '.');
+  const int   length = done && number ? (int)(number - path) : (int)strlen(path), folder = slash ? (int)(slash + 1 - path) : 0;
+  char        name[2][PETSC_MAX_PATH_LEN];
   PetscMPIInt rank;
-  int         which = 0; /* 1: path, 2: moved */
+  PetscBool   right;
+  int         which = 0; /* 1: as it was, 2: moved */
 
   PetscFunctionBegin;
   *h5 = NULL;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
-  PetscCall(PetscSNPrintf(moved, sizeof(moved), "%.*s%s", here ? (int)(here - o->path) + 1 : 0, o->path, slash ? slash + 1 : path));
-  if (rank == 0) which = access(path, R_OK) == 0 ? 1 : access(moved, R_OK) == 0 ? 2 : 0;
+  PetscCall(PetscSNPrintf(name[0], sizeof(name[0]), "%.*s", length, path));
+  PetscCall(PetscSNPrintf(name[1], sizeof(name[1]), "%.*s%.*s", here ? (int)(here - o->path) + 1 : 0, o->path, length - folder, path + folder));
+  if (rank == 0) which = access(name[0], R_OK) == 0 ? 1 : access(name[1], R_OK) == 0 ? 2 : 0;
   PetscCallMPI(MPI_Bcast(&which, 1, MPI_INT, 0, o->comm));
-  if (which && SoretH5Open(o->comm, which == 1 ? path : moved, SORET_H5_READ, h5)) *h5 = NULL;
+  if (which && SoretH5Open(o->comm, name[which - 1], SORET_H5_READ, h5)) *h5 = NULL;
+  if (!*h5 || !done) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(IsOfAttempt(*h5, to, number ? number + 1 : "", &right));
+  if (!right) (void)SoretH5Close(h5);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -184,17 +207,33 @@ static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is it the frame that this run remembers? Another run may have taken the name of the file since. */
+static PetscErrorCode IsSameFrame(SoretH5 from, const char *path, SoretFrame frame, PetscBool *same)
+{
+  PetscReal time, step;
+  PetscBool found;
+
+  PetscFunctionBegin;
+  *same = PETSC_FALSE;
+  if (SoretH5Exists(from, path, &found) || !found) PetscFunctionReturn(PETSC_SUCCESS);
+  if (SoretH5ReadReal(from, path, "time", &time, &found) || !found) PetscFunctionReturn(PETSC_SUCCESS);
+  if (SoretH5ReadReal(from, path, "step", &step, &found) || !found) PetscFunctionReturn(PETSC_SUCCESS);
+  *same = time == frame.time && step == (PetscReal)frame.step ? PETSC_TRUE : PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Copies the frames that lie in the file of an earlier attempt and are not in the new one yet. */
 static PetscErrorCode CopyFrames(SoretOutput o, SoretH5 from, SoretH5 to)
 {
   PetscFunctionBegin;
   for (PetscInt k = 0; k < o->num_frames; k++) {
-    PetscBool copied = PETSC_TRUE, there;
+    PetscBool copied = PETSC_TRUE, same;
     char      path[64];
 
     if (!o->frame[k].lost) continue;
     PetscCall(SoretFramePath(k, sizeof(path), path));
-    if (SoretH5Exists(from, path, &there) || !there) continue;
+    PetscCall(IsSameFrame(from, path, o->frame[k], &same));
+    if (!same) continue;
     PetscCall(SoretFrameBegin(to, path, o->frame[k]));
     for (PetscInt f = 0; f < o->num_fields && copied; f++) PetscCall(CopyField(o, from, to, path, &o->field[f], &copied));
     if (copied) o->frame[k].lost = PETSC_FALSE;
@@ -229,12 +268,14 @@ static PetscErrorCode ForEachEarlier(SoretOutput o, PetscErrorCode (*action)(Sor
   PetscFunctionBegin;
   PetscCall(PetscStrallocpy(o->earlier, &list));
   for (path = strtok_r(list, "\n", &rest); path; path = strtok_r(NULL, "\n", &rest)) {
-    SoretH5 from;
+    for (int done = 0; done < 2; done++) {
+      SoretH5 from;
 
-    PetscCall(OpenEarlier(o, path, &from));
-    if (!from) continue;
-    PetscCall(action(o, from, to));
-    (void)SoretH5Close(&from);
+      PetscCall(OpenEarlier(o, to, path, done ? PETSC_TRUE : PETSC_FALSE, &from));
+      if (!from) continue;
+      PetscCall(action(o, from, to));
+      (void)SoretH5Close(&from);
+    }
   }
   PetscCall(PetscFree(list));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -493,6 +493,26 @@ def test_frames_lost(tmp):
     assert set(re.findall(r"/frames/(\d+)/", frames[0][1])) == {"000003"}, "a field of another frame"
 
 
+def test_longer(tmp):
+    """A run that was done goes on to a later end, under another name and in the place of its result: all its frames are there. Those of another run that has taken the
+    name since are not taken for them."""
+    whole, folder = Folder(tmp / "whole"), Folder(tmp / "run")
+    whole.run("case.yaml", "solve.end=0.2", "output.times=[0.003, 0.02, 0.1]")
+    folder.run("case.yaml", "checkpoint={every: 1e-6, keep: 3}")
+    longer = ("resume", folder.generations()[-1].name, "solve.end=0.2", "output.times=[0.003, 0.02, 0.1]", "checkpoint.every=1e9")
+    folder.run(*longer, "output.file=longer.h5")
+    folder.run("compare", str(whole.path / "run.h5"), "longer.h5")
+    (folder.path / "moved").mkdir()
+    for name in ("run.h5", *(generation.with_suffix(ending).name for generation in folder.generations() for ending in (".h5", ".manifest"))):
+        (folder.path / name).rename(folder.path / "moved" / name)
+    moved = Folder(folder.path / "moved")
+    moved.run(*longer, "--overwrite", ranks=2)
+    moved.same(whole.path / "run.h5", "--rtol", "1e-10")
+    (moved.path / "case.yaml").write_text(CLOSED.replace("initial: 1 + x", "initial: 2"))
+    moved.run("case.yaml", "--overwrite", "checkpoint.prefix=other")
+    assert "warning: 3 of 3 frames are lost" in moved.run(*longer, "--overwrite").stdout
+
+
 def test_another_temperature(tmp):
     """A run that goes on with another temperature, at rest or changing in time: the frames of before keep theirs, whatever attempts follow."""
     before, after = CLOSED.replace("end: 0.1", "end: 0.01").replace(", 0.02]", "]"), "1.5 + 0.1*x"
@@ -528,6 +548,7 @@ def test_frames_damaged(tmp):
     case.run("case.yaml", EVERY_STEP)
     generations = case.generations()
     folder = select(case, generations[len(generations) // 2], tmp / "part")
+    (case.path / "run.h5").rename(case.path / "whole.h5")
     folder.run("resume", "run", "checkpoint.every=1e-6")
     (folder.path / "run.h5").rename(folder.path / "run.h5.2")
     for path, field in (("run.h5.2", "frames/000000/rate/0"), ("run.h5.2", "frames/000001/A2"), ("run.h5.1", "frames/000001/A2")):
@@ -535,7 +556,7 @@ def test_frames_damaged(tmp):
             del file[field]
     done = folder.run("resume", "run")
     assert "warning: 1 of 3 frames are lost" in done.stdout, done.stdout
-    with h5py.File(folder.path / "run.h5") as file, h5py.File(case.path / "run.h5") as whole:
+    with h5py.File(folder.path / "run.h5") as file, h5py.File(case.path / "whole.h5") as whole:
         assert [bool(file[f"frames/{k:06d}"].attrs.get("lost", 0)) for k in range(4)] == [False, True, False, False]
         for name in ("A", "rate/0", "flux/A2", "entropy_production"):
             assert np.array_equal(file[f"frames/000000/{name}"][()], whole[f"frames/000000/{name}"][()]), name
