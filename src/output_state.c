@@ -6,6 +6,82 @@
 
 #include "soret/record.h"
 
+/* ---- the grid ---- */
+
+/* A text for what is solid, the same on any number of ranks. */
+static PetscErrorCode NameSolid(const SoretGrid *grid, size_t length, char name[])
+{
+  unsigned long long sum = 0;
+
+  PetscFunctionBegin;
+  for (PetscInt p = 0; p < grid->num_cells && grid->closed; p++) {
+    unsigned long long cell = ((unsigned long long)SoretGridNatural(grid, p) << 7 | grid->closed[p]) * 0x9e3779b97f4a7c15ULL;
+
+    if (grid->closed[p]) sum += (cell ^ cell >> 32) * 0xd6e8feb86659fd93ULL;
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_UNSIGNED_LONG_LONG, MPI_SUM, grid->comm));
+  PetscCall(PetscSNPrintf(name, length, "%016llx", sum));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode SaveGrid(const SoretGrid *grid, SoretArchive archive)
+{
+  char name[32];
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < grid->dim; axis++) {
+    PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", "xyz"[axis]));
+    PetscCall(SoretArchivePutReals(archive, name, grid->n[axis] + 1, grid->edge[axis]));
+  }
+  PetscCall(NameSolid(grid, sizeof(name), name));
+  PetscCall(SoretArchivePutText(archive, "solid", name));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Are the cells along an axis those of the checkpoint, to rounding? */
+static PetscErrorCode CompareEdges(const SoretGrid *grid, int axis, SoretArchive archive, PetscBool *same)
+{
+  const PetscInt n = grid->n[axis] + 1;
+  PetscReal     *edge;
+  PetscInt       there;
+  char           name[32];
+
+  PetscFunctionBegin;
+  PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", "xyz"[axis]));
+  PetscCall(SoretArchiveCount(archive, name, &there));
+  *same = there == n ? PETSC_TRUE : PETSC_FALSE;
+  if (!*same) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1(n, &edge));
+  PetscCall(SoretArchiveGetReals(archive, name, n, edge));
+  for (PetscInt i = 0; i < n; i++) *same = *same && PetscAbsReal(edge[i] - grid->edge[axis][i]) <= 1.0e-12 * (grid->size[axis] + PetscAbsReal(edge[i])) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(edge));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The state of a checkpoint means another one on another grid. Older checkpoints do not say theirs. */
+static PetscErrorCode CheckGrid(const SoretGrid *grid, SoretArchive archive)
+{
+  char       *theirs, ours[32];
+  const char *what = NULL;
+  PetscBool   same;
+  PetscMPIInt rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
+  PetscCall(SoretArchiveGetText(archive, "solid", &theirs));
+  PetscCall(NameSolid(grid, sizeof(ours), ours));
+  PetscCall(PetscStrcmp(theirs, ours, &same));
+  if (!same) what = "what is solid";
+  for (int axis = grid->dim - 1; axis >= 0; axis--) {
+    PetscCall(CompareEdges(grid, axis, archive, &same));
+    if (!same) what = axis == 0 ? "the cells along x" : axis == 1 ? "the cells along y" : "the cells along z";
+  }
+  if (what && theirs[0] && rank == 0) (void)fprintf(stderr, "soret: the checkpoint is of another grid than this run: %s must stay as in the section `domain` of then\n", what);
+  same = what && theirs[0] ? PETSC_FALSE : PETSC_TRUE;
+  PetscCall(PetscFree(theirs));
+  PetscFunctionReturn(same ? PETSC_SUCCESS : SORET_ERR_INPUT);
+}
+
 /* ---- saving and loading ---- */
 
 /* Numbers of the part besides series and frames. */
@@ -37,6 +113,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   char       *text;
 
   PetscFunctionBegin;
+  PetscCall(SaveGrid(o->op->grid, archive));
   PetscCall(ListAttempts(o, &text));
   PetscCall(SoretArchivePutText(archive, "attempts", text));
   PetscCall(PetscFree(text));
@@ -109,6 +186,7 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
   PetscReal   state[STATE_SIZE];
 
   PetscFunctionBegin;
+  PetscCall(CheckGrid(o->op->grid, archive));
   PetscCall(SoretArchiveGetText(archive, "attempts", &o->earlier));
   PetscCall(SoretArchiveGetReals(archive, "state", STATE_SIZE, state));
   o->drift   = state[STATE_DRIFT];

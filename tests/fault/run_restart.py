@@ -363,6 +363,13 @@ def test_ranks_2_to_8(tmp):
     check_ranks(tmp, 2, 8)
 
 
+def test_ranks_solid(tmp):
+    """What is solid is the same on any number of ranks."""
+    folder = Folder(tmp, CAPACITY)
+    folder.run("case.yaml", "checkpoint.every=1e-6")
+    folder.run("resume", "run", "output.file=other.h5", ranks=3)
+
+
 # ---- stopping ----
 
 
@@ -466,7 +473,10 @@ def test_resume_arguments(tmp):
         assert (generations[0].stem if "ckpt" in what else generations[-1].stem) in text.splitlines()[0], text
     assert "no checkpoint 'nothing'" in folder.run("resume", "nothing", status=2).stderr
     species = [{"name": "A", "diffusivity": 1, "initial": 1}, {"name": "B", "diffusivity": 1, "initial": 1}]
-    assert "the case is not the one" in folder.run("resume", "run", "domain.cells=[8, 8]", "output.file=third.h5", status=2).stderr
+    for domain, what in {"cells: [8, 8], size: [1, 1]": "the cells along x", "cells: [16, 12], size: [1, 2]": "the cells along y", "cells: [16, 12], size: [1, 1], origin: [1, 0]": "the cells along x",
+                         "cells: [16, 12], size: [1, 1], grading: {y: {ratio: 2}}": "the cells along y", "cells: [16, 12], size: [1, 1], solid: x - 0.9": "what is solid"}.items():
+        said = folder.run("resume", "run", f"domain={{{domain}}}", "output.file=third.h5", ranks=2, status=2)
+        assert f"of another grid than this run: {what} must stay" in said.stderr and "lost" not in said.stdout, said
     assert "has other columns" in folder.run("resume", "run", f"species={species}", "reactions=[]", "output.file=third.h5", ranks=2, status=2).stderr
     assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
     assert "good" in folder.run("verify", generations[-1].name).stdout
