@@ -6,7 +6,7 @@
 # status (which it has to, or a run with a dead rank hangs) would else kill those that are a moment later, and report that instead. Signals are for
 # soret, not for this shell. Where output ends is asked of the launcher: whose child soret is not here.
 export SORET_LAUNCHER_PID=$PPID
-trap : USR1 USR2 TERM INT
+trap : USR1 USR2 TERM INT HUP XCPU
 "${@:2}"
 status=$?
 case $status in

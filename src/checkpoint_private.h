@@ -56,6 +56,8 @@ typedef enum {
   SORET_ASK_FILE,       /* the file CHECKPOINT                 */
   SORET_STOP_JOB_ENDS,  /* from here on: checkpoint and stop   */
   SORET_STOP_FILE,      /* the file STOP                       */
+  SORET_STOP_HUP,       /* the terminal has gone away          */
+  SORET_STOP_XCPU,      /* a limit of the time of processors   */
   SORET_STOP_USR1,
   SORET_STOP_INT,
   SORET_STOP_TERM

@@ -16,7 +16,7 @@
 
 const char *SoretAskText(SoretAsk ask)
 {
-  static const char *const text[] = {"", "the interval", "SIGUSR2", "the file CHECKPOINT", "the end of the job", "the file STOP", "SIGUSR1", "SIGINT", "SIGTERM"};
+  static const char *const text[] = {"", "the interval", "SIGUSR2", "the file CHECKPOINT", "the end of the job", "the file STOP", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGINT", "SIGTERM"};
 
   return text[ask];
 }
@@ -25,22 +25,33 @@ const char *SoretAskText(SoretAsk ask)
 
 static volatile sig_atomic_t stop_asked = SORET_ASK_NOTHING, checkpoint_asked = 0;
 
-/* A second signal while a checkpoint is written waits, or changes nothing. */
-static void Hear(int signal_number)
-{
-  const sig_atomic_t stop = signal_number == SIGTERM ? SORET_STOP_TERM : signal_number == SIGINT ? SORET_STOP_INT : SORET_STOP_USR1;
+static const struct {
+  int      number;
+  SoretAsk ask;
+} signals[] = {{SIGTERM, SORET_STOP_TERM}, {SIGINT, SORET_STOP_INT}, {SIGUSR1, SORET_STOP_USR1}, {SIGXCPU, SORET_STOP_XCPU}, {SIGHUP, SORET_STOP_HUP}, {SIGUSR2, SORET_ASK_SIGNAL}};
 
-  if (signal_number == SIGUSR2) checkpoint_asked = 1;
-  else if (stop > stop_asked) stop_asked = stop;
+enum { NUM_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
+
+/* A second signal while a checkpoint is written waits, or changes nothing. */
+static void Hear(int number)
+{
+  for (int k = 0; k < NUM_SIGNALS; k++) {
+    if (signals[k].number != number) continue;
+    if (signals[k].ask == SORET_ASK_SIGNAL) checkpoint_asked = 1;
+    else if ((sig_atomic_t)signals[k].ask > stop_asked) stop_asked = (sig_atomic_t)signals[k].ask;
+  }
 }
 
+/* What is to be ignored when the terminal goes away (nohup) stays so. */
 void SoretStopListen(void)
 {
-  const int        signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
-  struct sigaction action    = {.sa_handler = Hear, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_handler = Hear, .sa_flags = SA_RESTART}, before;
 
   (void)sigemptyset(&action.sa_mask);
-  for (size_t k = 0; k < sizeof(signals) / sizeof(signals[0]); k++) (void)sigaction(signals[k], &action, NULL);
+  for (int k = 0; k < NUM_SIGNALS; k++) {
+    if (signals[k].number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    (void)sigaction(signals[k].number, &action, NULL);
+  }
 }
 
 SoretAsk SoretStopSignal(void)

@@ -90,7 +90,7 @@ PetscErrorCode SoretSumsVerify(MPI_Comm comm, const char *path, const char *sums
 
 typedef struct SoretCheckpoint_s *SoretCheckpoint;
 
-/* From here on SIGTERM, SIGINT, SIGUSR1 (checkpoint and stop) and SIGUSR2 (checkpoint and go on) wait for the next
+/* From here on SIGTERM, SIGINT, SIGUSR1, SIGXCPU, SIGHUP (checkpoint and stop) and SIGUSR2 (checkpoint and go on) wait for the next
    SoretCheckpointPoll(). Not collective. */
 PetscErrorCode SoretCheckpointListen(void);
 

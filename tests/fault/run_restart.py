@@ -387,7 +387,7 @@ def ranks_of(run):
 
 def test_signals(tmp):
     """Each signal, also to one rank only: a checkpoint, status 75; going on gives the same bytes."""
-    for name in ("SIGTERM", "SIGINT", "SIGUSR1"):
+    for name in ("SIGTERM", "SIGINT", "SIGUSR1", "SIGXCPU", "SIGHUP"):
         folder = Folder(tmp / name, LONG)
         run = folder.start("case.yaml", "checkpoint.every=1e-6", ranks=1)
         folder.wait_for_generation()
@@ -399,6 +399,19 @@ def test_signals(tmp):
         with h5py.File(folder.path / "run.h5.1") as file:
             assert file["summary"].attrs["converged"] == 0
         folder.run("resume", "run", "checkpoint.every=1000")
+    finish_equal(folder, tmp)
+
+
+def test_nohup(tmp):
+    """What ignores that the terminal goes away goes on."""
+    folder = Folder(tmp / "run", LONG)
+    ignore = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    run = folder.start("case.yaml", "checkpoint.every=1e-6")
+    signal.signal(signal.SIGHUP, ignore)
+    folder.wait_for_generation()
+    run.send_signal(signal.SIGHUP)
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 0, text
     finish_equal(folder, tmp)
 
 
