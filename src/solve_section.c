@@ -52,7 +52,7 @@ PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'solve'", solve_keys, spec));
-  if (spec->mode == SORET_TRANSIENT && !spec->end.given) PetscCall(SoretInputError(in, node, "a transient run needs the key 'end' in section 'solve'"));
+  if (spec->mode == SORET_TRANSIENT && !spec->end.given && !SoretNodeFind(node, "end")) PetscCall(SoretInputError(in, node, "a transient run needs the key 'end' in section 'solve'"));
   if (spec->mode == SORET_STEADY) {
     const char *const only[] = {"end", "first_step", "max_step", "absolute", "until_steady"};
 
