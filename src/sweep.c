@@ -368,20 +368,36 @@ static PetscErrorCode Tell(const Run *run, PetscInt number, const SoretOutcome *
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Builds the case of a point that one branch has solved on all ranks, with its state. What cannot be built there, as a grid that is cut for the ranks of a branch
+   and not for all, is a point that failed. */
+static PetscErrorCode Spread(const Run *run, PetscReal value, const Instance *mine, Instance *everywhere, SoretOutcome *outcome)
+{
+  PetscFunctionBegin;
+  PetscCall(Build(run->ranks.comm, run->source, run->c, value, everywhere));
+  if (everywhere->built) PetscCall(MoveState(run->ranks.comm, mine, everywhere));
+  else {
+    outcome->converged = PETSC_FALSE;
+    PetscCall(PetscStrncpy(outcome->reason, everywhere->why, sizeof(outcome->reason)));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* The result of a point of one branch becomes a row on all ranks. */
 static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Report *report)
 {
   SoretSweep     *sweep = &run->sweep;
   const PetscInt  branch = sweep->points.point[number].branch;
   PetscReal      *row    = sweep->row + number * sweep->num_columns;
-  const PetscBool spread = sweep->points.num_branches > 1 ? PETSC_TRUE : PETSC_FALSE;
-  Instance        everywhere, *measured = instance;
+  PetscBool       spread;
+  Instance        everywhere;
   PetscMPIInt     first;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
   PetscCall(SoretSweepFirstRank(&run->ranks, branch, &first));
   PetscCallMPI(MPI_Bcast(report, (PetscMPIInt)sizeof(*report), MPI_BYTE, first, run->ranks.comm));
+  spread = sweep->points.num_branches > 1 && report->outcome.converged ? PETSC_TRUE : PETSC_FALSE;
+  if (spread) PetscCall(Spread(run, sweep->points.point[number].value, run->ranks.branch == branch ? instance : NULL, &everywhere, &report->outcome));
   row[AT_PARAMETER] = sweep->points.point[number].value;
   row[AT_CONVERGED] = report->outcome.converged;
   row[AT_INSERTED]  = sweep->points.point[number].inserted;
@@ -397,18 +413,9 @@ static PetscErrorCode Record(Run *run, PetscInt number, Instance *instance, Repo
   row[AT_RESIDUAL]  = report->built ? report->outcome.residual : NAN;
   row[AT_SECONDS]   = report->seconds;
   PetscCall(PetscStrncpy(sweep->reason[number], report->outcome.reason, SORET_REASON_LENGTH));
-  if (report->outcome.converged) {
-    if (spread) {
-      PetscCall(Build(run->ranks.comm, run->source, run->c, row[AT_PARAMETER], &everywhere));
-      PetscCheck(everywhere.built, run->ranks.comm, PETSC_ERR_PLIB, "a case that was good on some ranks is not on all");
-      PetscCall(MoveState(run->ranks.comm, run->ranks.branch == branch ? instance : NULL, &everywhere));
-      measured = &everywhere;
-    }
-    PetscCall(Measure(run, number, report->time, measured, row));
-    if (spread) PetscCall(Discard(&everywhere));
-  } else {
-    if (!sweep->num_failed++) sweep->first_failed = number;
-  }
+  if (report->outcome.converged) PetscCall(Measure(run, number, report->time, spread ? &everywhere : instance, row));
+  else if (!sweep->num_failed++) sweep->first_failed = number;
+  if (spread) PetscCall(Discard(&everywhere));
   PetscCall(SoretPointsSet(&sweep->points, number, report->outcome.converged, run->of >= 0 ? row[run->of] : NAN));
   PetscCall(Tell(run, number, &report->outcome));
   SoretRecordEnd(SORET_PHASE_OUTPUT);

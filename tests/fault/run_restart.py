@@ -313,6 +313,15 @@ def test_sweep_branch_that_does_not_fit(tmp):
         assert list(file["sweep/converged"][()]) == [0, 1]
 
 
+def test_sweep_branch_that_fits_alone(tmp):
+    """3 x 3 cells can be cut for three ranks and for four, the two branches, not for all seven, which measure: the point fails, and the sweep goes on all the same."""
+    case = SWEEP.replace("[16, 12]", "[16, 3]").replace("parameters.k, values: [1, 100, 1e4, 3], refine: {of: contrast, change: 0.02}", "domain.cells.0, values: [16, 3, 12], branches: 2, frames: none")
+    folder = Folder(tmp, case)
+    assert "3 x 3 x 1 cells cannot be cut into boxes for 7 ranks" in folder.run("case.yaml", ranks=7, status=3).stderr
+    with h5py.File(tmp / "run.h5.1") as file:
+        assert list(file["sweep/converged"][()]) == [1, 0, 1]
+
+
 def test_sweep_stop(tmp):
     """A stop gives a checkpoint and status 75; other values are refused where it goes on, and what is done is not done again."""
     case = SWEEP.replace("values: [1, 100, 1e4, 3]", "range: {from: 1, to: 1e4, count: 2000, spacing: log}").replace(", refine: {of: contrast, change: 0.02}", ", frames: none")
