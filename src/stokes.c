@@ -140,7 +140,7 @@ static DMStagStencil At(const PetscInt ijk[3], DMStagStencilLocation loc)
 }
 
 /* The row of the velocity through the lower face of cell p (global indices ijk) normal to `axis`, inside the box and open: viscous exchange with the faces
-   around, and the pressures on both sides. */
+   around, which are the same on both sides where a periodic axis has two cells, and the pressures on both sides. */
 static PetscErrorCode MomentumRow(SoretStokes s, PetscInt p, const PetscInt ijk[3], int axis)
 {
   const SoretGrid *grid  = s->grid;
@@ -184,7 +184,7 @@ static PetscErrorCode MomentumRow(SoretStokes s, PetscInt p, const PetscInt ijk[
     column[entries]  = At(to, DMSTAG_ELEMENT);
     value[entries++] = (side ? 1.0 : -1.0) * area * s->scale;
   }
-  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, entries, column, value, INSERT_VALUES));
+  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, entries, column, value, ADD_VALUES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -193,7 +193,7 @@ static PetscErrorCode IdentityRow(SoretStokes s, const PetscInt ijk[3], DMStagSt
   const DMStagStencil row = At(ijk, loc);
 
   PetscFunctionBegin;
-  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, 1, &row, &size, INSERT_VALUES));
+  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, 1, &row, &size, ADD_VALUES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -210,7 +210,7 @@ static PetscErrorCode ContinuityRow(SoretStokes s, const PetscInt ijk[3])
     column[face] = At(to, lower_face[face / 2]);
     value[face]  = (face % 2 ? 1.0 : -1.0) * SoretGridFaceArea(s->grid, face / 2, ijk) * s->scale;
   }
-  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, 2 * (PetscInt)s->grid->dim, column, value, INSERT_VALUES));
+  PetscCall(DMStagMatSetValuesStencil(s->dm, s->A, 1, &row, 2 * (PetscInt)s->grid->dim, column, value, ADD_VALUES));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
