@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "soret/multigrid.h"
 
+#include "soret/direct.h"
+
 enum { COARSEST_CELLS = 64 };
 
 /* ---- hierarchy of grids ---- */
@@ -137,8 +139,23 @@ static PetscErrorCode CreateInterpolation(const SoretGrid *fine, const SoretGrid
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Without a coarser grid, as of few cells with many species, PETSc would smooth the only level and leave it at that. */
+static PetscErrorCode FactoriseOnly(PC pc, PetscInt n, size_t length, char method[])
+{
+  KSP ksp;
+  PC  direct;
+
+  PetscFunctionBegin;
+  PetscCall(PCMGGetCoarseSolve(pc, &ksp));
+  PetscCall(KSPSetType(ksp, KSPPREONLY));
+  PetscCall(KSPGetPC(ksp, &direct));
+  PetscCall(SoretDirectSetPC(direct, n, PETSC_FALSE, length, method));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretMultigridSetPC(SoretOperator *op, PC pc, size_t length, char method[])
 {
+  const PetscInt *cells = op->grid->n;
   SoretHierarchy hierarchy;
   KSP            ksp;
   PC             smoother;
@@ -163,6 +180,7 @@ PetscErrorCode SoretMultigridSetPC(SoretOperator *op, PC pc, size_t length, char
     PetscCall(PCSetType(smoother, op->num_species > 1 ? PCPBJACOBI : PCJACOBI));
   }
   PetscCall(PetscSNPrintf(method, length, "FGMRES with geometric multigrid, %" PetscInt_FMT " levels", hierarchy.num));
+  if (hierarchy.num == 1) PetscCall(FactoriseOnly(pc, cells[0] * cells[1] * cells[2] * op->num_species, length, method));
   PetscCall(SoretHierarchyDestroy(&hierarchy));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -26,6 +26,6 @@ PetscErrorCode SoretHierarchyDestroy(SoretHierarchy *hierarchy);
    neighbour across a periodic axis, or the mirror image of the last cell beyond a wall. */
 void SoretAxisWeights(const SoretGrid *fine, const SoretGrid *coarse, int axis, PetscInt i, PetscInt index[2], PetscReal weight[2]);
 
-/* Makes pc a geometric multigrid preconditioner for assembled matrices of op, with Galerkin coarse operators; everything can be
-   changed by -mg_levels_*, -mg_coarse_*, -pc_*. method gets a short description. Collective. */
+/* Makes pc a geometric multigrid preconditioner for assembled matrices of op, with Galerkin coarse operators, or a factorisation where there is no
+   coarser grid; everything can be changed by -mg_levels_*, -mg_coarse_*, -pc_*. method gets a short description. Collective. */
 PetscErrorCode SoretMultigridSetPC(SoretOperator *op, PC pc, size_t length, char method[]);
