@@ -421,6 +421,8 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
     const PetscReal volume = SoretOperatorVolume(op, row, i);
     PetscReal       sum    = 0.0;
 
+    ec->out[row->first + i] = 0.0;
+    if (SoretGridIsSolid(op->grid, row->first + i)) continue;
     if (ec->which != SORET_ENTROPY_DIFFUSION) sum += CellEntropy(op, row, i);
     for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec->g, i * ns + s) + SoretEntropyAtWalls(op, row, i, s)) / volume;
     ec->out[row->first + i] = sum;

@@ -259,7 +259,7 @@ static PetscErrorCode LocalRow(SoretOperator *op, const SoretRow *row, void *con
 
   PetscFunctionBegin;
   AroundRow(&local->around, row);
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) local->out[row->first + i] = LocalSoret(local, i);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) local->out[row->first + i] = SoretGridIsSolid(op->grid, row->first + i) ? 0.0 : LocalSoret(local, i);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -291,6 +291,8 @@ PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *th
     PetscReal      total[SORET_MAX_SPECIES], soret[SORET_MAX_SPECIES], guess[SORET_MAX_SPECIES];
     SoretPoint     point = {.t = op->t, .T = op->temperature->T[p]};
 
+    out[p] = 0.0;
+    if (SoretGridIsSolid(grid, p)) continue;
     for (int axis = 0; axis < grid->dim; axis++) point.x[axis] = grid->center[axis][ijk[axis]];
     for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SumOf(ns, thermo->w + m * ns, c + p * ns);
     PetscCall(PetscArraycpy(guess, c + p * ns, ns));
