@@ -455,7 +455,7 @@ PetscErrorCode SoretDiagnoseContrast(const SoretOperator *op, Vec x, const Petsc
 {
   const SoretGrid *grid     = op->grid;
   const PetscInt   ns       = op->num_species;
-  PetscReal        layer[2] = {0.0, 0.0};
+  PetscReal        layer[4] = {0.0, 0.0, 0.0, 0.0}; /* amounts, and areas of the fluid */
   const PetscReal *c;
 
   PetscFunctionBegin;
@@ -464,12 +464,13 @@ PetscErrorCode SoretDiagnoseContrast(const SoretOperator *op, Vec x, const Petsc
     const PetscInt ijk[3] = SORET_GLOBAL_INDEX(grid, p);
 
     for (int side = 0; side < 2; side++) {
-      if (ijk[0] != (side ? grid->n[0] - 1 : 0)) continue;
+      if (ijk[0] != (side ? grid->n[0] - 1 : 0) || SoretGridIsSolid(grid, p)) continue;
+      layer[2 + side] += SoretGridFaceArea(grid, 0, ijk);
       for (PetscInt s = 0; s < ns; s++) layer[side] += w[s] * c[p * ns + s] * SoretGridFaceArea(grid, 0, ijk);
     }
   }
   PetscCall(VecRestoreArrayRead(x, &c));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, layer, 2, MPIU_REAL, MPI_SUM, grid->comm));
-  *contrast = layer[0] / layer[1];
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, layer, 4, MPIU_REAL, MPI_SUM, grid->comm));
+  *contrast = layer[2] > 0.0 && layer[3] > 0.0 ? layer[0] / layer[2] / (layer[1] / layer[3]) : NAN;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
