@@ -423,14 +423,16 @@ const SoretNode *SoretLawNode(SoretLaw law)
 
 /* ---- antiderivative ---- */
 
-enum { NUM_PANELS = 256 };
+enum { NUM_PANELS = 256, MAX_HALVINGS = 500 };
 
 struct SoretIntegral_s {
   SoretLaw  law;
   PetscReal constant;
   PetscBool is_constant;
   PetscReal middle, lowest, panel;  /* middle and lower end of the range, width of a panel */
+  PetscReal at_middle;              /* integral from the lower end to the middle */
   PetscReal cumulated[NUM_PANELS + 1];
+  PetscBool rough[NUM_PANELS];      /* are the points of a panel too few, as about a kink or a jump? */
 };
 
 /* int_a^b law dT by 5 Gauss-Legendre points */
@@ -448,13 +450,36 @@ static PetscReal Quadrature(SoretLaw law, PetscReal a, PetscReal b)
   return 0.5 * (b - a) * sum;
 }
 
+/* The same in halves, as long as these add up to something else: kinks and jumps are closed in. left: halvings that are still allowed, so that noise ends. */
+static PetscReal InHalves(SoretLaw law, PetscReal a, PetscReal b, PetscReal whole, PetscReal tolerance, int *left)
+{
+  const PetscReal middle = 0.5 * (a + b), lower = Quadrature(law, a, middle), upper = Quadrature(law, middle, b);
+
+  if (!(PetscAbsReal(lower + upper - whole) > tolerance) || *left == 0) return lower + upper;
+  --*left;
+  return InHalves(law, a, middle, lower, tolerance, left) + InHalves(law, middle, b, upper, tolerance, left);
+}
+
+/* The integral is an exponent: what counts is its error, not that relative to it, but for its own rounding. */
+static PetscReal Refined(SoretLaw law, PetscReal a, PetscReal b, PetscBool *rough)
+{
+  const PetscReal whole = Quadrature(law, a, b);
+  int             left  = MAX_HALVINGS;
+  const PetscReal sum   = InHalves(law, a, b, whole, 1.0e-14 * (1.0 + PetscAbsReal(whole)), &left);
+
+  *rough = left < MAX_HALVINGS ? PETSC_TRUE : PETSC_FALSE;
+  return sum;
+}
+
 /* Integral from the lower end of the range. */
 static PetscReal FromBelow(SoretIntegral s, PetscReal T)
 {
   const PetscReal panel = PetscFloorReal((T - s->lowest) / s->panel);
   const PetscInt  i     = (PetscInt)PetscMax(0.0, PetscMin(panel, NUM_PANELS - 1.0)); /* limited before it is an integer: T may be anything */
+  const PetscReal from  = s->lowest + i * s->panel;
+  PetscBool       rough = s->rough[i] || panel != (PetscReal)i ? PETSC_TRUE : PETSC_FALSE;
 
-  return s->cumulated[i] + Quadrature(s->law, s->lowest + i * s->panel, T);
+  return s->cumulated[i] + (rough ? Refined(s->law, from, T, &rough) : Quadrature(s->law, from, T));
 }
 
 PetscErrorCode SoretIntegralCreate(SoretLaw law, PetscReal T_min, PetscReal T_max, SoretIntegral *integral)
@@ -470,14 +495,15 @@ PetscErrorCode SoretIntegralCreate(SoretLaw law, PetscReal T_min, PetscReal T_ma
   s->lowest      = T_min;
   s->panel       = PetscMax(T_max - T_min, 1.0e-12 * PetscAbsReal(T_max)) / NUM_PANELS;
   if (s->is_constant) PetscFunctionReturn(PETSC_SUCCESS);
-  for (PetscInt i = 0; i < NUM_PANELS; i++) s->cumulated[i + 1] = s->cumulated[i] + Quadrature(law, T_min + i * s->panel, T_min + (i + 1) * s->panel);
+  for (PetscInt i = 0; i < NUM_PANELS; i++) s->cumulated[i + 1] = s->cumulated[i] + Refined(law, T_min + i * s->panel, T_min + (i + 1) * s->panel, &s->rough[i]);
+  s->at_middle = FromBelow(s, s->middle);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscReal SoretIntegralEvaluate(SoretIntegral s, PetscReal T)
 {
   if (s->is_constant) return s->constant * (T - s->middle);
-  return FromBelow(s, T) - FromBelow(s, s->middle);
+  return FromBelow(s, T) - s->at_middle;
 }
 
 PetscErrorCode SoretIntegralDestroy(SoretIntegral *integral)

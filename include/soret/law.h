@@ -38,7 +38,8 @@ PetscBool SoretLawIsConstant(SoretLaw law, PetscReal *value);
 const SoretNode *SoretLawNode(SoretLaw law);
 
 /* Antiderivative of a law of T alone, Theta(T) = int_{T_mid}^{T} law dT', with T_mid the middle of [T_min, T_max]: so that
-   |Theta|, an exponent, stays as small as it can. Constants in closed form, the rest by panels of Gauss-Legendre quadrature. */
+   |Theta|, an exponent, stays as small as it can. Constants in closed form, the rest by panels of Gauss-Legendre quadrature,
+   those about kinks and jumps in halves of halves. */
 typedef struct SoretIntegral_s *SoretIntegral;
 
 /* The law is borrowed; where it is not finite neither is Theta. Not collective. */

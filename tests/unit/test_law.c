@@ -81,6 +81,20 @@ static PetscErrorCode TestWater(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* int of 10 up to T = 1.3, of -5 beyond */
+static PetscReal Jump(PetscReal T)
+{
+  return T < 1.3 ? 10.0 * T : 13.0 - 5.0 * (T - 1.3);
+}
+
+/* int of a table that is 0 up to T = 1, 4 at 2 and 0 from 2.001 on: three kinks, of which two are closer than panels */
+static PetscReal Kinks(PetscReal T)
+{
+  const PetscReal up = PetscMin(PetscMax(T - 1.0, 0.0), 1.0), down = PetscMin(PetscMax(2.001 - T, 0.0), 0.001);
+
+  return 2.0 * up * up + (T > 2.0 ? 2000.0 * (1.0e-6 - down * down) : 0.0);
+}
+
 /* Theta(T) = int law dT from the middle of the range: closed forms. */
 static PetscErrorCode TestIntegral(void)
 {
@@ -92,6 +106,8 @@ static PetscErrorCode TestIntegral(void)
     {"\"cos(T)\"",                                               sin },
     {"\"exp(T)\"",                                               exp },
     {"\"0.5/sqrt(T)\"",                                          sqrt},
+    {"\"T < 1.3 ? 10 : -5\"",                                    Jump},
+    {"{law: table, T: [1, 2, 2.001], value: [0, 4, 0]}",         Kinks},
   };
   const PetscReal lo = 0.7, hi = 2.9, middle = 0.5 * (lo + hi);
 
