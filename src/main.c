@@ -663,15 +663,26 @@ static SoretExit ExitStatus(PetscErrorCode code)
   }
 }
 
-/* What needs no MPI is done without it. */
+/* What needs no MPI is done without it, and told once. The others end with 0: a launcher may end all as soon as one has failed, before the first has spoken. */
 static PetscBool Simple(const Arguments *a, int argc, int *status)
 {
-  *status = SORET_EXIT_DONE;
-  if (!strcmp(a->command, "help") || argc == 1) (void)fputs(help_text, argc == 1 ? stderr : stdout);
-  else if (!strcmp(a->command, "version")) (void)puts("soret " SORET_VERSION);
-  else return PETSC_FALSE;
-  if (argc == 1) *status = SORET_EXIT_INPUT;
+  const PetscBool first = SoretLaunchIsFirst();
+
+  *status = argc == 1 && first ? SORET_EXIT_INPUT : SORET_EXIT_DONE;
+  if (!strcmp(a->command, "help") || argc == 1) {
+    if (first) (void)fputs(help_text, argc == 1 ? stderr : stdout);
+  } else if (!strcmp(a->command, "version")) {
+    if (first) (void)puts("soret " SORET_VERSION);
+  } else return PETSC_FALSE;
   return PETSC_TRUE;
+}
+
+/* Before PETSc and MPI: is there nothing for them to do? */
+static PetscBool IsDone(const Arguments *a, int argc, int *status)
+{
+  if (Simple(a, argc, status)) return PETSC_TRUE;
+  *status = !SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL) ? SORET_EXIT_INTERNAL : SORET_EXIT_DONE;
+  return *status == SORET_EXIT_DONE ? PETSC_FALSE : PETSC_TRUE;
 }
 
 int main(int argc, char **argv)
@@ -685,13 +696,10 @@ int main(int argc, char **argv)
   SoretLaunchLook();
   SoretRecordStart();
   ParseArguments(argc, argv, &arguments);
-  if (Simple(&arguments, argc, &status)) {
+  if (IsDone(&arguments, argc, &status)) {
+    SoretLaunchEnd();
     FreeArguments(&arguments);
     return status;
-  }
-  if (!SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL)) {
-    FreeArguments(&arguments);
-    return SORET_EXIT_INTERNAL;
   }
   petsc_argv = arguments.petsc;
   code       = PetscInitialize(&arguments.num_petsc, &petsc_argv, NULL, NULL);

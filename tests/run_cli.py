@@ -84,6 +84,17 @@ def test_version(soret):
     assert re.fullmatch(r"soret \d+\.\d+\.\d+\n", soret("--version").stdout)
 
 
+def test_without_mpi(soret):
+    """What needs no MPI is told by one rank, and leaves no directory for temporary files behind."""
+    for args, status, start in ((("--version",), 0, "soret 0"), (("--help",), 0, "  soret reference"), ((), 2, "  soret reference")):
+        done = soret(*args, ranks=3, status=status)
+        assert (done.stdout + done.stderr).count(start) == 1, done
+    for args in (("--version",), ("--help",), ()):
+        (soret.directory / "temporary").mkdir(exist_ok=True)
+        subprocess.run([SORET, *args], env={**environment(), "TMPDIR": str(soret.directory / "temporary")}, capture_output=True, timeout=60)
+    assert not list((soret.directory / "temporary").iterdir())
+
+
 def test_no_arguments(soret):
     done = soret(status=2)
     assert not done.stdout
