@@ -3,8 +3,11 @@
    The program: arguments and subcommands. Creates in order, wires the monitor, destroys. */
 #include <petscsnes.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "progress.h"
@@ -663,6 +666,30 @@ static SoretExit ExitStatus(PetscErrorCode code)
   }
 }
 
+/* ---- streams ---- */
+
+/* What is opened next would else get the number of a stream that is closed, and the log. */
+static void OpenStreams(void)
+{
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+    if (fcntl(file, F_GETFD) < 0) (void)open("/dev/null", file == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+  }
+}
+
+/* The status of a command whose answer could not be written. A reader that has seen enough (soret reference | head) is no error. */
+static int StatusOfAnswer(int status)
+{
+  struct stat found;
+  PetscBool   lost;
+
+  errno = 0;
+  lost  = fflush(stdout) || ferror(stdout) ? PETSC_TRUE : PETSC_FALSE;
+  if (!lost || (status != SORET_EXIT_DONE && status != SORET_EXIT_NOT_CONVERGED)) return status;
+  if (fstat(STDOUT_FILENO, &found) == 0 && (S_ISFIFO(found.st_mode) || S_ISSOCK(found.st_mode))) return status;
+  (void)fprintf(stderr, "soret: standard output cannot be written%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+  return SORET_EXIT_IO;
+}
+
 /* What needs no MPI is done without it, and told once. The others end with 0: a launcher may end all as soon as one has failed, before the first has spoken. */
 static PetscBool Simple(const Arguments *a, int argc, int *status)
 {
@@ -674,6 +701,7 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
   } else if (!strcmp(a->command, "version")) {
     if (first) (void)puts("soret " SORET_VERSION);
   } else return PETSC_FALSE;
+  *status = StatusOfAnswer(*status);
   return PETSC_TRUE;
 }
 
@@ -681,8 +709,14 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
 static PetscBool IsDone(const Arguments *a, int argc, int *status)
 {
   if (Simple(a, argc, status)) return PETSC_TRUE;
-  *status = !SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL) ? SORET_EXIT_INTERNAL : SORET_EXIT_DONE;
+  *status = SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL) ? SORET_EXIT_DONE : SORET_EXIT_INTERNAL;
   return *status == SORET_EXIT_DONE ? PETSC_FALSE : PETSC_TRUE;
+}
+
+/* Does the command print, and nothing else? */
+static PetscBool OnlyAnswers(const Arguments *a)
+{
+  return strcmp(a->command, "run") && strcmp(a->command, "resume") ? PETSC_TRUE : PETSC_FALSE;
 }
 
 int main(int argc, char **argv)
@@ -693,6 +727,7 @@ int main(int argc, char **argv)
   char           command[4096];
   int            status;
 
+  OpenStreams();
   SoretLaunchLook();
   SoretRecordStart();
   ParseArguments(argc, argv, &arguments);
@@ -712,6 +747,7 @@ int main(int argc, char **argv)
   if (!WordsFit(&arguments)) code = SORET_ERR_INPUT;
   else code = Dispatch(&arguments, command);
   status = ExitStatus(code);
+  if (OnlyAnswers(&arguments)) status = StatusOfAnswer(status);
   if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */
   if (SoretH5IsStuck()) {
     (void)fflush(NULL);

@@ -95,6 +95,19 @@ def test_without_mpi(soret):
     assert not list((soret.directory / "temporary").iterdir())
 
 
+def test_streams(soret):
+    """A command whose answer cannot be written fails, a reader that has seen enough is no error; a run is done although its log is lost. Streams that are closed do no harm."""
+    soret("case.yaml")
+    answers = ("--help", "--version", "reference", "info result.h5", "check case.yaml", "verify result.h5", "compare result.h5 result.h5")
+    for command, status in [*((answer, 4) for answer in answers), ("case.yaml --overwrite", 0)]:
+        for streams, expected in ((">/dev/full", status), (">&-", 0), ("<&- >&- 2>&-", 0), ("2>/dev/full | head -n 1", 0)):
+            script = f"set -o pipefail; '{SORET}' {command} {streams}"
+            done = subprocess.run(["bash", "-c", script], cwd=soret.directory, env=environment(), capture_output=True, text=True, timeout=60)
+            assert done.returncode == expected, f"{script}: {done}"
+            assert ("standard output cannot be written" in done.stderr) == (expected == 4) and "PETSC" not in done.stderr, f"{script}: {done}"
+    soret("verify", "result.h5")
+
+
 def test_no_arguments(soret):
     done = soret(status=2)
     assert not done.stdout
