@@ -461,6 +461,7 @@ static PetscErrorCode TryOptions(int num, char *const options[])
     PetscCall(SoretSolveTryOption(options[k], value, sizeof(complaint), complaint));
     if (!complaint[0]) continue;
     PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "command line: '%s' is no value of the PETSc option '%s': %s\n", value ? value : "", options[k], complaint));
+    PetscCall(PetscOptionsClearValue(NULL, options[k])); /* -log_view would be looked at in the end */
     status = SORET_ERR_INPUT;
   }
   PetscFunctionReturn(status);
@@ -705,12 +706,26 @@ static PetscBool Simple(const Arguments *a, int argc, int *status)
   return PETSC_TRUE;
 }
 
+/* A file of options that cannot be read ends PETSc with a trace when it starts. Told as above. */
+static PetscBool OptionFilesThere(const Arguments *a, int *status)
+{
+  for (int k = 1; k + 1 < a->num_petsc; k++) {
+    if (strcmp(a->petsc[k], "-options_file") && strcmp(a->petsc[k], "-options_file_yaml")) continue;
+    if (access(a->petsc[k + 1], R_OK) == 0) continue;
+    if (!SoretLaunchIsFirst()) return PETSC_FALSE;
+    (void)fprintf(stderr, "soret: cannot read '%s' of '%s': %s\n", a->petsc[k + 1], a->petsc[k], strerror(errno));
+    *status = SORET_EXIT_INPUT;
+    return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 /* Before PETSc and MPI: is there nothing for them to do? */
 static PetscBool IsDone(const Arguments *a, int argc, int *status)
 {
   if (Simple(a, argc, status)) return PETSC_TRUE;
   *status = SoretLibrariesFit(SoretLaunchIsFirst() ? stderr : NULL) ? SORET_EXIT_DONE : SORET_EXIT_INTERNAL;
-  return *status == SORET_EXIT_DONE ? PETSC_FALSE : PETSC_TRUE;
+  return *status != SORET_EXIT_DONE || !OptionFilesThere(a, status) ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Does the command print, and nothing else? */

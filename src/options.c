@@ -3,6 +3,12 @@
    Values of PETSc options, tried before anything is built. PETSc itself reads them when the solvers are made, and ends with a trace. */
 #include <petscts.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "solve_private.h"
 
 #include "soret/esdirk.h"
@@ -70,6 +76,36 @@ static PetscErrorCode ConfigureAll(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Why a file cannot be written, 0 if it can. */
+static int WhyNot(char path[])
+{
+  const int file = open(path, O_WRONLY | O_NONBLOCK);
+
+  if (file >= 0) return close(file) ? errno : 0;
+  if (errno == ENXIO) return 0; /* a pipe without a reader as yet */
+  if (errno != ENOENT) return errno;
+  return access(dirname(path), W_OK | X_OK) ? errno : 0;
+}
+
+/* "[type]:FILE[:format[:mode]]", as PETSc names what it prints to: can rank 0 write such a file? If not, complaint says why. */
+static PetscErrorCode TryFile(const char *value, size_t length, char complaint[])
+{
+  const char *file = value ? strchr(value, ':') : NULL;
+  const int   n    = file ? (int)strcspn(file + 1, ":") : 0;
+  char        path[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
+  int         error = 0;
+
+  PetscFunctionBegin;
+  if (n == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%.*s", n, file + 1));
+  if (rank == 0) error = WhyNot(path);
+  PetscCallMPI(MPI_Bcast(&error, 1, MPI_INT, 0, PETSC_COMM_WORLD));
+  if (error) PetscCall(PetscSNPrintf(complaint, length, "the file cannot be written: %s", strerror(error)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t length, char complaint[])
 {
   Complaint      heard = {length, complaint};
@@ -81,7 +117,11 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t l
   complaint[0] = 0;
   name += name[0] == '-';
   /* those that print or open files would do so */
-  if (strstr(name, "monitor") || strstr(name, "view") || !strcmp(name, "help")) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!strcmp(name, "help")) PetscFunctionReturn(PETSC_SUCCESS);
+  if (strstr(name, "monitor") || strstr(name, "view")) {
+    PetscCall(TryFile(value, length, complaint));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
   PetscCall(PetscOptionsCreate(&alone));
   PetscCall(PetscOptionsSetValue(alone, option, value));

@@ -392,6 +392,22 @@ def test_petsc_options(soret):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
 
 
+def test_files_of_options(soret):
+    """Files that options print to, or are read from: what cannot be is told before anything is built, not when the run is done."""
+    for ranks in (1, 2):
+        for option, value in (("-log_view", ":nowhere/log.txt"), ("-snes_monitor", "ascii:nowhere/log.txt:default"), ("-ksp_view", ":.")):
+            for command in ([], ["check"]):
+                done = soret(*command, "case.yaml", option, value, status=2, ranks=ranks)
+                assert done.stderr.count(f"command line: '{value}' is no value of the PETSc option '{option}': the file cannot be written: ") == 1 and "PETSC ERROR" not in done.stderr, done
+        done = soret("case.yaml", "-options_file", "nowhere.txt", status=2, ranks=ranks)
+        assert done.stderr.count("soret: cannot read 'nowhere.txt' of '-options_file': No such file or directory\n") == 1 and "PETSC ERROR" not in done.stderr, done
+    contains(soret("check", "case.yaml", "petsc={log_view: ':nowhere/x'}", status=2).stderr, "':nowhere/x' is no value of the PETSc option 'log_view': the file cannot be written: ")
+    assert soret.files() == ["case.yaml"]
+    soret.write("options.txt", "-log_view :log.txt\n")
+    soret("case.yaml", "-options_file", "options.txt", "-snes_monitor", ":monitor.txt")
+    assert {"log.txt", "monitor.txt"} <= set(soret.files())
+
+
 # ---- ranks ----
 
 

@@ -30,7 +30,8 @@ PetscErrorCode SoretSolveReference(FILE *out);
 PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies);
 
 /* Does PETSc understand the value (NULL: none) of one of its options, with or without the "-" in front? If not, complaint says why; "" if it does, or if no
-   solver knows the option, or if it opens a file. Makes solvers of no size; other options do not count. */
+   solver knows the option. One that prints into a file is not tried, but the file has to be one that rank 0 can write. Makes solvers of no size; other options do not count.
+   Collective. */
 PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t length, char complaint[]);
 
 /* How a run ended. */
