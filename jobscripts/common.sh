@@ -62,6 +62,12 @@ die() # STATUS TEXT
   exit "$status"
 }
 
+# CPUs that this process may use; nproc alone says OMP_NUM_THREADS where that is set.
+cpus()
+{
+  env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
+}
+
 # Prints the first Python that can import all of the modules named: another python3 may come before Debian's on the PATH.
 find_python() # MODULE...
 {
@@ -170,7 +176,7 @@ build_soret() # DIRECTORY CMAKE_OPTION...
   if [ ! -f "$directory/CMakeCache.txt" ] && command -v ninja >/dev/null; then generator=(-G Ninja); fi
   say "building in $directory"
   if ! { cmake -S "$root" -B "$directory" "${generator[@]}" "$@" &&
-    cmake --build "$directory" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"; } >"$directory/build.log" 2>&1; then
+    cmake --build "$directory" --parallel "${CMAKE_BUILD_PARALLEL_LEVEL:-$(cpus)}"; } >"$directory/build.log" 2>&1; then
     tail -n 60 "$directory/build.log" >&2
     die 1 "the build failed; all of it is in $directory/build.log"
   fi
@@ -180,7 +186,7 @@ build_soret() # DIRECTORY CMAKE_OPTION...
 mpi_environment() # RANKS
 {
   if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
-  if [ "$(nproc)" -lt "$1" ]; then
+  if [ "$(cpus)" -lt "$1" ]; then
     export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
   fi
   export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1

@@ -200,7 +200,7 @@ check_folder() # DIRECTORY
 # CPUs of this job on this node, or of this machine.
 cpus_here()
 {
-  if [ "$mode" = local ]; then nproc; else say "${SLURM_CPUS_ON_NODE:-$(nproc)}"; fi
+  if [ "$mode" = local ]; then cpus; else say "${SLURM_CPUS_ON_NODE:-$(cpus)}"; fi
 }
 
 # The first line of all checks ends the job before it has cost anything.

@@ -13,4 +13,4 @@ set -euo pipefail
 install_missing "${build_needs[@]}" "${plot_needs[@]}" "${test_needs[@]}"
 build_soret "$root/build-tests" -DCMAKE_BUILD_TYPE=Release -DSORET_WERROR=ON
 cd "$root/build-tests"
-exec ctest --output-on-failure --parallel "$(($(nproc) + 1))" "$@" # one more than cores: some wait for schedulers and timers
+exec ctest --output-on-failure --parallel "$(($(cpus) + 1))" "$@" # one more than cores: some wait for schedulers and timers

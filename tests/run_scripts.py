@@ -201,6 +201,7 @@ def check_studies(directory):
             assert f"jobscripts/{name}" in out and not error, (name, out, error)
     for words in (["single.sh"], ["chain.sh"], ["sweep.sh"], ["scaling.sh", "strong"]):
         assert script(directory, *words, "-n", status=2)[1].endswith(f"{words[0]}: '-n' needs a value\n")
+    assert "OMP_NUM_THREADS=100000 with 1 ranks" in script(directory, "single.sh", "--local", "short.yaml", status=2, OMP_NUM_THREADS="100000")[1]
     before = sorted(directory.iterdir())
     assert f"{directory}/new/study/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "new/study", "short.yaml", "parameters.k=1")[1].replace("\\", "")
     script(directory, "scaling.sh", "strong", "--print", "-n", "1,2", "short.yaml")
