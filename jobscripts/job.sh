@@ -60,7 +60,7 @@ override() # KEY ARGUMENT...
   say "$value"
 }
 
-# Makes the directory of a study, unless jobs are only shown; sets folder to its full name.
+# Makes the directory of a study, unless jobs are only shown; sets folder to its full name, and log_folder to that as sbatch takes it, for which % begins a code.
 make_folder()
 {
   [ "$mode" = print ] || mkdir -p "$folder"
@@ -69,6 +69,7 @@ make_folder()
   elif [[ $folder != /* ]]; then
     folder=$PWD/$folder
   fi
+  log_folder=${folder//%/%%}
 }
 
 # Where the result will be: that of the override, else the current directory.

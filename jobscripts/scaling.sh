@@ -99,7 +99,7 @@ make_folder
 prepare
 trouble=$(check_program)
 [ -z "$trouble" ] || die 2 "$trouble"
-log_file=$folder/%x-%j.log
+log_file=$log_folder/%x-%j.log
 [ "$kind" = strong ] || read -r -a cells < <(cells_of "${arguments[@]}")
 first='' numbers=()
 for size in $(tr ',' ' ' <<<"${nodes:-$ranks}"); do

@@ -127,10 +127,10 @@ if [ "$mode" = local ]; then
   done
   table "$folder"
 else
-  log_file=$folder/%4a.log
+  log_file=$log_folder/%4a.log
   mapfile -t size < <(size_options "$nodes" "$ranks")
   [ ${#size[@]} -gt 0 ] || exit 2
   number=$(submit soret-sweep "${size[@]}" "--array=1-$count${at_once:+%$at_once}" -- "$jobs/sweep.sh" point "$folder" "$case_file" "${options[@]}")
-  log_file=$folder/%x.log
+  log_file=$log_folder/%x.log
   say "$count points in job $number; then job $(submit soret-sweep-table --ntasks=1 "--dependency=afterany:$number" -- "$jobs/sweep.sh" table "$folder") writes $folder/table.txt"
 fi

@@ -203,6 +203,8 @@ def check_studies(directory):
         assert script(directory, *words, "-n", status=2)[1].endswith(f"{words[0]}: '-n' needs a value\n")
     assert "OMP_NUM_THREADS=100000 with 1 ranks" in script(directory, "single.sh", "--local", "short.yaml", status=2, OMP_NUM_THREADS="100000")[1]
     before = sorted(directory.iterdir())
+    assert f"{directory}/100%%a/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "100%a", "short.yaml", "parameters.k=1")[1].replace("\\", "")
+    assert f"{directory}/100%%x/%x-%j.log" in script(directory, "scaling.sh", "strong", "--print", "-n", "1", "-o", "100%x", "short.yaml")[1].replace("\\", "")
     assert f"{directory}/new/study/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "new/study", "short.yaml", "parameters.k=1")[1].replace("\\", "")
     script(directory, "scaling.sh", "strong", "--print", "-n", "1,2", "short.yaml")
     assert sorted(directory.iterdir()) == before
