@@ -47,6 +47,7 @@ run_point() # DIRECTORY NUMBER CASE OPTION...
   eval "words=($(sed -n "$2p" "$directory/points.txt"))" # written by combinations, quoted
   shift 2
   [ ! -e "$name.h5" ] || return 0
+  rm -f "$name.status" # of a start before
   preflight "$(ranks_here)" "$directory"
   [ "$mode" = local ] || job=$SLURM_JOB_ID
   (check_command "$name" "$job" "$1" "${words[@]}" "${@:2}") || status=$?

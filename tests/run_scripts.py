@@ -168,6 +168,7 @@ def check_stopped_points(directory):
         return [line[6:22].strip() for line in script(directory, *command, **environment)[0].splitlines()]
 
     assert ends(SLURM_JOB_END_TIME=str(int(time.time()) + 2)) == ["stopped early"] * 2
+    assert ends(OMP_NUM_THREADS="100000") == ["not finished"] * 2, "how a start before ended is of no interest"
     (directory / "short.yaml").write_text(SHORT.replace("end: 0.01", "end: 0.02"))
     assert ends() == ["wrong input"] * 2 and "is not what it was when" in (directory / "a study/0001.log").read_text()
     (directory / "short.yaml").write_text(SHORT)
