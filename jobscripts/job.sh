@@ -21,18 +21,20 @@ usage() # prints the first comment of the script
 }
 
 # Options before the case; what follows it belongs to soret. Sets nodes, ranks, limit (of time), folder, mode, and arguments.
-nodes='' ranks='' limit='' folder='' mode=submit repeat=1 at_once='' restarts=3
+nodes='' ranks='' limit='' folder='' mode=submit repeat=1 at_once='' restarts=3 sizes='[1-9][0-9]*'
 read_options() # ARGUMENT...
 {
+  local pattern
   while [ $# -gt 0 ]; do
+    pattern='.+'
     case $1 in
-      -N | --nodes) nodes=${2-} ;;
-      -n | --ranks) ranks=${2-} ;;
+      -N | --nodes) nodes=${2-} pattern=$sizes ;;
+      -n | --ranks) ranks=${2-} pattern=$sizes ;;
       -t | --time) limit=${2-} ;;
       -o | --output) folder=${2-} ;;
-      --repeat) repeat=${2-} ;;
-      --at-once) at_once=${2-} ;;
-      --restarts) restarts=${2-} ;;
+      --repeat) repeat=${2-} pattern='[1-9][0-9]*' ;;
+      --at-once) at_once=${2-} pattern='[1-9][0-9]*' ;;
+      --restarts) restarts=${2-} pattern='[0-9]+' ;;
       --local | --print | --inside) mode=${1#--} ;;
       -h | --help)
         usage
@@ -41,13 +43,24 @@ read_options() # ARGUMENT...
       -*) die 2 "$0: unknown option '$1'; see $0 --help" ;;
       *) break ;;
     esac
-    case $1 in --local | --print | --inside) shift ;; *) shift 2 || die 2 "$0: '$1' needs a value" ;; esac
+    case $1 in
+      --local | --print | --inside) shift ;;
+      *)
+        [ $# -gt 1 ] || die 2 "$0: '$1' needs a value"
+        [[ $2 =~ ^($pattern)$ ]] || die 2 "$0: '$2' is no value of '$1'; see $0 --help"
+        shift 2
+        ;;
+    esac
   done
   arguments=("$@")
   [ $# -gt 0 ] || {
     usage >&2
     exit 2
   }
+  case $1 in
+    check | info | compare | resume | verify) ;; # of soret
+    *) [ "$mode" = inside ] || [ -e "$1" ] || die 2 "$0: there is no '$1' here" ;;
+  esac
   [ "$mode" != submit ] || command -v sbatch >/dev/null || die 2 "there is no sbatch here: with --local the same runs through mpirun"
 }
 

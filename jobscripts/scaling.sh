@@ -92,8 +92,10 @@ case $kind in
     ;;
 esac
 
+sizes="$sizes(,$sizes)*"
 read_options "$@"
 [ -n "$nodes$ranks" ] || die 2 "scaling.sh: which sizes? For example -n 1,2,4,8 ranks or -N 1,2,4 nodes"
+[ -z "$nodes" ] || [ -z "$ranks" ] || die 2 "scaling.sh: sizes are ranks, -n, or nodes, -N, not both; ranks on a node are site_ranks_per_node in $site_file"
 folder=${folder:-scaling-$kind}
 make_folder
 prepare

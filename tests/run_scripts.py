@@ -202,6 +202,10 @@ def check_studies(directory):
             assert f"jobscripts/{name}" in out and not error, (name, out, error)
     for words in (["single.sh"], ["chain.sh"], ["sweep.sh"], ["scaling.sh", "strong"]):
         assert script(directory, *words, "-n", status=2)[1].endswith(f"{words[0]}: '-n' needs a value\n")
+        for option, value in (("-n", "two"), ("-N", "0"), ("--repeat", ""), ("--at-once", "1.5"), ("--restarts", "-1")):
+            assert script(directory, *words, option, value, "short.yaml", status=2)[1].endswith(f"{words[0]}: '{value}' is no value of '{option}'; see {ROOT}/jobscripts/{words[0]} --help\n")
+        assert script(directory, *words, "--print", "-n", "1", "nowhere.yaml", "parameters.k=1", status=2)[1].endswith(f"{words[0]}: there is no 'nowhere.yaml' here\n")
+    assert "not both" in script(directory, "scaling.sh", "strong", "--print", "-n", "1,2", "-N", "1,2", "short.yaml", status=2)[1]
     assert "OMP_NUM_THREADS=100000 with 1 ranks" in script(directory, "single.sh", "--local", "short.yaml", status=2, OMP_NUM_THREADS="100000")[1]
     before = sorted(directory.iterdir())
     assert f"{directory}/100%%a/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "100%a", "short.yaml", "parameters.k=1")[1].replace("\\", "")
