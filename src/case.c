@@ -191,7 +191,7 @@ static PetscErrorCode DefaultFile(SoretCase *c)
   if (c->output.file && (!c->output.file[0] || c->output.file[strlen(c->output.file) - 1] == '/')) PetscCall(SoretInputError(c->in, SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "output"), "file"), "'%s' is not the name of a file", c->output.file));
   if (!c->output.file) {
     PetscCall(PetscStrncpy(name, base, dot && dot > base ? PetscMin((size_t)(dot - base) + 1, sizeof(name) - 4) : sizeof(name) - 4));
-    PetscCall(PetscStrlcat(name, ".h5", sizeof(name)));
+    PetscCall(SoretAppend(name, ".h5", sizeof(name)));
     PetscCall(PetscStrallocpy(name, &c->output.file));
   } else PetscCall(PetscStrallocpy(c->output.file, &c->output.file));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -575,7 +575,7 @@ static PetscErrorCode FindContradiction(const SoretSums *sums, MPI_Comm comm, Pe
     char item[SORET_SUM_NAME + 64];
 
     (void)snprintf(item, sizeof(item), "%s%s = %.10g%s", k ? ", " : "", sums->name[k], (double)sums->mean[k], sums->prescribed[k] ? "" : " (of `initial`)");
-    PetscCall(PetscStrlcat(list, item, sizeof(list)));
+    PetscCall(SoretAppend(list, item, sizeof(list)));
   }
   PetscCall(PetscFPrintf(comm, stderr, "soret: there is no steady state: with these means some concentration would be negative: %s; correct `totals`, or `initial`, from which those are taken that `totals` does not give\n", list));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -72,8 +72,8 @@ static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const
   }
   for (PetscInt i = 0; i < n; i++) {
     names[i] = species[i].name;
-    PetscCall(PetscStrlcat(list, i ? ", " : "", sizeof(list)));
-    PetscCall(PetscStrlcat(list, species[i].name, sizeof(list)));
+    PetscCall(SoretAppend(list, i ? ", " : "", sizeof(list)));
+    PetscCall(SoretAppend(list, species[i].name, sizeof(list)));
   }
   nearest = SoretNearest(name, n, names);
   PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s' names '%s', which is not a species of this case (%s)%s%s%s", node->text, name, list, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
@@ -203,7 +203,7 @@ PetscErrorCode SoretNetworkPrintSum(PetscInt num_species, const SoretNetworkSpec
     if (weight[i] == 0.0) continue;
     if (PetscAbsReal(weight[i]) != 1.0) (void)snprintf(number, sizeof(number), "%g ", (double)PetscAbsReal(weight[i]));
     PetscCall(PetscSNPrintf(term, sizeof(term), "%s%s%s", weight[i] < 0.0 ? (first ? "- " : " - ") : (first ? "" : " + "), number, species[i].name));
-    PetscCall(PetscStrlcat(text, term, length));
+    PetscCall(SoretAppend(text, term, length));
     first = PETSC_FALSE;
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -296,8 +296,8 @@ static PetscErrorCode FindType(SoretInput in, const SoretNode *node, const Soret
     char list[256] = "";
 
     for (PetscInt i = 0; i < n; i++) {
-      PetscCall(PetscStrlcat(list, i ? ", " : "", sizeof(list)));
-      PetscCall(PetscStrlcat(list, names[i], sizeof(list)));
+      PetscCall(SoretAppend(list, i ? ", " : "", sizeof(list)));
+      PetscCall(SoretAppend(list, names[i], sizeof(list)));
     }
     PetscCall(SoretInputHint(in, "known laws: %s", list));
   }

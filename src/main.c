@@ -140,18 +140,21 @@ static PetscBool WordsFit(const Arguments *a)
   return PETSC_FALSE;
 }
 
-/* The command line as one string, for the result file. */
-static PetscErrorCode JoinArguments(int argc, char **argv, size_t length, char text[])
+/* The command line as one string, for the result file; memory of PETSc. */
+static PetscErrorCode JoinArguments(int argc, char **argv, char **text)
 {
+  size_t length = 1;
+
   PetscFunctionBegin;
-  text[0] = 0;
+  for (int i = 0; i < argc; i++) length += strlen(argv[i]) + 3;
+  PetscCall(PetscCalloc1(length, text));
   for (int i = 0; i < argc; i++) {
     const PetscBool quote = strpbrk(argv[i], " \"'") ? PETSC_TRUE : PETSC_FALSE;
 
-    if (i) PetscCall(PetscStrlcat(text, " ", length));
-    if (quote) PetscCall(PetscStrlcat(text, "'", length));
-    PetscCall(PetscStrlcat(text, argv[i], length));
-    if (quote) PetscCall(PetscStrlcat(text, "'", length));
+    if (i) PetscCall(SoretAppend(*text, " ", length));
+    if (quote) PetscCall(SoretAppend(*text, "'", length));
+    PetscCall(SoretAppend(*text, argv[i], length));
+    if (quote) PetscCall(SoretAppend(*text, "'", length));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -739,7 +742,7 @@ int main(int argc, char **argv)
   Arguments      arguments;
   PetscErrorCode code;
   char         **petsc_argv;
-  char           command[4096];
+  char          *command;
   int            status;
 
   OpenStreams();
@@ -758,7 +761,7 @@ int main(int argc, char **argv)
   PetscCall(SoretUseHugePages());
   PetscCall(SoretRecordLog());
   (void)signal(SIGPIPE, SIG_IGN); /* a reader of the log that goes away does not end a run; PETSc would */
-  PetscCall(JoinArguments(argc, argv, sizeof(command), command));
+  PetscCall(JoinArguments(argc, argv, &command));
   if (!WordsFit(&arguments)) code = SORET_ERR_INPUT;
   else code = Dispatch(&arguments, command);
   status = ExitStatus(code);
@@ -769,6 +772,7 @@ int main(int argc, char **argv)
     (void)MPI_Barrier(PETSC_COMM_WORLD);
     _exit(status);
   }
+  PetscCall(PetscFree(command));
   PetscCall(PetscPopErrorHandler());
   SoretRecordUnlog();
   PetscCall(PetscFinalize());

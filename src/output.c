@@ -236,7 +236,7 @@ PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t
   PetscCall(PetscStrncpy(name, h5_path, length));
   PetscCall(PetscStrlen(name, &n));
   if (n > 3 && !strcmp(name + n - 3, ".h5")) name[n - 3] = 0;
-  PetscCall(PetscStrlcat(name, ending, length));
+  PetscCall(SoretAppend(name, ending, length));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -253,7 +253,7 @@ static PetscErrorCode CompareTemperature(SoretOutput o, SoretH5 from, SoretH5 to
     char path[64];
 
     PetscCall(SoretFramePath(k, sizeof(path), path));
-    PetscCall(PetscStrlcat(path, "/temperature", sizeof(path)));
+    PetscCall(SoretAppend(path, "/temperature", sizeof(path)));
     if (!SoretH5Exists(from, path, &there)) o->varies = there;
   }
   if (o->varies || SoretH5ReadBox(from, "/temperature", rank, start, count, o->work)) PetscFunctionReturn(PETSC_SUCCESS);

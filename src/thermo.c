@@ -99,11 +99,11 @@ PetscErrorCode SoretThermoCycleName(const SoretThermo *thermo, PetscInt c, size_
 
     if (cycle[r] == 0.0) continue;
     if (PetscAbsReal(cycle[r]) != 1.0) (void)snprintf(factor, sizeof(factor), "%g ", (double)PetscAbsReal(cycle[r]));
-    PetscCall(PetscStrlcat(name, cycle[r] < 0.0 ? (first ? "- " : " - ") : (first ? "" : " + "), length));
-    PetscCall(PetscStrlcat(name, factor, length));
-    PetscCall(PetscStrlcat(name, "(", length));
-    PetscCall(PetscStrlcat(name, net->reaction[r].equation, length));
-    PetscCall(PetscStrlcat(name, ")", length));
+    PetscCall(SoretAppend(name, cycle[r] < 0.0 ? (first ? "- " : " - ") : (first ? "" : " + "), length));
+    PetscCall(SoretAppend(name, factor, length));
+    PetscCall(SoretAppend(name, "(", length));
+    PetscCall(SoretAppend(name, net->reaction[r].equation, length));
+    PetscCall(SoretAppend(name, ")", length));
     first = PETSC_FALSE;
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -610,7 +610,7 @@ static PetscErrorCode Diagnose(SoretTransient *tr, PetscReal t, const char *what
   PetscCall(VecDestroy(&f));
   PetscCall(FastestReaction(op, c, s, x, &r));
   (void)snprintf(outcome->reason, sizeof(outcome->reason), "%s at t = %g after %" PetscInt_FMT " steps (last step %g): species '%s' at (%g, %g, %g) changes fastest%s%.200s%s", what, (double)t, tr->steps, (double)tr->last_step, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], r < 0 ? "" : ", in '", r < 0 ? "" : op->model->network.reaction[r].equation, r < 0 ? "" : "'");
-  PetscCall(PetscStrlcat(outcome->reason, ". Try a smaller first_step, a larger tolerance or absolute, or -ts_monitor -ts_adapt_monitor", sizeof(outcome->reason)));
+  PetscCall(SoretAppend(outcome->reason, ". Try a smaller first_step, a larger tolerance or absolute, or -ts_monitor -ts_adapt_monitor", sizeof(outcome->reason)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -408,6 +408,20 @@ def test_files_of_options(soret):
     assert {"log.txt", "monitor.txt"} <= set(soret.files())
 
 
+def test_long_texts(soret):
+    """A command line of any length; names of species that fill a message."""
+    title = "x" * 60000
+    soret("case.yaml", f"title={title}")
+    with soret.open() as f:
+        assert attribute(f, "title") == title and attribute(f, "command").endswith(f"soret case.yaml title={title}")
+    names = [f"S{k}_{'x' * 50}" for k in range(60)]
+    species = "species=[" + ", ".join(f"{{name: {name}, diffusivity: 1}}" for name in names) + "]"
+    said = soret("check", "case.yaml", species, f"reactions=[{{equation: {names[0]} <=> B, forward: 1, backward: 1}}]", status=2).stderr
+    contains(said, f"names 'B', which is not a species of this case ({names[0]}, {names[1]}, ")
+    chain = "reactions=[" + ", ".join(f"{{equation: {a} <=> {b}, forward: 1, backward: 1}}" for a, b in zip(names, names[1:])) + "]"
+    contains(soret("check", "case.yaml", species, chain).stdout, f"{names[0]} + {names[1]} + ")
+
+
 # ---- ranks ----
 
 

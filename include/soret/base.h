@@ -5,6 +5,8 @@
 
 #include <petscsys.h>
 
+#include <string.h>
+
 /* ---- differences between PETSc versions; nothing else in soret asks for a version ---- */
 #if PETSC_VERSION_LT(3, 18, 0)
   #error "soret needs PETSc 3.18 or newer"
@@ -23,6 +25,14 @@
 #else
   #define SORET_LINESEARCH_NONE SNESLINESEARCHNONE
 #endif
+/* Appends as much as there is room for. PetscStrlcat() of 3.18 takes the length of what is appended for that of what is there, and writes behind the end.
+   text - [length], a text already */
+static inline PetscErrorCode SoretAppend(char text[], const char *more, size_t length)
+{
+  const size_t used = strlen(text);
+
+  return used < length ? PetscStrncpy(text + used, more, length - used) : PETSC_SUCCESS;
+}
 #define SORET_OPTION_ARGUMENTS(args) ((void *)(args)) /* of PetscOptionsInsertArgs(): char ** in 3.18, const char *const * in 3.26 */
 
 /* ---- constants (CODATA 2018, exact since the revision of the SI in 2019) ---- */

@@ -35,7 +35,7 @@ PetscInt SoretCountCharacters(const char *text, size_t bytes);
    out - [size], ends with 0 */
 void SoretPrintable(const char *text, size_t length, char out[], size_t size);
 
-/* Texts as one, with the end of a line behind each; free with PetscFree. (PetscStrlcat would cut where the whole is not much longer than a part.) */
+/* Texts as one, with the end of a line behind each; free with PetscFree. */
 PetscErrorCode SoretJoinLines(PetscInt n, const char *const text[], char **lines);
 
 /* Prints on rank 0, with C's own formats: PETSc's printf writes 2 as "2.". Collective. */

@@ -18,12 +18,12 @@ static PetscErrorCode Build(const char *names, const char *reactions, PetscBool 
   PetscFunctionBeginUser;
   PetscCall(PetscStrncpy(copy, names, sizeof(copy)));
   for (char *name = strtok_r(copy, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
-    PetscCall(PetscStrlcat(text, "  - {name: \"", sizeof(text)));
-    PetscCall(PetscStrlcat(text, name, sizeof(text)));
-    PetscCall(PetscStrlcat(text, "\", diffusivity: 1, initial: 1, energy: 0.5, degeneracy: 2}\n", sizeof(text)));
+    PetscCall(SoretAppend(text, "  - {name: \"", sizeof(text)));
+    PetscCall(SoretAppend(text, name, sizeof(text)));
+    PetscCall(SoretAppend(text, "\", diffusivity: 1, initial: 1, energy: 0.5, degeneracy: 2}\n", sizeof(text)));
   }
-  PetscCall(PetscStrlcat(text, "reactions:\n", sizeof(text)));
-  PetscCall(PetscStrlcat(text, reactions, sizeof(text)));
+  PetscCall(SoretAppend(text, "reactions:\n", sizeof(text)));
+  PetscCall(SoretAppend(text, reactions, sizeof(text)));
   PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 0, NULL, &the_case));
   *good = SoretInputCountErrors(the_case.in) ? PETSC_FALSE : PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -376,12 +376,12 @@ static PetscErrorCode TestBlocks(void)
           char line[128];
 
           PetscCall(PetscSNPrintf(line, sizeof(line), varies ? "  - {name: %c, diffusivity: \"%g*T^2 + 0.1*x\", convention: fick}\n" : s % 2 ? "  - {name: %c, diffusivity: %g, convention: fick}\n" : "  - {name: %c, diffusivity: {law: einstein, mobility: %g}}\n", 'A' + s, 1.0 / (1.0 + s)));
-          PetscCall(PetscStrlcat(text, line, sizeof(text)));
+          PetscCall(SoretAppend(text, line, sizeof(text)));
         }
-        PetscCall(PetscStrlcat(text, "reactions: [", sizeof(text)));
-        PetscCall(PetscStrlcat(text, reactions[network], sizeof(text)));
-        PetscCall(PetscStrlcat(text, "]\n", sizeof(text)));
-        PetscCall(PetscStrlcat(text, walls[open], sizeof(text)));
+        PetscCall(SoretAppend(text, "reactions: [", sizeof(text)));
+        PetscCall(SoretAppend(text, reactions[network], sizeof(text)));
+        PetscCall(SoretAppend(text, "]\n", sizeof(text)));
+        PetscCall(SoretAppend(text, walls[open], sizeof(text)));
         PetscCall(CheckBoxes(text));
       }
     }
