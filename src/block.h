@@ -75,7 +75,9 @@ INLINED void SoretFourPut(SoretFour v, PetscReal *x)
 /* The same past the caches, where memory would be read only to be overwritten. x - a multiple of 32 bytes */
 INLINED void SoretFourPutPast(SoretFour v, PetscReal *x)
 {
-#if defined(__AVX__)
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, (SoretFour *)x);
+#elif defined(__AVX__)
   __builtin_ia32_movntpd256(x, v);
 #elif defined(__SSE2__)
   __builtin_ia32_movntpd(x, SORET_FOUR_PAIR(v, 0));
