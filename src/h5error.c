@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -33,6 +35,15 @@ static PetscBool DiskIsFull(const char *file)
   struct statvfs disk;
 
   return file && statvfs(file, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < FULL_BYTES ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* The same of a file that has come to the limit of this process (ulimit -f). */
+static PetscBool IsAtLimit(const char *file)
+{
+  struct stat   found;
+  struct rlimit limit;
+
+  return file && stat(file, &found) == 0 && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && (rlim_t)found.st_size >= limit.rlim_cur ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* What the stack of messages says. */
@@ -62,6 +73,7 @@ static herr_t Remember(hid_t stack, void *file)
   H5Ewalk2(stack, H5E_WALK_DOWNWARD, ReadEntry, &story);
   write_failed = story.writing;
   if (story.writing && DiskIsFull(file)) error = ENOSPC;
+  else if (story.writing && IsAtLimit(file)) error = EFBIG;
   snprintf(reason, sizeof(reason), "%s", IsTelling(error) ? strerror(error) : story.deepest);
   return 0;
 }

@@ -672,9 +672,11 @@ static SoretExit ExitStatus(PetscErrorCode code)
 
 /* ---- streams ---- */
 
-/* What is opened next would else get the number of a stream that is closed, and the log. */
+/* What is opened next would else get the number of a stream that is closed, and the log. A file that a limit (ulimit -f) lets grow no longer is an error of
+   writing, not the end of the process. */
 static void OpenStreams(void)
 {
+  (void)signal(SIGXFSZ, SIG_IGN);
   for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
     if (fcntl(file, F_GETFD) < 0) (void)open("/dev/null", file == STDIN_FILENO ? O_RDONLY : O_WRONLY);
   }

@@ -750,6 +750,18 @@ def test_write_errors(tmp):
     folder.run("resume", "run")
 
 
+def test_file_limit(tmp):
+    """A file that may grow no longer (ulimit -f, in KiB): status 4 with the reason, and checkpoints that are there stay good."""
+    folder = Folder(tmp / "run", OPEN.replace("every: 0.03, precision: single, compression: 1", "every: 0.03"))
+    folder.run("case.yaml", EVERY_STEP, "solve.end=0.02")
+    good = folder.generations()[-1]
+    for limit, cells in ((20, 40), (100, 40), (150, 40), (200, 20000)):
+        command = ["bash", "-c", f"ulimit -f {limit}; exec \"$@\"", "bash", *folder.command("case.yaml", f"domain.cells=[{cells}]", "checkpoint={every: 1e-6, prefix: other}", "output.file=limited.h5", "output.overwrite=true")]
+        done = subprocess.run(command, cwd=folder.path, capture_output=True, text=True, timeout=120, env=environment())
+        assert done.returncode == 4 and "File too large" in done.stderr, f"{limit} KiB: {done}"
+    folder.run("verify", good.name)
+
+
 def test_read_errors(tmp):
     """A manifest whose reading is interrupted is good; a list of generations that breaks off is an error, not the whole list; so is a directory that is gone."""
     folder = Folder(tmp / "run")
