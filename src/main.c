@@ -450,8 +450,8 @@ static PetscErrorCode WarnUnusedOptions(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Options of the command line with values that PETSc would stop at. */
-static PetscErrorCode TryOptions(int num, char *const options[])
+/* Options with values that PETSc would stop at; not those of `but`, which have been tried. from - where they come from */
+static PetscErrorCode TryList(const char *from, int num, char *const options[], int num_but, char *const but[])
 {
   PetscErrorCode status = PETSC_SUCCESS;
   char           complaint[256];
@@ -459,15 +459,34 @@ static PetscErrorCode TryOptions(int num, char *const options[])
   PetscFunctionBegin;
   for (int k = 0; k < num; k++) {
     const char *value = k + 1 < num && IsValue(options[k + 1]) ? options[k + 1] : NULL;
+    PetscBool   tried = PETSC_FALSE;
 
-    if (IsValue(options[k])) continue;
+    for (int i = 0; i < num_but; i++) tried = tried || !strcmp(options[k], but[i]) ? PETSC_TRUE : PETSC_FALSE;
+    if (tried || IsValue(options[k])) continue;
     PetscCall(SoretSolveTryOption(options[k], value, sizeof(complaint), complaint));
     if (!complaint[0]) continue;
-    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "command line: '%s' is no value of the PETSc option '%s': %s\n", value ? value : "", options[k], complaint));
+    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", options[k], complaint));
     PetscCall(PetscOptionsClearValue(NULL, options[k])); /* -log_view would be looked at in the end */
     status = SORET_ERR_INPUT;
   }
   PetscFunctionReturn(status);
+}
+
+/* Those of the command line, and all others that PETSc has found. */
+static PetscErrorCode TryOptions(int num, char *const options[])
+{
+  char         **words, *all;
+  int            num_words;
+  PetscErrorCode status, others;
+
+  PetscFunctionBegin;
+  status = TryList("command line", num, options, 0, NULL);
+  PetscCall(PetscOptionsGetAll(NULL, &all));
+  PetscCall(PetscStrToArray(all, ' ', &num_words, &words));
+  others = TryList("PETSC_OPTIONS, .petscrc or -options_file", num_words, words, num, options);
+  PetscCall(PetscStrToArrayDestroy(num_words, words));
+  PetscCall(PetscFree(all));
+  PetscFunctionReturn(status ? status : others);
 }
 
 /* A run that is told to end before it goes on. */

@@ -392,6 +392,26 @@ def test_petsc_options(soret):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
 
 
+def test_options_from_elsewhere(soret):
+    """Values of options in the environment, in .petscrc and in a file of options are tried as those of the command line are; what the command line says is told once."""
+    said = "PETSC_OPTIONS, .petscrc or -options_file: 'many' is no value of the PETSc option '-snes_max_it': "
+
+    def refused(*args, ranks=1, **more):
+        done = subprocess.run([*([MPIEXEC, "-n", str(ranks)] if ranks > 1 else []), SORET, *args], cwd=soret.directory, env=environment(ranks, **more), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stderr.count(said) == 1 and "PETSC ERROR" not in done.stderr, done
+
+    for command in (["case.yaml"], ["check", "case.yaml"]):
+        for ranks in (1, 2):
+            refused(*command, ranks=ranks, PETSC_OPTIONS="-ksp_rtol 1e-9 -snes_max_it many -ksp_max_it 5")
+        soret.write("options.txt", "-snes_max_it many\n")
+        refused(*command, "-options_file", "options.txt")
+        assert soret(*command, "-snes_max_it", "many", status=2).stderr.count("is no value of") == 1
+    assert soret.files() == ["case.yaml", "options.txt"]
+    soret.write(".petscrc", "-snes_max_it many\n")
+    refused("case.yaml")
+    soret("case.yaml", "-snes_max_it", "20")
+
+
 def test_files_of_options(soret):
     """Files that options print to, or are read from: what cannot be is told before anything is built, not when the run is done."""
     for ranks in (1, 2):
