@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stddef.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "samples.h"
+#include "soret/memory.h"
 
 /* ---- the top level ---- */
 
@@ -340,22 +340,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
 
 /* ---- memory ---- */
 
-/* Memory of all nodes that the ranks are on, bytes. Collective. */
-static PetscErrorCode NodeMemory(MPI_Comm comm, PetscReal *bytes)
-{
-  MPI_Comm    node;
-  PetscMPIInt rank;
-  PetscReal   mine;
-
-  PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node));
-  PetscCallMPI(MPI_Comm_rank(node, &rank));
-  PetscCallMPI(MPI_Comm_free(&node));
-  mine = rank == 0 ? (PetscReal)sysconf(_SC_PHYS_PAGES) * (PetscReal)sysconf(_SC_PAGE_SIZE) : 0.0;
-  PetscCallMPI(MPI_Allreduce(&mine, bytes, 1, MPIU_REAL, MPI_SUM, comm));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* Peak memory of the run, bytes over all ranks: of the species, and of the temperature, which is solved before them or with them. */
 static PetscErrorCode EstimateMemory(const SoretCase *c, PetscReal *bytes, const char **method)
 {
@@ -376,15 +360,15 @@ static PetscErrorCode CheckSize(MPI_Comm comm, SoretCase *c)
   const SoretNode *cells = SoretNodeFind(SoretNodeFind(SoretInputRoot(c->in), "domain"), "cells");
   const PetscReal  unknowns = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2] * (PetscReal)c->model.num_species;
   PetscReal        need, have;
-  const char      *method;
+  const char      *method, *allows;
   PetscMPIInt      ranks;
   char             why[256];
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
   PetscCall(EstimateMemory(c, &need, &method));
-  PetscCall(NodeMemory(comm, &have));
-  if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); the nodes of this run have %.3g GiB. Use fewer cells, or more nodes", (double)unknowns, (double)(need / 1073741824.0), method, (double)(have / 1073741824.0)));
+  PetscCall(SoretMemoryAllowed(comm, &have, &allows));
+  if (need > have) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns need about %.3g GiB of memory (%s); %s %.3g GiB. Use fewer cells, or more memory or nodes", (double)unknowns, (double)(need / 1073741824.0), method, allows, (double)(have / 1073741824.0)));
   else if (unknowns > (PetscReal)PETSC_MAX_INT / 8.0 && sizeof(PetscInt) == 4) PetscCall(SoretInputError(c->in, cells, "%.4g unknowns are more than 32-bit indices reach (%.3g); use a PETSc with 64-bit indices (Debian: libpetsc64-real-dev)", (double)unknowns, (double)PETSC_MAX_INT / 8.0));
   else if (!SoretGridFits(&c->grid, ranks, SoretModelWidth(&c->model), sizeof(why), why)) PetscCall(SoretInputError(c->in, cells, "%s", why));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -817,7 +801,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscReal       bytes, cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2], have;
   PetscInt        num_times = 0;
   PetscReal      *times     = NULL;
-  const char     *method;
+  const char     *method, *allows;
   PetscErrorCode  status = PETSC_SUCCESS;
   PetscBool       varies;
 
@@ -839,8 +823,8 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));
   PetscCall(EstimateMemory(c, &bytes, &method));
-  PetscCall(NodeMemory(comm, &have));
-  PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); the nodes of this run have %.3g GiB\n", (double)(bytes / 1073741824.0), method, (double)(have / 1073741824.0)));
+  PetscCall(SoretMemoryAllowed(comm, &have, &allows));
+  PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); %s %.3g GiB\n", (double)(bytes / 1073741824.0), method, allows, (double)(have / 1073741824.0)));
   if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   PetscCall(ReportFile(comm, c, (c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1), varies));
