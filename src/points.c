@@ -339,7 +339,7 @@ PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *n
 void SoretPointsZeros(const SoretPoints *points, PetscInt *num, PetscReal zero[])
 {
   *num = 0;
-  for (PetscInt i = 0; i + 1 < points->num; i++) {
+  for (PetscInt i = 0; i < points->num; i++) {
     const SoretSweepPoint *a = Known(points, i), *b = Known(points, i + 1);
 
     if (a && b && a->observable * b->observable < 0.0) zero[(*num)++] = Secant(a->value, a->observable, b->value, b->observable);

@@ -74,5 +74,5 @@ PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *n
 /* A point is done. */
 PetscErrorCode SoretPointsSet(SoretPoints *points, PetscInt number, PetscBool converged, PetscReal observable);
 
-/* Where the observable is zero, by interpolation between neighbours of different sign: zero[num - 1] at most. */
+/* Where the observable is zero, at a point or by interpolation between neighbours of different sign: zero[num] at most. */
 void SoretPointsZeros(const SoretPoints *points, PetscInt *num, PetscReal zero[]);

@@ -87,6 +87,26 @@ static PetscErrorCode LocateZeros(PetscInt branches)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Zeros at points themselves: the first, one within, the last. */
+static PetscErrorCode TestZeroAtPoint(void)
+{
+  PetscReal   value[3][3] = {{0, 1, 2}, {-1, 0, 1}, {2, 1, 0}}, zero[3];
+  SoretPoints points;
+  PetscInt    num, rounds;
+
+  PetscFunctionBeginUser;
+  for (int k = 0; k < 3; k++) {
+    const SoretSweepSpec spec = Values(3, value[k]);
+
+    PetscCall(SoretPointsCreate(&spec, 1, &points));
+    PetscCall(RunAll(&points, Line, &rounds));
+    SoretPointsZeros(&points, &num, zero);
+    Check(num == 1 && zero[0] == 0.0);
+    PetscCall(SoretPointsDestroy(&points));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TestZero(void)
 {
   PetscFunctionBeginUser;
@@ -141,4 +161,4 @@ static PetscErrorCode TestLimits(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-TestMain(TestBranches, TestZero, TestChange, TestLimits)
+TestMain(TestBranches, TestZero, TestZeroAtPoint, TestChange, TestLimits)
