@@ -101,7 +101,9 @@ static PetscErrorCode SetRightSide(const Levels *levels, PetscReal epsilon, Vec 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* y = (c - base)/epsilon, r itself in solid, and the largest of |c - base| relative to base. Collective. */
+/* y = (c - base)/epsilon, r itself in solid, and the largest of |c - base| relative to base. Where there is nothing, and nothing is asked for, nothing comes:
+   rounding would make something of a species that is absent, which may then change by as much as there is of it, and of the others nothing would be seen.
+   Collective. */
 static PetscErrorCode ReadCorrection(const Levels *levels, PetscReal epsilon, Vec r, Vec y, PetscReal *largest)
 {
   const SoretOperator *op = levels->sys->op;
@@ -116,7 +118,7 @@ static PetscErrorCode ReadCorrection(const Levels *levels, PetscReal epsilon, Ve
   PetscCall(VecGetArrayRead(r, &from));
   PetscCall(VecGetArrayWrite(y, &to));
   for (PetscInt q = 0; q < n; q++) {
-    const PetscReal base = Base(levels, at, q), by = c[q] - base;
+    const PetscReal base = Base(levels, at, q), by = at[q] == 0.0 && from[q] == 0.0 ? 0.0 : c[q] - base;
 
     to[q] = SoretGridIsSolid(op->grid, q / op->num_species) ? from[q] : by / epsilon;
     if (base > 0.0) most = PetscMax(most, PetscAbsReal(by) / base);
