@@ -672,6 +672,7 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const struct 
     squares->relative[e] += SoretFourTotal(sum->relative);
     squares->relative_gross[e] += SoretFourTotal(sum->relative_gross);
     squares->relative_floor[e] += SoretFourTotal(sum->relative_floor);
+    squares->relative_exchange[e] += SoretFourTotal(sum->relative_floor); /* no velocity here */
     squares->range[2 * e]     = PetscMax(squares->range[2 * e], Largest(sum->most));
     squares->range[2 * e + 1] = PetscMax(squares->range[2 * e + 1], Largest(sum->minus_least));
   }

@@ -149,9 +149,9 @@ static inline void SoretKernelAddFaceDiagonal(PetscInt m, const PetscReal *restr
 }
 
 /* What the fluxes through two opposite faces of each cell amount to: net gets the outflow, gross the sum of absolute fluxes, scale the sum of
-   the fluxes to and fro, of which each flux is the difference, as if u were the same on both sides, and what a velocity carries, which diffusion
+   the fluxes to and fro, of which each flux is the difference, as if u were the same on both sides, carried what a velocity carries, which diffusion
    may cancel; all added to. Arguments as above. */
-static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict net, PetscReal *restrict gross, PetscReal *restrict scale)
+static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict g_lo, const PetscReal *restrict g_hi, const PetscReal *w_lo, const PetscReal *w_hi, const PetscReal *u_lo, const PetscReal *u, const PetscReal *u_hi, PetscReal *restrict net, PetscReal *restrict gross, PetscReal *restrict scale, PetscReal *restrict carried)
 {
   for (PetscInt q = 0; q < m; q++) {
     const PetscReal lo = SoretFaceFlux(g_lo[q], u_lo[q], u[q]), hi = SoretFaceFlux(g_hi[q], u[q], u_hi[q]);
@@ -167,7 +167,7 @@ static inline void SoretKernelAddGrossRow(PetscInt m, const PetscReal *restrict 
 
     net[q] += with_hi - with_lo;
     gross[q] += fabs(lo + with_lo) - fabs(lo) + fabs(hi + with_hi) - fabs(hi);
-    scale[q] += 2.0 * (fabs(with_lo) + fabs(with_hi));
+    carried[q] += 2.0 * (fabs(with_lo) + fabs(with_hi));
   }
 }
 

@@ -8,24 +8,25 @@
 
 typedef struct {
   SoretSquares squares;
-  PetscReal   *net, *transport, *scale, *source, *reaction; /* a row each */
+  PetscReal   *net, *transport, *scale, *carried, *source, *reaction; /* a row each */
 } Measure;
 
 /* The squares of one sum in a row: net transport, in which reactions cancel. */
 INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, const PetscReal *restrict w, const PetscReal *restrict volume, Measure *m, PetscInt entry)
 {
   SoretSquares *squares = &m->squares;
-  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict u = row->u[0][2], *restrict cs = row->c;
-  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
+  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict carried = m->carried, *restrict u = row->u[0][2], *restrict cs = row->c;
+  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, exchange = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
 
-  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale) reduction(max : most, minus_least))
+  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale, exchange) reduction(max : most, minus_least))
   for (PetscInt i = 0; i < nx; i++) {
-    PetscReal f = 0.0, gross = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over;
+    PetscReal f = 0.0, gross = 0.0, own = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over;
 
     for (PetscInt s = 0; s < ns; s++) {
       f += w[s] * net[i * ns + s];
       gross += PetscAbsReal(w[s]) * transport[i * ns + s];
-      scale += PetscAbsReal(w[s]) * scales[i * ns + s];
+      own += PetscAbsReal(w[s]) * scales[i * ns + s];
+      scale += PetscAbsReal(w[s]) * (scales[i * ns + s] + carried[i * ns + s]);
       amount += PetscAbsReal(w[s] * u[i * ns + s]) * volume[i];
       c += PetscAbsReal(w[s] * cs[i * ns + s]);
     }
@@ -37,6 +38,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
     relative += f * over * (f * over);
     relative_gross += gross * over * (gross * over);
     relative_scale += scale * over * (scale * over);
+    exchange += own * over * (own * over);
     most        = PetscMax(most, over > 0.0 ? c : 0.0);
     minus_least = PetscMax(minus_least, over > 0.0 ? -c : -PETSC_MAX_REAL);
   }
@@ -47,6 +49,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
   squares->relative[entry] += relative;
   squares->relative_gross[entry] += relative_gross;
   squares->relative_floor[entry] += relative_scale;
+  squares->relative_exchange[entry] += exchange;
   squares->range[2 * entry]     = most;
   squares->range[2 * entry + 1] = minus_least;
 }
@@ -54,14 +57,14 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
 /* The squares of all species in a row. */
 INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
 {
-  const PetscReal *restrict net = m->net, *restrict source = m->source, *restrict transport = m->transport, *restrict reaction = m->reaction, *restrict scales = m->scale;
+  const PetscReal *restrict net = m->net, *restrict source = m->source, *restrict transport = m->transport, *restrict reaction = m->reaction, *restrict scales = m->scale, *restrict carried = m->carried;
 
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal residual = 0.0, all = 0.0, floor = 0.0;
 
     SORET_SUM(residual, all, floor)
     for (PetscInt i = 0; i < nx; i++) {
-      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + reaction[i * ns + s], scale = scales[i * ns + s] + reaction[i * ns + s];
+      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
 
       residual += f * f;
       all += gross * gross;
@@ -82,7 +85,7 @@ SORET_CLONES static PetscErrorCode MeasureRow(SoretOperator *op, const SoretRow 
 
   PetscFunctionBegin;
   if (SoretOperatorAddSquares(op, row, &m->squares)) PetscFunctionReturn(PETSC_SUCCESS);
-  SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale);
+  SoretOperatorGrossTransport(op, row, m->net, m->transport, m->scale, m->carried);
   SoretOperatorGrossReactions(op, row, m->source, m->reaction);
   BY_SPECIES(MeasureSpecies, ns, nx, m);
   volume = SoretOperatorRowVolumes(op, row->number, op->row);
@@ -115,44 +118,49 @@ static PetscBool Varies(const SoretSquares *squares, PetscInt i)
   return squares->range[2 * i] > -100.0 * squares->range[2 * i + 1] ? PETSC_TRUE : PETSC_FALSE;
 }
 
-PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor)
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most)
 {
   const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
-  PetscBool      each = PETSC_FALSE;
+  PetscBool      each = PETSC_FALSE, of_most = PETSC_TRUE, of_little = PETSC_TRUE; /* is the residual rounding error? */
   Measure        m;
   SoretSquares  *squares = &m.squares;
-  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0;
+  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0; /* most: cells along an axis */
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
   squares->num = sums->num;
   squares->w   = sums->w;
-  PetscCall(PetscMalloc5(row, &m.net, row, &m.transport, row, &m.scale, row, &m.source, row, &m.reaction));
+  PetscCall(PetscMalloc6(row, &m.net, row, &m.transport, row, &m.scale, row, &m.carried, row, &m.source, row, &m.reaction));
   PetscCall(AddUp(op, c, PETSC_FALSE, &m));
   for (PetscInt i = ns; i < ns + sums->num_global; i++) each = each || Varies(squares, i) ? PETSC_TRUE : PETSC_FALSE;
   if (each) PetscCall(AddUp(op, c, PETSC_TRUE, &m));
-  PetscCall(PetscFree5(m.net, m.transport, m.scale, m.source, m.reaction));
+  PetscCall(PetscFree6(m.net, m.transport, m.scale, m.carried, m.source, m.reaction));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
-  *ratio    = 0.0;
-  *at_floor = PETSC_TRUE;
+  for (PetscInt axis = 0; axis < op->grid->dim; axis++) most = PetscMax(most, (PetscReal)op->grid->n[axis]);
+  *ratio = 0.0;
   for (PetscInt i = 0; i < n; i++) {
     /* rounding of the two terms of each flux; a species or sum of which there is next to nothing is judged on the scale of the others */
     const PetscReal floor = 4.0 * PETSC_MACHINE_EPSILON * PetscMax(sqrt(squares->floor[i]), 1.0e-3 * sqrt(i < ns ? largest : largest_sum)), residual = sqrt(squares->residual[i]);
 
     /* where amounts differ much over the box, what happens where there is little counts as well */
     if (i >= ns && i < ns + sums->num_global && Varies(squares, i) && squares->relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * squares->relative_floor[i]) {
-      *at_floor = PETSC_FALSE;
-      *ratio    = PetscMax(*ratio, sqrt(squares->relative[i] / squares->relative_gross[i]));
+      /* nothing may flow at all: then what goes to and fro is the measure, of which a smooth error of the size of the ratio leaves one over the square of the number of cells */
+      const PetscReal of_gross = sqrt(squares->relative[i] / squares->relative_gross[i]), of_exchange = most * most * sqrt(squares->relative[i] / squares->relative_exchange[i]);
+
+      of_little = PETSC_FALSE;
+      *ratio    = PetscMax(*ratio, PetscMin(of_gross, of_exchange));
     }
-    if (!(residual <= floor)) *at_floor = PETSC_FALSE;
+    if (!(residual <= floor)) of_most = PETSC_FALSE;
     if (residual <= floor) continue;
     *ratio = PetscMax(*ratio, squares->gross[i] > 0.0 ? residual / sqrt(squares->gross[i]) : PETSC_MAX_REAL);
     /* a smooth error hides behind gross fluxes that grow with the number of cells: for sums, whose equation is Laplace's, it is known,
        L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
     if (i >= ns && op->uniform && squares->amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(squares->amount[i]));
   }
+  *at_floor = of_most && of_little ? PETSC_TRUE : PETSC_FALSE;
+  if (at_floor_of_most) *at_floor_of_most = of_most && !of_little ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

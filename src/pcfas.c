@@ -132,7 +132,7 @@ static PetscErrorCode ReadCorrection(const Levels *levels, PetscReal epsilon, Ve
 }
 
 /* Corrections by an r of the same size are much the same from one r to the next. An epsilon that was no good is mended and the cycle done again. */
-static PetscErrorCode Apply(PC pc, Vec r, Vec y)
+static PetscErrorCode ApplyUnweighed(PC pc, Vec r, Vec y)
 {
   enum { ATTEMPTS = 5 };
   Levels         *levels = (Levels *)pc->data;
@@ -160,6 +160,22 @@ static PetscErrorCode Apply(PC pc, Vec r, Vec y)
     PetscCall(PetscInfo(pc, "cycle done again: largest relative change %g\n", (double)largest));
   }
   sys->shift = shift;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode Apply(PC pc, Vec r, Vec y)
+{
+  const SoretSystem *sys = ((Levels *)pc->data)->sys;
+  Vec                own = r;
+
+  PetscFunctionBegin;
+  if (sys->profile) {
+    PetscCall(VecDuplicate(r, &own));
+    PetscCall(VecCopy(r, own));
+    PetscCall(SoretSystemWeigh(sys, PETSC_TRUE, own));
+  }
+  PetscCall(ApplyUnweighed(pc, own, y));
+  if (sys->profile) PetscCall(VecDestroy(&own));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -386,11 +386,12 @@ static void AddGrossWalls(const SoretOperator *op, const SoretRow *row, PetscRea
   }
 }
 
-SORET_CLONES void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[])
+SORET_CLONES void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[], PetscReal carried[])
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
 
+  memset(carried, 0, (size_t)m * sizeof(PetscReal));
   if (op->uniform && op->width == 1) {
     const PetscReal area = RowArea(grid, row->j, row->k);
     PetscReal       g[4];
@@ -420,7 +421,7 @@ SORET_CLONES void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow 
     const PetscInt ijk[3] = {0, row->j, row->k}, up[3] = {axis == 0, row->j + (axis == 1), row->k + (axis == 2)};
     const PetscInt lo = SoretFaceIndex(grid, axis, ijk) * ns, hi = SoretFaceIndex(grid, axis, up) * ns;
 
-    SoretKernelAddGrossRow(m, op->g[axis] + lo, op->g[axis] + hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale);
+    SoretKernelAddGrossRow(m, op->g[axis] + lo, op->g[axis] + hi, op->w[axis] ? op->w[axis] + lo : NULL, op->w[axis] ? op->w[axis] + hi : NULL, row->u[axis][1], row->u[axis][2], row->u[axis][3], net, gross, scale, carried);
   }
   AddGrossWalls(op, row, net, gross, scale);
 }

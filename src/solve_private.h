@@ -10,7 +10,7 @@
 /* Steady:  F(c) + V sum_k beta_k q_k (mean_k(c) - M_k) + V sum_l beta q_l (q_l . c - q_l . c_0) + shift V (c - c_old) = 0
    with orthonormal q_k of the global sums and q_l of the local ones. The first term couples all cells: it is not assembled
    but applied in the operator A; the preconditioner P has the same term cell by cell, gamma beta_k q_k q_k^T instead. Where solid cuts the fluid
-   into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean. */
+   into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean, or that of SoretSystemFollow(). */
 typedef struct {
   PetscInt   num;
   PetscReal *q, *target, *beta; /* [num][num_species], [num], [num] */
@@ -25,6 +25,7 @@ typedef struct {
   PetscInt         num_parts;         /* of the fluid, 0 where it hangs together: each with a term of its own */
   SoretPartTerms  *part;              /* [num_parts]                                             */
   PetscBool        shaped;            /* b differs so much over the box that the terms of the sums follow 1/b, as amounts do */
+  PetscReal       *profile;           /* NULL, or [num_cells][num_species]: they follow the amounts themselves, which these are over their means */
   PetscReal       *mean_inverse_b;    /* [num_species]                                           */
   PetscReal       *part_volume;       /* [num_parts] on this grid: 0 where it has no cell for the part */
   PetscReal       *amount, *add;      /* [num_parts][num_species] work                           */
@@ -58,6 +59,13 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys);
    be changed. */
 PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec c, SoretCellTerms *terms);
 PetscErrorCode SoretSystemRestoreTerms(SoretSystem *sys, SoretCellTerms *terms);
+
+/* Do the terms of the sums follow the amounts that there are, so that those which no diffusivity tells of (what a velocity presses against a wall) are found to rounding
+   where there is next to nothing, too? Not with several parts of the fluid, nor on coarser levels. Not collective. */
+PetscErrorCode SoretSystemFollow(SoretSystem *sys, PetscBool follow);
+
+/* Where they do and there is no matrix: rows over the amounts that there are (or back), in which a linear solver then sees what is amiss where there is little. */
+PetscErrorCode SoretSystemWeigh(const SoretSystem *sys, PetscBool back, Vec f);
 
 /* f = the left side above. */
 PetscErrorCode SoretSystemResidual(SoretSystem *sys, Vec c, Vec f);

@@ -13,7 +13,8 @@
 typedef enum {
   PHASE_CYCLES, /* of nonlinear multigrid */
   PHASE_NEWTON,
-  PHASE_PSEUDO  /* pseudo-transient continuation */
+  PHASE_PSEUDO, /* pseudo-transient continuation */
+  PHASE_FOLLOW  /* Newton's method, where the terms of the sums follow the amounts */
 } Phase;
 
 /* State of the pseudo-transient continuation between its steps. */
@@ -38,7 +39,7 @@ typedef struct {
   PetscReal        four_ago, eight_ago; /* norms of the residual when the iterations were a multiple of four and of eight */
   PetscReal        measured; /* norm of the residual when the ratio was measured */
   PetscReal        totals_off; /* largest distance of a mean from what it should be, relative to its members */
-  PetscBool        at_floor;
+  PetscBool        at_floor, at_floor_of_most;
   PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
   PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
   PetscBool        warm;        /* the guess is a solution nearby: it is not lifted  */
@@ -62,10 +63,16 @@ typedef struct {
   SoretFAS         fas;        /* while it is used */
 } Steady;
 
+static PetscBool IsNewton(const Steady *steady)
+{
+  return steady->phase == PHASE_NEWTON || steady->phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE;
+}
+
 static PetscErrorCode FormResidual(SNES snes, Vec c, Vec f, void *context)
 {
   PetscFunctionBegin;
   PetscCall(SoretSystemResidual(((Steady *)context)->sys, c, f));
+  PetscCall(SoretSystemWeigh(((Steady *)context)->sys, PETSC_FALSE, f));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -164,8 +171,8 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   position[POSITION_FIRST]        = (PetscReal)(steady->first + steady->before);
   position[POSITION_ATTEMPT]      = (PetscReal)steady->attempt;
   position[POSITION_ITERATIONS]   = (PetscReal)(steady->iterations + steady->before);
-  position[POSITION_NEWTON]       = (PetscReal)(steady->outcome->newton_iterations + (steady->phase == PHASE_NEWTON ? steady->before : 0));
-  position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (steady->phase == PHASE_NEWTON ? steady->linear_before : 0));
+  position[POSITION_NEWTON]       = (PetscReal)(steady->outcome->newton_iterations + (IsNewton(steady) ? steady->before : 0));
+  position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (IsNewton(steady) ? steady->linear_before : 0));
   position[POSITION_CYCLES]       = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0));
   position[POSITION_SCALED]       = (PetscReal)steady->sys->scaled;
   position[POSITION_RATIO]        = steady->ratio;
@@ -236,7 +243,7 @@ static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *c
   PetscInt  most;
 
   PetscFunctionBegin;
-  if (steady->interrupted || it == 0 || it % EVERY || steady->phase != PHASE_NEWTON || steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (steady->interrupted || it == 0 || it % EVERY || !IsNewton(steady) || steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretCheckpointStopAsked(steady->checkpoint, &steady->interrupted));
   if (!steady->interrupted) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(KSPGetTolerances(ksp, &rtol, &absolute, &divergence, &most));
@@ -297,10 +304,11 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     steady->eight_ago = fnorm;
   }
   if (!steady->closes || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
-    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
+    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor, &steady->at_floor_of_most));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
     if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes || steady->sys->num_parts ? 1.0e-7 : steady->at_floor && at >= 16 ? 1.0e-10 : 1.0e-12)) /* closed afterwards */ *reason = SNES_CONVERGED_FNORM_RELATIVE;
+    else if (steady->phase == PHASE_NEWTON && steady->at_floor_of_most && steady->sys->num) *reason = SNES_DIVERGED_DTOL; /* goes on otherwise */
   }
   if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, steady->ratio * (steady->measured > 0.0 ? fnorm / steady->measured : 1.0), c, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -537,7 +545,7 @@ static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
   PetscFunctionBegin;
   for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
   PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
-  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor));
+  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor, NULL));
   PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
   *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -560,12 +568,28 @@ static PetscInt Left(const Steady *steady, PetscInt most)
   return PetscMax(most - steady->first, 0);
 }
 
+/* Newton's method in one of its phases. */
+static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt max_steps, Vec c, PetscBool *solved, SNESConvergedReason *reason, SoretOutcome *outcome)
+{
+  PetscBool goes_on;
+
+  PetscFunctionBegin;
+  PetscCall(Begin(steady, phase, c, &goes_on));
+  PetscCall(SoretSystemFollow(steady->sys, phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE));
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, Left(steady, PetscMin(50, max_steps)), PETSC_MAX_INT));
+  PetscCall(RunSNES(steady, snes, c, outcome, reason));
+  PetscCall(SoretSystemFollow(steady->sys, PETSC_FALSE));
+  steady->first = 0;
+  if (*reason > 0) PetscCall(Accept(steady, c, solved, outcome));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Newton's method, then pseudo-transient continuation. */
 static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   SNES                snes;
   SNESConvergedReason reason = SNES_DIVERGED_MAX_IT;
-  PetscBool           goes_on;
+  const PetscBool     follows = steady->restored && steady->phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE;
   Vec                 guess;
 
   PetscFunctionBegin;
@@ -575,11 +599,8 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
   if (!steady->restored || steady->phase != PHASE_PSEUDO) {
-    PetscCall(Begin(steady, PHASE_NEWTON, c, &goes_on));
-    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, Left(steady, PetscMin(50, max_steps)), PETSC_MAX_INT));
-    PetscCall(RunSNES(steady, snes, c, outcome, &reason));
-    steady->first = 0;
-    if (reason > 0) PetscCall(Accept(steady, c, solved, outcome));
+    if (!follows) PetscCall(RunNewton(steady, snes, PHASE_NEWTON, max_steps, c, solved, &reason, outcome));
+    if (!*solved && !steady->stopped && (follows || steady->at_floor_of_most)) PetscCall(RunNewton(steady, snes, PHASE_FOLLOW, max_steps, c, solved, &reason, outcome));
   }
   if (!*solved && !steady->stopped && max_steps > 50) {
     PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));

@@ -90,6 +90,113 @@ static PetscErrorCode KeepLocalSums(SoretSystem *sys, Vec c_0)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* ---- amounts ---- */
+
+PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(PetscObjectGetId((PetscObject)c, &sys->known));
+  PetscCall(PetscObjectStateGet((PetscObject)c, &sys->known_state));
+  PetscCall(PetscArraycpy(sys->content, content, sys->op->num_species));
+  sys->summed = PETSC_FALSE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Amount of each species in the box, sys->content: known, if c has not changed since SoretSystemKnow(). */
+static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
+{
+  const PetscInt   ns = sys->op->num_species;
+  PetscReal        content[SORET_MAX_SPECIES] = {0.0};
+  PetscObjectState state;
+  PetscObjectId    id;
+
+  PetscFunctionBegin;
+  PetscCall(PetscObjectGetId((PetscObject)c, &id));
+  PetscCall(PetscObjectStateGet((PetscObject)c, &state));
+  if (id != sys->known || state != sys->known_state) {
+    const PetscReal *x;
+
+    PetscCall(VecGetArrayRead(c, &x));
+    for (PetscInt row = 0; row < sys->op->grid->count[1] * sys->op->grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, x, content);
+    PetscCall(VecRestoreArrayRead(c, &x));
+    PetscCall(SoretSystemKnow(sys, c, content));
+  }
+  if (!sys->summed) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sys->content, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, sys->op->grid->comm));
+  sys->summed = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemContent(SoretSystem *sys, Vec c, PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(MeasureContent(sys, c));
+  PetscCall(PetscArraycpy(content, sys->content, sys->op->num_species));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(SoretSystemKnow(sys, c, content));
+  sys->summed = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Are two species members of a sum that the box keeps? */
+static PetscBool AreTogether(const SoretSums *sums, PetscInt i, PetscInt j)
+{
+  for (PetscInt k = 0; k < sums->num_global; k++) {
+    if (sums->w[k * sums->num_species + i] != 0.0 && sums->w[k * sums->num_species + j] != 0.0) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* Where the terms of the sums follow the amounts: those in each cell of c of a species and all that share a sum with it, over their mean. Collective. */
+static PetscErrorCode SetProfile(SoretSystem *sys, Vec c)
+{
+  const PetscInt   ns = sys->op->num_species, cells = sys->op->grid->num_cells;
+  const PetscReal *x;
+
+  PetscFunctionBegin;
+  if (!sys->profile) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(MeasureContent(sys, c));
+  PetscCall(VecGetArrayRead(c, &x));
+  PetscCall(PetscArrayzero(sys->profile, cells * ns));
+  for (PetscInt i = 0; i < ns; i++) {
+    PetscReal mean = 0.0;
+
+    for (PetscInt j = 0; j < ns; j++) {
+      if (i != j && !AreTogether(sys->sums, i, j)) continue;
+      mean += sys->content[j] / sys->op->grid->fluid_volume;
+      for (PetscInt p = 0; p < cells; p++) sys->profile[p * ns + i] += PetscMax(x[p * ns + j], 0.0);
+    }
+    for (PetscInt p = 0; p < cells; p++) sys->profile[p * ns + i] = mean > 0.0 && sys->profile[p * ns + i] > 0.0 ? sys->profile[p * ns + i] / mean : 1.0;
+  }
+  PetscCall(VecRestoreArrayRead(c, &x));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemWeigh(const SoretSystem *sys, PetscBool back, Vec f)
+{
+  PetscReal *array;
+
+  PetscFunctionBegin;
+  if (!sys->profile || !sys->at) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(VecGetArray(f, &array));
+  for (PetscInt q = 0; q < sys->op->grid->num_cells * sys->op->num_species; q++) array[q] *= back ? sys->profile[q] : 1.0 / sys->profile[q];
+  PetscCall(VecRestoreArray(f, &array));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSystemFollow(SoretSystem *sys, PetscBool follow)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscFree(sys->profile));
+  PetscCall(PetscFree(sys->kept_term)); /* which has the terms as they were */
+  if (follow && !sys->num_parts) PetscCall(PetscMalloc1(sys->op->grid->num_cells * sys->op->num_species, &sys->profile));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- the operator A ---- */
 
 /* add = sum_k beta_k q_k (q_k . amount/volume - target_k) of some sums; target NULL: 0. */
@@ -122,6 +229,7 @@ static PetscErrorCode PartTerms(SoretSystem *sys, Vec x, PetscBool targets)
 /* Factor of the term of the sums in a cell. */
 static inline PetscReal Shape(const SoretSystem *sys, PetscInt p, PetscInt s)
 {
+  if (sys->profile) return sys->profile[p * sys->op->num_species + s];
   return sys->shaped ? 1.0 / (sys->op->b[p * sys->op->num_species + s] * sys->mean_inverse_b[s]) : 1.0;
 }
 
@@ -134,6 +242,7 @@ static PetscErrorCode AddSums(SoretSystem *sys, Vec x, Vec y)
   PetscReal       *ya, content[SORET_MAX_SPECIES] = {0.0}, all[SORET_MAX_SPECIES], same[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
+  if (sys->at) PetscCall(SetProfile(sys, sys->at)); /* a cycle has looked at other states */
   PetscCall(VecGetArrayRead(x, &xa));
   if (sys->num_parts) PetscCall(PartTerms(sys, x, PETSC_FALSE));
   else {
@@ -184,6 +293,7 @@ static PetscErrorCode MultShell(Mat A, Vec x, Vec y)
   PetscCall(SoretOperatorMultiply(sys->op, sys->at_matrix, sys->at, x, y));
   if (sys->num) PetscCall(AddSums(sys, x, y));
   if (!sys->augmented) PetscCall(SoretOperatorPerVolume(sys->op, 1.0, y));
+  PetscCall(SoretSystemWeigh(sys, PETSC_FALSE, y));
   SoretRecordEnd(SORET_PHASE_JACOBIAN);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -367,6 +477,7 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
   PetscCall(PetscFree4(sys->part, sys->part_volume, sys->amount, sys->add));
   PetscCall(PetscFree7(sys->q, sys->target, sys->beta, sys->q_local, sys->extra, sys->constant, sys->matrix));
   PetscCall(PetscFree(sys->mean_inverse_b));
+  PetscCall(PetscFree(sys->profile));
   PetscCall(PetscFree(sys->kept));
   PetscCall(PetscFree(sys->kept_term));
   PetscCall(VecDestroy(&sys->old));
@@ -375,58 +486,6 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
   PetscCall(PetscFree(sys->at_matrix));
   PetscCall(MatDestroy(&sys->A));
   PetscCall(MatDestroy(&sys->P));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- amounts ---- */
-
-PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[])
-{
-  PetscFunctionBegin;
-  PetscCall(PetscObjectGetId((PetscObject)c, &sys->known));
-  PetscCall(PetscObjectStateGet((PetscObject)c, &sys->known_state));
-  PetscCall(PetscArraycpy(sys->content, content, sys->op->num_species));
-  sys->summed = PETSC_FALSE;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Amount of each species in the box, sys->content: known, if c has not changed since SoretSystemKnow(). */
-static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
-{
-  const PetscInt   ns = sys->op->num_species;
-  PetscReal        content[SORET_MAX_SPECIES] = {0.0};
-  PetscObjectState state;
-  PetscObjectId    id;
-
-  PetscFunctionBegin;
-  PetscCall(PetscObjectGetId((PetscObject)c, &id));
-  PetscCall(PetscObjectStateGet((PetscObject)c, &state));
-  if (id != sys->known || state != sys->known_state) {
-    const PetscReal *x;
-
-    PetscCall(VecGetArrayRead(c, &x));
-    for (PetscInt row = 0; row < sys->op->grid->count[1] * sys->op->grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, x, content);
-    PetscCall(VecRestoreArrayRead(c, &x));
-    PetscCall(SoretSystemKnow(sys, c, content));
-  }
-  if (!sys->summed) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sys->content, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, sys->op->grid->comm));
-  sys->summed = PETSC_TRUE;
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretSystemContent(SoretSystem *sys, Vec c, PetscReal content[])
-{
-  PetscFunctionBegin;
-  PetscCall(MeasureContent(sys, c));
-  PetscCall(PetscArraycpy(content, sys->content, sys->op->num_species));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[])
-{
-  PetscFunctionBegin;
-  PetscCall(SoretSystemKnow(sys, c, content));
-  sys->summed = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -489,7 +548,8 @@ static PetscErrorCode SetKept(SoretSystem *sys, PetscInt num_local, PetscBool by
 PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec x, SoretCellTerms *terms)
 {
   const PetscInt  num_local = sys->beta_local != 0.0 ? sys->num_local : 0;
-  const PetscBool by_cell   = sys->num_parts || (sys->shaped && sys->num) ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool shaped    = sys->shaped || sys->profile ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool by_cell   = sys->num_parts || (shaped && sys->num) ? PETSC_TRUE : PETSC_FALSE;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(terms, sizeof(*terms)));
@@ -500,8 +560,9 @@ PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec x, SoretCellTerms *term
   else if (sys->num) {
     PetscCall(MeasureContent(sys, x));
     SumTerm(sys->op->num_species, sys->num, sys->q, sys->beta, sys->target, sys->content, sys->op->grid->fluid_volume, sys->constant);
-    if (!sys->shaped) terms->constant = sys->constant;
+    if (!shaped) terms->constant = sys->constant;
   }
+  PetscCall(SetProfile(sys, x));
   if (!num_local && !by_cell) PetscFunctionReturn(PETSC_SUCCESS);
   SetMatrix(sys, num_local);
   if (by_cell || !sys->kept_term) PetscCall(SetKept(sys, num_local, by_cell, x));
@@ -561,6 +622,7 @@ static PetscErrorCode KeepState(SoretSystem *sys, Vec c)
 PetscErrorCode SoretSystemJacobian(SoretSystem *sys, Vec c)
 {
   PetscFunctionBegin;
+  PetscCall(SetProfile(sys, c));
   if (sys->at) {
     PetscCall(KeepState(sys, c));
     PetscFunctionReturn(PETSC_SUCCESS);

@@ -156,9 +156,9 @@ PetscErrorCode SoretOperatorForEachRow(SoretOperator *op, Vec c, SoretRowVisitor
    oneway - [6] sum of the flux to and fro, the scale of rounding; or NULL */
 void SoretOperatorFaceFluxes(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal flux[6], PetscReal oneway[6]);
 
-/* Entry by entry of a row, integrated over the cells: net outflow through the faces, walls included; sum of the absolute fluxes; and scale, the sum
-   of the fluxes to and fro, of which rounding is a part (through faces that of the own u, twice). */
-void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[]);
+/* Entry by entry of a row, integrated over the cells: net outflow through the faces, walls included; sum of the absolute fluxes; scale, the sum
+   of the fluxes to and fro, of which rounding is a part (through faces that of the own u, twice); and carried, what a velocity carries to and fro beside it. */
+void SoretOperatorGrossTransport(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[], PetscReal scale[], PetscReal carried[]);
 
 /* The same for reactions: net source, and sum over reactions of |nu| (forward + backward rate). */
 void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscReal net[], PetscReal gross[]);
@@ -175,8 +175,9 @@ typedef struct {
       PetscReal floor[4 * SORET_MAX_SPECIES];    /* of that of the fluxes to and fro and absolute rates               */
       PetscReal amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only */
       PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES]; /* each cell over sum_i |w_i| c_i there */
+      PetscReal relative_exchange[4 * SORET_MAX_SPECIES]; /* the last one without what a velocity carries */
     };
-    PetscReal all[28 * SORET_MAX_SPECIES];
+    PetscReal all[32 * SORET_MAX_SPECIES];
   };
   PetscReal range[8 * SORET_MAX_SPECIES]; /* of sum_i |w_i| c_i where it is more than 0: largest, and minus the least */
 } SoretSquares;

@@ -67,8 +67,9 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
 /* How far a state is from steady: the largest ratio over conserved combinations of |residual| to gross transport, and over
    species of |residual| to gross rates, each in the 2-norm over cells (docs/numerics.md, "When is a steady state converged").
 
-   at_floor - the residual is rounding error: it cannot fall further */
-PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor);
+   at_floor         - the residual is rounding error: it cannot fall further
+   at_floor_of_most - it is beside the largest amounts, and not beside what there is in cells with little; may be NULL */
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most);
 
 /* Smallest concentration: its value, species and the coordinates of its cell. Collective. */
 PetscErrorCode SoretSmallest(const SoretOperator *op, Vec c, PetscReal *value, PetscInt *species, PetscReal x[3]);

@@ -255,6 +255,21 @@ def test_exact_steady_two_ranks(tmp):
         check_exact(tmp / str(slope), steady.replace("0.2*y", f"{slope}*y"), ranks=2, count=5)
 
 
+def test_exact_steady_follow(tmp):
+    """What a velocity presses against a wall: the terms of the sums follow the amounts in the last iterations, directly and without a matrix."""
+    case = """\
+soret: 1
+units: reduced
+domain: {size: [4], cells: [10]}
+temperature: 1
+species: [{name: A, diffusivity: 1, initial: 1}]
+flow: {velocity: [-12]}
+output: {file: run.h5}
+"""
+    check_exact(tmp / "direct", case, count=4)
+    check_exact(tmp / "cycles", case.replace("[4], cells: [10]", "[4, 1, 1], cells: [16, 12, 12]").replace("[-12]", "[-8, 0, 0]"), "-snes_type", "newtonls", count=4)
+
+
 def test_exact_pseudo_transient(tmp):
     """A guess that Newton's method fails on: the rescue is saved, too."""
     case = (Path(__file__).parent.parent / "cases" / "dimer_bad_guess.yaml").read_text() + "\noutput: {file: run.h5}\n"
