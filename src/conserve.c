@@ -581,6 +581,39 @@ static PetscErrorCode FindContradiction(const SoretSums *sums, MPI_Comm comm, Pe
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A sum none of whose members moves along some axis is kept by each layer of cells across it: the mean over the box does not say how much there is in which. Those
+   of species that stand still are known in each cell. Collective. */
+static PetscErrorCode FindLayers(const SoretSums *sums, const SoretBoundary *boundary, PetscBool *found)
+{
+  const PetscInt ns = sums->num_species;
+  PetscBool      open[SORET_MAX_SPECIES], leaves[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  *found = PETSC_FALSE;
+  PetscCall(SoretBoundaryFindOpen(boundary, open));
+  for (int axis = 0; axis < boundary->grid->dim && !*found; axis++) {
+    Span       known = {ns, 0, NULL};
+    PetscReal *w;
+    PetscInt   num;
+
+    for (PetscInt s = 0; s < ns; s++) leaves[s] = open[s] || boundary->model->species[s].diffuses || boundary->model->species[s].moves[axis] ? PETSC_TRUE : PETSC_FALSE;
+    PetscCall(NullSpace(boundary->model, leaves, &num, &w));
+    PetscCall(PetscCalloc1((ns + 1) * ns, &known.basis));
+    for (PetscInt k = sums->num_global; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&known, sums->w + k * ns);
+    for (PetscInt k = 0; k < num && !*found; k++) {
+      char name[SORET_SUM_NAME];
+
+      if (!AddToSpan(&known, w + k * ns)) continue;
+      *found = PETSC_TRUE;
+      PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w + k * ns, sizeof(name), name));
+      PetscCall(PetscFPrintf(boundary->grid->comm, stderr, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
+    }
+    PetscCall(PetscFree(known.basis));
+    PetscCall(PetscFree(w));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary)
 {
   PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
@@ -597,5 +630,6 @@ PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBound
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));
+  if (!refused) PetscCall(FindLayers(sums, boundary, &refused));
   PetscFunctionReturn(refused ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }

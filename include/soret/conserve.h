@@ -79,5 +79,5 @@ PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Ve
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);
 
 /* There is no steady state if a sum has net input and no outlet, which the augmented residual would hide, or if no concentrations >= 0 have the means that
-   are to be kept. Message and SORET_ERR_INPUT. Collective. */
+   are to be kept; there are many if nothing carries a sum along some axis. Message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary);
