@@ -24,6 +24,7 @@ struct SoretExpr_s {
   PetscReal        constant; /* value where uses == 0 */
   muParserHandle_t parser;   /* NULL where uses == 0  */
   double           variable[NUM_VARIABLES];
+  double          *constants; /* those with a name. Variables to muParser, which takes 0.25 && 0.5 of its own constants for 0 && 0 */
   SoretRowCode     rows;     /* the same for rows of points, or NULL */
 };
 
@@ -98,6 +99,7 @@ typedef struct {
   PetscInt             num_constants;
   const SoretConstant *constants;
   unsigned             allowed, uses;
+  double              *values; /* of the constants, as muParser sees them */
   muParserHandle_t     parser;
   SoretExprError      *error;
 } Reader;
@@ -205,7 +207,8 @@ static PetscBool ReadName(Reader *r)
     if (!(r->allowed & 1u << found)) return RefuseVariable(r, name);
     r->uses |= 1u << found;
   } else if ((found = FindConstant(r, name)) >= 0) {
-    mupDefineConst(r->parser, name, r->constants[found].value);
+    r->values[found] = r->constants[found].value;
+    mupDefineVar(r->parser, name, &r->values[found]);
   } else if (!strcmp(name, "pi")) {
     mupDefineConst(r->parser, name, PETSC_PI);
   } else if (FindFunction(name) >= 0) {
@@ -400,7 +403,9 @@ PetscErrorCode SoretExprCreate(const char *text, PetscInt num_constants, const S
   for (char *c = r.copy; *c; c++)
     if (strchr("\t\r\n", *c)) *c = ' ';
   PetscCall(ParserCreate(e->variable, &e->parser));
+  PetscCall(PetscMalloc1(num_constants, &e->constants));
   r.parser = e->parser;
+  r.values = e->constants;
   good     = ReadFormula(&r) && Compile(e, &r) ? PETSC_TRUE : PETSC_FALSE;
   if (good && e->uses) {
     PetscCall(SoretRowCodeCreate(r.copy, num_constants, constants, &e->rows));
@@ -478,6 +483,7 @@ PetscErrorCode SoretExprDestroy(SoretExpr *expr)
   if (!*expr) PetscFunctionReturn(PETSC_SUCCESS);
   if ((*expr)->parser) mupRelease((*expr)->parser);
   PetscCall(SoretRowCodeDestroy(&(*expr)->rows));
+  PetscCall(PetscFree((*expr)->constants));
   PetscCall(PetscFree((*expr)->text));
   PetscCall(PetscFree(*expr));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -110,6 +110,8 @@ static PetscErrorCode TestOperators(void)
   PetscCall(CheckValue(".5e+1*1E-1", 0.5, 0));
   PetscCall(CheckValue("(1 < 2) + (2 <= 2) + (3 > 2) + (3 >= 4) + (1 == 1) + (1 != 1)", 4.0, 0));
   PetscCall(CheckValue("x > 0 && y > 0 || z > 0", 1.0, SORET_VAR_SPACE));
+  PetscCall(CheckValue("D_0 && alpha", 1.0, 0)); /* what is not 0 is true */
+  PetscCall(CheckValue("x < 0 || D_0 ? D_0 || D_0 - D_0 : 2", 1.0, SORET_VAR_X));
   PetscCall(CheckValue("x < 1 ? 10 : 20", 10.0, SORET_VAR_X));
   PetscCall(CheckValue("x > 1 ? 10 : t > 4 ? 20 : 30", 20.0, SORET_VAR_X | SORET_VAR_TIME));
   PetscCall(CheckValue("x < 1 ? t < 4 ? 1 : 2 : 3", 2.0, SORET_VAR_X | SORET_VAR_TIME));
