@@ -32,7 +32,7 @@ static const SoretKey slot_keys[] = {
   {"gravity", SORET_REAL, "m/s^2", SORET_REQUIRED, SORET_ANY, AT(gravity), "acceleration downwards along that axis"},
   {"expansion", SORET_REAL, "1/K", SORET_REQUIRED, SORET_ANY, AT(expansion), "thermal expansion of the fluid"},
   {"viscosity", SORET_REAL, "m^2/s", SORET_REQUIRED, SORET_POSITIVE, AT(viscosity), "kinematic viscosity"},
-  {"difference", SORET_REAL, "K", SORET_REQUIRED, SORET_ANY, AT(difference), "temperature of the wall at the high end of `across` less that of the other"},
+  {"difference", SORET_REAL, "difference in K", SORET_REQUIRED, SORET_ANY, AT(difference), "temperature of the wall at the high end of `across` less that of the other"},
   {.key = NULL}};
 #undef AT
 

@@ -161,11 +161,19 @@ static PetscReal Scaled(PetscReal value, PetscReal scale)
   return PetscAbsReal(scale) < 1.0 ? value / decimal : value * decimal;
 }
 
+/* The factor of a converter without its offset: over a long way, of whose ends the rounding of the offset is nothing. */
+static PetscReal Slope(const cv_converter *converter)
+{
+  return (cv_convert_double(converter, 1.0e8) - cv_convert_double(converter, 0.0)) / 1.0e8;
+}
+
 /* PETSC_TRUE if `unit` measures what `base` does. */
 static PetscBool Convert(PetscReal value, const ut_unit *unit, const char *base, PetscReal *out)
 {
-  ut_unit      *to        = ut_parse(unit_system, base, UT_UTF8);
-  cv_converter *converter = NULL;
+  const size_t    prefix     = strlen(SORET_UNIT_DIFFERENCE);
+  const PetscBool difference = strncmp(base, SORET_UNIT_DIFFERENCE, prefix) ? PETSC_FALSE : PETSC_TRUE;
+  ut_unit        *to         = ut_parse(unit_system, difference ? base + prefix : base, UT_UTF8);
+  cv_converter   *converter  = NULL;
 
   /* UDUNITS also converts to reciprocals, s to 1/s; here that is a mistake */
   if (to && ut_are_convertible(unit, to)) {
@@ -176,7 +184,8 @@ static PetscBool Convert(PetscReal value, const ut_unit *unit, const char *base,
   }
   ut_free(to);
   if (!converter) return PETSC_FALSE;
-  *out = cv_convert_double(converter, 0.0) == 0.0 ? Scaled(value, cv_convert_double(converter, 1.0)) : cv_convert_double(converter, value);
+  if (cv_convert_double(converter, 0.0) == 0.0) *out = Scaled(value, cv_convert_double(converter, 1.0));
+  else *out = difference ? Scaled(value, Slope(converter)) : cv_convert_double(converter, value);
   cv_free(converter);
   return PETSC_TRUE;
 }

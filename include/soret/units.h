@@ -12,11 +12,14 @@ typedef enum {
   SORET_UNIT_OVERFLOW /* the converted value is not finite */
 } SoretUnitStatus;
 
+/* Before the base unit of a difference: 5 degC are then 5 K, not 278.15 K. */
+#define SORET_UNIT_DIFFERENCE "difference in "
+
 /* Converts a value to a base unit.
 
    value - in `unit`
    unit  - as the user wrote it, any text
-   base  - the unit wanted; "*": any that soret computes with, in SI
+   base  - the unit wanted, or SORET_UNIT_DIFFERENCE and it; "*": any that soret computes with, in SI
    out   - in `base`, if the status is good
 
    Not collective. */

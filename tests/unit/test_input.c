@@ -299,6 +299,9 @@ static PetscErrorCode TestUnits(void)
   PetscCall(CheckReal("1.0e-9 m^2/s", "m^2/s", PETSC_FALSE, 1e-9, NULL));
   PetscCall(CheckReal("25 degC", "K", PETSC_FALSE, 298.15, NULL));
   PetscCall(CheckReal("-40 degC", "K", PETSC_FALSE, 233.15, NULL));
+  PetscCall(CheckReal("5 degC", "difference in K", PETSC_FALSE, 5.0, NULL));
+  PetscCall(CheckReal("9 degF", "difference in K", PETSC_FALSE, 5.0, NULL));
+  PetscCall(CheckReal("3 mK", "difference in K", PETSC_FALSE, 3.0e-3, NULL));
   PetscCall(CheckReal("45 kJ/mol", "J/mol", PETSC_FALSE, 45e3, NULL));
   PetscCall(CheckReal("3.2 umol/L", "mol/m^3", PETSC_FALSE, 3.2e-3, NULL));
   PetscCall(CheckReal("7 um^2/s", "m^2/s", PETSC_FALSE, 7e-12, NULL));
