@@ -107,7 +107,7 @@ static PetscErrorCode StartTime(SoretHeat heat)
   PetscCall(TSSetMaxStepRejections(heat->ts, MOST_REJECTIONS));
   PetscCall(TSSetErrorIfStepFails(heat->ts, PETSC_FALSE)); /* StepTo() sees to it */
   PetscCall(TSGetAdapt(heat->ts, &adapt));
-  PetscCall(TSAdaptSetStepLimits(adapt, PETSC_DEFAULT, heat->spec->longest_step));
+  PetscCall(TSAdaptSetStepLimits(adapt, 0.0, heat->spec->longest_step));
   PetscCall(TSGetSNES(heat->ts, &snes));
   PetscCall(SNESSetTolerances(snes, 0.0, 1.0e-10, 1.0e-14, 20, PETSC_DEFAULT));
   PetscCall(SNESGetKSP(snes, &ksp));

@@ -400,7 +400,7 @@ static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char me
   PetscCall(SetVectorTolerance(tr, *ts, c));
   PetscCall(TSGetAdapt(*ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
-  PetscCall(TSAdaptSetStepLimits(adapt, PETSC_DEFAULT, tr->longest_step));
+  PetscCall(TSAdaptSetStepLimits(adapt, 0.0, tr->longest_step)); /* PETSc takes a step of 1e-20, in any unit of time, whatever its error */
   PetscCall(TSSetPreStep(*ts, PreStep));
   PetscCall(TSSetPostStage(*ts, PostStage));
   PetscCall(TSSetPostStep(*ts, PostStep));
