@@ -284,7 +284,7 @@ static PetscErrorCode GuessSums(SoretCase *c)
   PetscFunctionBegin;
   if (SoretInputCountErrors(c->in)) PetscFunctionReturn(PETSC_SUCCESS);
   SoretBoundaryMayOpen(&c->boundary, open);
-  PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, NULL, &c->sums));
+  PetscCall(SoretSumsFind(c->in, &c->model, NULL, open, &c->totals, NULL, &c->sums));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -529,18 +529,20 @@ static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What is conserved, and how much there is of it. What walls let pass in a steady run is seen from their coefficients. */
+/* What is conserved, and how much there is of it. What walls let pass and which reactions run in a steady run is seen from their coefficients. */
 static PetscErrorCode FindSums(SoretCase *c, SoretProblem *problem)
 {
   const PetscBool steady = c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE;
   SoretSums       known  = c->sums;
-  PetscBool       open[SORET_MAX_SPECIES];
+  PetscBool       open[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS];
 
   PetscFunctionBegin;
   if (steady) {
     PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
-    PetscCall(SoretSumsFind(c->in, &c->model, open, &c->totals, &known, &c->sums));
-    for (PetscInt k = 0; k < known.num; k++) c->other_sums = c->other_sums || strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
+    PetscCall(SoretSumsFindIdle(&problem->op, idle));
+    PetscCall(SoretSumsFind(c->in, &c->model, idle, open, &c->totals, &known, &c->sums));
+    c->other_sums = c->sums.num != known.num ? PETSC_TRUE : PETSC_FALSE;
+    for (PetscInt k = 0; k < known.num && !c->other_sums; k++) c->other_sums = strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
     PetscCall(SoretSumsDestroy(&known));
   }
   PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, steady));
@@ -584,7 +586,7 @@ PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c)
 {
   PetscFunctionBegin;
   if (!c->other_sums) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFPrintf(comm, stderr, "soret: nothing passes at some walls, so that other sums are conserved than elsewhere along the sweep (%s is one); a sweep has one table for all: leave such a value out, also where the parameter is set\n", c->sums.name[0]));
+  PetscCall(PetscFPrintf(comm, stderr, "soret: nothing passes at some walls, or a reaction runs nowhere, so that other sums are conserved than elsewhere along the sweep (%s is one); a sweep has one table for all: leave such a value out, also where the parameter is set\n", c->sums.name[0]));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
@@ -829,7 +831,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   PetscCall(ReportFile(comm, c, (c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1), varies));
   PetscCall(PetscFree(times));
-  if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseImpossible(&c->sums, &problem.boundary);
+  if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseImpossible(&c->sums, &problem.op);
   PetscCall(SoretProblemDestroy(&problem));
   PetscFunctionReturn(status);
 }

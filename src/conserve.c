@@ -111,9 +111,9 @@ static PetscBool AddToSpan(Span *span, const PetscReal v[])
   return PETSC_TRUE;
 }
 
-/* Conditions that a conserved sum must fulfil, as rows of a matrix: the reactions that are not off, equal weights of species that
+/* Conditions that a conserved sum must fulfil, as rows of a matrix: the reactions that are not off or `idle` (NULL: none), equal weights of species that
    a wall turns into each other, and weight 0 of the species in `excluded`. */
-static PetscErrorCode NullSpace(const SoretModel *model, const PetscBool excluded[], PetscInt *num, PetscReal **w)
+static PetscErrorCode NullSpace(const SoretModel *model, const PetscBool idle[], const PetscBool excluded[], PetscInt *num, PetscReal **w)
 {
   const PetscInt ns   = model->num_species;
   PetscInt       rows = 0, *matrix;
@@ -121,7 +121,7 @@ static PetscErrorCode NullSpace(const SoretModel *model, const PetscBool exclude
   PetscFunctionBegin;
   PetscCall(PetscCalloc1((model->network.num_reactions + 4 * ns) * ns, &matrix));
   for (PetscInt r = 0; r < model->network.num_reactions; r++) {
-    if (SoretNetworkIsOff(&model->network, r)) continue;
+    if (SoretNetworkIsOff(&model->network, r) || (idle && idle[r])) continue;
     for (PetscInt i = 0; i < ns; i++) matrix[rows * ns + i] = model->network.stoichiometry[r * ns + i];
     rows++;
   }
@@ -194,7 +194,7 @@ static PetscErrorCode AppendKnown(const SoretModel *model, const SoretSums *know
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums)
+PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool idle[], const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums)
 {
   const PetscInt ns = model->num_species;
   PetscBool      none[SORET_MAX_SPECIES] = {PETSC_FALSE}, moving[SORET_MAX_SPECIES];
@@ -209,9 +209,9 @@ PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const Petsc
   PetscCall(PetscCalloc4(3 * ns, &sums->name, ns, &sums->mean, ns, &sums->prescribed, ns, &sums->fed));
   PetscCall(PetscCalloc3((ns + 1) * ns, &conserved.basis, (ns + 1) * ns, &chosen.basis, (ns + 1) * ns, &measured.basis));
   for (PetscInt i = 0; i < ns; i++) moving[i] = !SoretModelIsImmobile(model, i);
-  PetscCall(NullSpace(model, none, &num_all, &all));
-  PetscCall(NullSpace(model, open, &num_closed, &closed));
-  PetscCall(NullSpace(model, moving, &num_local, &local)); /* members all immobile, hence never open */
+  PetscCall(NullSpace(model, idle, none, &num_all, &all));
+  PetscCall(NullSpace(model, idle, open, &num_closed, &closed));
+  PetscCall(NullSpace(model, idle, moving, &num_local, &local)); /* members all immobile, hence never open */
 
   for (PetscInt k = 0; k < num_closed; k++) (void)AddToSpan(&conserved, closed + k * ns);
   for (PetscInt k = 0; k < num_local; k++) (void)AddToSpan(&chosen, local + k * ns);
@@ -240,7 +240,8 @@ static PetscErrorCode DestroyParts(SoretSums *sums)
   PetscFunctionBegin;
   for (PetscInt k = 0; k < sums->num_parts; k++) PetscCall(PetscFree3(sums->part[k].w, sums->part[k].mean, sums->part[k].fed));
   PetscCall(PetscFree(sums->part));
-  sums->num_parts = 0;
+  PetscCall(PetscFree(sums->any));
+  sums->num_parts = sums->num_any = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -354,18 +355,60 @@ static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscBool stead
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The sums that a part keeps whose walls let in and out the species told. */
-static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, const PetscMPIInt open[], const PetscMPIInt fed[], SoretPocketSums *part)
+/* Does a reaction run at some concentrations in cell i of a row? */
+static PetscBool Runs(const SoretOperator *op, PetscInt r, PetscInt row, PetscInt i)
+{
+  for (PetscInt way = 2 * r; way < 2 * r + 2; way++) {
+    const PetscReal k = op->slot[way] < 0 ? op->k_constant[way * SORET_MAX_LANES] : op->k[(row * op->num_slots + op->slot[way]) * op->grid->count[0] + i];
+
+    if (k != 0.0) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* runs[part][reaction]: in some cell of the part of the fluid. Collective. */
+static PetscErrorCode LookAtReactions(const SoretOperator *op, PetscInt num_parts, PetscMPIInt runs[])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   nr   = op->model->network.num_reactions;
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast(num_parts * nr, &n));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt part = SoretGridIsSolid(grid, p) ? -1 : num_parts > 1 ? grid->pocket[p] : 0;
+
+    for (PetscInt r = 0; r < nr && part >= 0; r++) {
+      if (!runs[part * nr + r] && Runs(op, r, p / grid->count[0], p % grid->count[0])) runs[part * nr + r] = 1;
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, runs, n, MPI_INT, MPI_MAX, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[])
+{
+  PetscMPIInt runs[SORET_MAX_REACTIONS] = {0};
+
+  PetscFunctionBegin;
+  PetscCall(LookAtReactions(op, 1, runs));
+  for (PetscInt r = 0; r < op->model->network.num_reactions; r++) idle[r] = runs[r] ? PETSC_FALSE : PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The sums that a part keeps whose walls let in and out the species told, and in which the reactions told run (NULL: all). */
+static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, const PetscMPIInt open[], const PetscMPIInt fed[], const PetscMPIInt runs[], SoretPocketSums *part)
 {
   const PetscInt ns   = sums->num_species;
   Span           kept = {ns, 0, NULL};
-  PetscBool      out[SORET_MAX_SPECIES];
+  PetscBool      out[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS];
   PetscReal     *closed;
   PetscInt       num;
 
   PetscFunctionBegin;
   for (PetscInt s = 0; s < ns; s++) out[s] = open[s] ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(NullSpace(model, out, &num, &closed));
+  for (PetscInt r = 0; r < model->network.num_reactions; r++) idle[r] = runs && !runs[r] ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(NullSpace(model, idle, out, &num, &closed));
   PetscCall(PetscCalloc1((ns + 1) * ns, &kept.basis));
   PetscCall(PetscCalloc3(ns * ns, &part->w, ns, &part->mean, ns, &part->fed));
   for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&kept, sums->w + k * ns);
@@ -384,24 +427,51 @@ static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The sums that some part keeps. */
+static PetscErrorCode UnitePartSums(SoretSums *sums)
+{
+  const PetscInt ns    = sums->num_species;
+  Span           united = {ns, 0, NULL};
+
+  PetscFunctionBegin;
+  PetscCall(PetscCalloc1((ns + 1) * ns, &united.basis));
+  PetscCall(PetscCalloc1(ns * ns, &sums->any));
+  for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&united, sums->w + k * ns);
+  PetscCall(PetscArraycpy(sums->any, sums->w, sums->num_global * ns));
+  sums->num_any = sums->num_global;
+  for (PetscInt part = 0; part < sums->num_parts; part++) {
+    for (PetscInt k = sums->num_global; k < sums->part[part].num; k++) {
+      const PetscReal *w = sums->part[part].w + k * ns;
+
+      if (!AddToSpan(&united, w)) continue;
+      PetscCall(PetscArraycpy(sums->any + sums->num_any * ns, w, ns));
+      sums->num_any++;
+    }
+  }
+  PetscCall(PetscFree(united.basis));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady)
 {
   const SoretGrid *grid = op->grid;
-  const PetscInt   ns = sums->num_species, num = grid->num_pockets;
-  PetscMPIInt     *open, *fed;
+  const PetscInt   ns = sums->num_species, nr = op->model->network.num_reactions, num = grid->num_pockets;
+  PetscMPIInt     *open, *fed, *runs;
   PetscReal       *amount;
 
   PetscFunctionBegin;
-  PetscCall(PetscCalloc3(num * ns, &open, num * ns, &fed, num * ns, &amount));
+  PetscCall(PetscCalloc4(num * ns, &open, num * ns, &fed, num * nr, &runs, num * ns, &amount));
   PetscCall(LookAtWalls(op->boundary, steady, open, fed));
+  if (steady) PetscCall(LookAtReactions(op, num, runs));
   PetscCall(SoretPocketsMeasure(op, c, amount));
   PetscCall(PetscCalloc1(num, &sums->part));
   sums->num_parts = num;
   for (PetscInt part = 0; part < num; part++) {
-    PetscCall(FindPart(sums, op->model, open + part * ns, fed + part * ns, &sums->part[part]));
+    PetscCall(FindPart(sums, op->model, open + part * ns, fed + part * ns, steady ? runs + part * nr : NULL, &sums->part[part]));
     for (PetscInt k = 0; k < sums->part[part].num; k++) sums->part[part].mean[k] = k < sums->num_global && sums->prescribed[k] ? sums->mean[k] : SoretPocketMean(sums, grid->pocket_volume, part, k, amount, NULL);
   }
-  PetscCall(PetscFree3(open, fed, amount));
+  PetscCall(UnitePartSums(sums));
+  PetscCall(PetscFree4(open, fed, runs, amount));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -583,21 +653,21 @@ static PetscErrorCode FindContradiction(const SoretSums *sums, MPI_Comm comm, Pe
 
 /* A sum none of whose members moves along some axis is kept by each layer of cells across it: the mean over the box does not say how much there is in which. Those
    of species that stand still are known in each cell. Collective. */
-static PetscErrorCode FindLayers(const SoretSums *sums, const SoretBoundary *boundary, PetscBool *found)
+static PetscErrorCode FindLayers(const SoretSums *sums, const SoretOperator *op, PetscBool *found)
 {
   const PetscInt ns = sums->num_species;
   PetscBool      open[SORET_MAX_SPECIES], leaves[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   *found = PETSC_FALSE;
-  PetscCall(SoretBoundaryFindOpen(boundary, open));
-  for (int axis = 0; axis < boundary->grid->dim && !*found; axis++) {
+  PetscCall(SoretBoundaryFindOpen(op->boundary, open));
+  for (int axis = 0; axis < op->grid->dim && !*found; axis++) {
     Span       known = {ns, 0, NULL};
     PetscReal *w;
     PetscInt   num;
 
-    for (PetscInt s = 0; s < ns; s++) leaves[s] = open[s] || boundary->model->species[s].diffuses || boundary->model->species[s].moves[axis] ? PETSC_TRUE : PETSC_FALSE;
-    PetscCall(NullSpace(boundary->model, leaves, &num, &w));
+    for (PetscInt s = 0; s < ns; s++) leaves[s] = open[s] || op->model->species[s].diffuses || op->model->species[s].moves[axis] ? PETSC_TRUE : PETSC_FALSE;
+    PetscCall(NullSpace(op->model, NULL, leaves, &num, &w));
     PetscCall(PetscCalloc1((ns + 1) * ns, &known.basis));
     for (PetscInt k = sums->num_global; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&known, sums->w + k * ns);
     for (PetscInt k = 0; k < num && !*found; k++) {
@@ -605,8 +675,8 @@ static PetscErrorCode FindLayers(const SoretSums *sums, const SoretBoundary *bou
 
       if (!AddToSpan(&known, w + k * ns)) continue;
       *found = PETSC_TRUE;
-      PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w + k * ns, sizeof(name), name));
-      PetscCall(PetscFPrintf(boundary->grid->comm, stderr, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
+      PetscCall(SoretNetworkPrintSum(ns, op->model->brief, w + k * ns, sizeof(name), name));
+      PetscCall(PetscFPrintf(op->grid->comm, stderr, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
     }
     PetscCall(PetscFree(known.basis));
     PetscCall(PetscFree(w));
@@ -614,8 +684,71 @@ static PetscErrorCode FindLayers(const SoretSums *sums, const SoretBoundary *bou
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary)
+/* Does a reaction change a species that stands still? */
+static PetscBool ChangesImmobile(const SoretModel *model, PetscInt r)
 {
+  for (PetscInt s = 0; s < model->num_species; s++) {
+    if (model->network.stoichiometry[r * model->num_species + s] && SoretModelIsImmobile(model, s)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+/* Where reactions of species that stand still do not run, as outside a patch of catalyst, there are more sums of them that a cell keeps than everywhere. The first
+   such cell is told, with a reaction that does not run there. Collective. */
+static PetscErrorCode FindIdleCell(const SoretSums *sums, const SoretOperator *op, PetscBool *found)
+{
+  const SoretGrid  *grid  = op->grid;
+  const SoretModel *model = op->model;
+  const PetscInt    nr    = model->network.num_reactions;
+  PetscBool         moving[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS] = {PETSC_FALSE}, more = PETSC_FALSE;
+  PetscInt          local[SORET_MAX_REACTIONS], num_local = 0; /* reactions that change a species that stands still */
+  PetscReal         first = PETSC_MAX_REAL; /* number of the cell times nr and of the reaction */
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < model->num_species; s++) moving[s] = !SoretModelIsImmobile(model, s);
+  for (PetscInt r = 0; r < nr; r++) {
+    if (ChangesImmobile(model, r) && !SoretNetworkIsOff(&model->network, r)) local[num_local++] = r;
+  }
+  for (PetscInt p = 0; p < grid->num_cells && num_local && first == PETSC_MAX_REAL; p++) {
+    const PetscInt at[3]  = SORET_LOCAL_INDEX(grid, p);
+    PetscBool      others = PETSC_FALSE;
+    PetscInt       none = -1, num;
+    PetscReal     *w;
+
+    if (SoretGridIsSolid(grid, p)) continue;
+    for (PetscInt l = 0; l < num_local; l++) {
+      const PetscInt  r     = local[l];
+      const PetscBool rests = Runs(op, r, p / grid->count[0], at[0]) ? PETSC_FALSE : PETSC_TRUE;
+
+      others  = others || rests != idle[r] ? PETSC_TRUE : PETSC_FALSE;
+      idle[r] = rests;
+      if (rests && none < 0) none = r;
+    }
+    if (others) {
+      PetscCall(NullSpace(model, idle, moving, &num, &w));
+      more = num > sums->num_local ? PETSC_TRUE : PETSC_FALSE;
+      PetscCall(PetscFree(w));
+    }
+    if (more) first = (PetscReal)nr * (((PetscReal)(grid->start[2] + at[2]) * (PetscReal)grid->n[1] + (PetscReal)(grid->start[1] + at[1])) * (PetscReal)grid->n[0] + (PetscReal)(grid->start[0] + at[0])) + (PetscReal)none;
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPIU_REAL, MPI_MIN, grid->comm));
+  *found = first < PETSC_MAX_REAL ? PETSC_TRUE : PETSC_FALSE;
+  if (*found) {
+    const PetscInt64 number = (PetscInt64)first, cell = number / nr;
+    const PetscInt64 ijk[3] = {cell % grid->n[0], cell / grid->n[0] % grid->n[1], cell / grid->n[0] / grid->n[1]};
+    PetscReal        x[3];
+    char             place[96];
+
+    for (int axis = 0; axis < 3; axis++) x[axis] = axis < grid->dim ? grid->center[axis][ijk[axis]] : 0.0;
+    (void)snprintf(place, sizeof(place), "(%g, %g, %g)", (double)x[0], (double)x[1], (double)x[2]);
+    PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is more than one steady state: the rate constants of '%s' are 0 at %s, where nothing else decides about its species that do not move; give it small ones there, or run `mode: transient`, with `until_steady`\n", model->network.reaction[number % nr].equation, place));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOperator *op)
+{
+  const SoretBoundary *boundary = op->boundary;
   PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
   PetscMPIInt rank;
   PetscBool   refused = PETSC_FALSE;
@@ -630,6 +763,7 @@ PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBound
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));
-  if (!refused) PetscCall(FindLayers(sums, boundary, &refused));
+  if (!refused) PetscCall(FindLayers(sums, op, &refused));
+  if (!refused) PetscCall(FindIdleCell(sums, op, &refused));
   PetscFunctionReturn(refused ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }

@@ -415,7 +415,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
   if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
   PetscCall(SoretCaseSaySealed(comm, c));
-  if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.boundary)); /* before a file is made */
+  if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.op)); /* before a file is made */
   PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   SoretRecordEnter(SORET_PHASE_SOLVE);

@@ -81,7 +81,7 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
   if (!ierr) ierr = SoretCaseRefuseOtherSums(comm, &instance->c);
-  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.boundary);
+  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.op);
   instance->why = WhyFailed(ierr);
   if (!instance->why) PetscCall(ierr);
   instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;

@@ -379,15 +379,13 @@ static PetscErrorCode MeasureScales(SoretSystem *sys)
 static PetscErrorCode CreateParts(SoretSystem *sys)
 {
   const SoretSums *sums = sys->sums;
-  const PetscInt   ns = sums->num_species, num_closed = sums->num_global + sums->num_local;
-  PetscReal       *w;
+  const PetscInt   ns   = sums->num_species;
 
   PetscFunctionBegin;
   sys->num_parts = sums->num_parts;
+  sys->num       = sums->num_any;
   PetscCall(PetscMalloc4(sys->num_parts, &sys->part, sys->num_parts, &sys->part_volume, sys->num_parts * ns, &sys->amount, sys->num_parts * ns, &sys->add));
   PetscCall(MeasureVolumes(sys));
-  PetscCall(PetscMalloc1(ns * ns, &w));
-  PetscCall(PetscArraycpy(w, sums->w, sums->num_global * ns));
   for (PetscInt part = 0; part < sums->num_parts; part++) {
     const SoretPocketSums *kept = &sums->part[part];
     SoretPartTerms  *t    = &sys->part[part];
@@ -396,13 +394,8 @@ static PetscErrorCode CreateParts(SoretSystem *sys)
     PetscCall(PetscMalloc3(t->num * ns, &t->q, t->num, &t->target, t->num, &t->beta));
     Orthonormalise(ns, t->num, kept->w, kept->mean, t->q, t->target);
     for (PetscInt k = 0; k < t->num; k++) t->beta[k] = TransportRate(sys->op, t->q + k * ns);
-    if (kept->num > sums->num_global && sys->num == sums->num_global) { /* those beyond the global ones are among the sums that are not conserved in the box */
-      PetscCall(PetscArraycpy(w + sys->num * ns, sums->w + num_closed * ns, (sums->num - num_closed) * ns));
-      sys->num += sums->num - num_closed;
-    }
   }
-  Orthonormalise(ns, sys->num, w, NULL, sys->q, NULL);
-  PetscCall(PetscFree(w));
+  Orthonormalise(ns, sys->num, sums->any, NULL, sys->q, NULL);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

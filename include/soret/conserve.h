@@ -30,6 +30,8 @@ typedef struct {
   PetscBool   *fed;              /* [num_global] fluxes through walls change it                             */
   PetscInt     num_parts;        /* of the fluid, 0 where it hangs together: then the means above are all     */
   SoretPocketSums   *part;             /* [num_parts] in the order of SoretGrid.pocket                             */
+  PetscInt     num_any;          /* sums that some part keeps, the global ones first                        */
+  PetscReal   *any;              /* [num_any][num_species]                                                  */
 } SoretSums;
 
 /* The section `totals` of one entry. */
@@ -49,9 +51,13 @@ PetscErrorCode SoretTotalsRead(SoretInput in, const SoretModel *model, SoretTota
 PetscErrorCode SoretTotalsDestroy(SoretTotals *totals);
 PetscErrorCode SoretTotalsReference(FILE *out);
 
+/* idle[num_reactions]: reactions that run in no cell at the time of the operator, their rate constants being 0 there. Collective. */
+PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
+
 /* Finds the sums; those of `totals` become members of the basis, then those of `known`, which may be NULL. A total that is not conserved is reported.
+   idle - [num_reactions] reactions that do not run, besides those that are off by their numbers; or NULL
    open - [num_species] species that walls let in and out. Not collective. */
-PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
+PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool idle[], const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
 /* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
@@ -79,5 +85,5 @@ PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Ve
 PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);
 
 /* There is no steady state if a sum has net input and no outlet, which the augmented residual would hide, or if no concentrations >= 0 have the means that
-   are to be kept; there are many if nothing carries a sum along some axis. Message and SORET_ERR_INPUT. Collective. */
-PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretBoundary *boundary);
+   are to be kept; there are many if nothing carries a sum along some axis, or where reactions of species that stand still do not run. Message and SORET_ERR_INPUT. Collective. */
+PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOperator *op);
