@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "soret/record.h"
+#include "soret/text.h"
 
 /* Columns of the table before those of the series. */
 enum {
@@ -766,7 +767,19 @@ static PetscErrorCode CompareShape(SoretCase *c, const SoretCase *variant, Petsc
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, PetscInt k)
+/* Value k as it stands in the file if it is a quantity, else NULL. */
+static const char *Quantity(const SoretCase *c, PetscInt k)
+{
+  const SoretNode *range = SoretNodeFind(c->sweep.node, "range"), *node = !range ? PlaceOf(c, k) : !k ? SoretNodeFind(range, "from") : k == c->sweep.values.n - 1 ? SoretNodeFind(range, "to") : NULL;
+  const char      *text  = node && node->kind == SORET_NODE_SCALAR ? node->text + strspn(node->text, " +-") : "";
+  const size_t     end   = SoretScanNumber(text);
+  const char       next  = end && text[end] == ' ' ? text[end + strspn(text + end, " ")] : 0;
+
+  return next && !strchr("+-*/^<>=!&|?", next) ? node->text : NULL;
+}
+
+/* Tries value k on the case; `written`: as that stands in the file, with the unit, which only the key knows to be right or wrong; or NULL. */
+static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, PetscInt k, const char *written)
 {
   const PetscReal value = c->sweep.values.value[k];
   Variant         variant;
@@ -774,6 +787,7 @@ static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, Pets
 
   PetscFunctionBegin;
   PetscCall(MakeVariant(source, c, value, &variant));
+  if (written) (void)snprintf(variant.assignment, sizeof(variant.assignment), "%s=%s", c->sweep.parameter, written);
   PetscCall(SoretCaseParse(source->path, c->text, strlen(c->text), variant.source.num_overrides, variant.source.overrides, &trial));
   if (SoretInputCountErrors(trial.in)) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g: %s", c->sweep.parameter, (double)value, SoretInputFirstError(trial.in) ? SoretInputFirstError(trial.in) : "the case is wrong"));
   else PetscCall(CompareShape(c, &trial, value, k));
@@ -835,7 +849,13 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
   if (!c->sweep.given) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(CheckColumn(c));
   PetscCall(CheckSolid(c));
-  for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) PetscCall(TryValue(source, c, k));
+  for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) {
+    const char    *written = Quantity(c, k);
+    const PetscInt before  = SoretInputCountErrors(c->in);
+
+    PetscCall(TryValue(source, c, k, NULL));
+    if (written && SoretInputCountErrors(c->in) == before) PetscCall(TryValue(source, c, k, written));
+  }
   PetscCall(SoretInputCheck(c->in, comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
