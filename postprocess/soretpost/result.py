@@ -235,17 +235,17 @@ class Result:
         return [n for n, item in self._frames[-1].items() if isinstance(item, h5py.Dataset) and n not in NOT_SPECIES]
 
     def _base_units(self, name):
-        """Units by the kind of a field where a dataset does not tell, from the case text: SI unless it says reduced."""
-        if not self.case or re.search(r"^units:[ \t]*[\"']?reduced", self.case, re.MULTILINE):
+        """Units by the kind of a field where a dataset does not tell, as in the tables of a case in SI, of which the axes have units."""
+        if not any("units" in self._file[f"grid/{a}"].attrs for a in self.dims):
             return ""
         kind = name.split("/")[0]
         known = {"temperature": "K", "time": "s", "flux": "mol/m^2/s", "rate": "mol/m^3/s", "soret": "1/K", "x": "m", "y": "m", "z": "m"}
         known.update({"total": "mol/m^3", "min": "mol/m^3", "max": "mol/m^3"})
-        return "mol/m^3" if name in self.species else known.get(kind, "")
+        return known.get(kind) or ("mol/m^3" if name in self.species else "")
 
     def units(self, name):
-        """Units of a field, of an axis or of time; empty in reduced units."""
-        places = [f"grid/{name}", name] + ([f"{self._frames[-1].name}/{name}"] if self._frames else [])
+        """Units of an axis, of time or of a field (of a species, which may be called x: result["x"].units); empty in reduced units."""
+        places = [f"grid/{name}", name] + ([f"{self._frames[-1].name}/{name}"] if self._frames and name != "time" else [])
         for place in places:
             if place in self._file and "units" in self._file[place].attrs:
                 return str(text(self._file[place].attrs["units"]))
@@ -253,10 +253,10 @@ class Result:
 
     def _array(self, name, datasets):
         stacked = isinstance(datasets, list)
-        shape = (datasets[0] if stacked else datasets).shape
-        dims = (("time",) if stacked else ()) + self.dims + (("component",) if len(shape) > len(self.dims) else ())
+        last = datasets[-1] if stacked else datasets
+        dims = (("time",) if stacked else ()) + self.dims + (("component",) if last.ndim > len(self.dims) else ())
         coords = dict(self.coords, time=self.times, component=list("xyz"[: len(self.dims)]))
-        return Array(name, datasets, dims, coords, self.units(name))
+        return Array(name, datasets, dims, coords, text(last.attrs.get("units", "")) or self._base_units(name))
 
     def __contains__(self, name):
         return bool(self._frames) and name in self._frames[-1]

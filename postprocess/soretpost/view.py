@@ -53,7 +53,7 @@ class View:
     @functools.cached_property
     def amount(self):
         """Factor and name of the unit in which concentrations are easy to read: umol/L or nmol/L where mol/m^3 are few."""
-        units = self.result.units(self.species[0])
+        units = self.result[self.species[0]].units
         series = self.result.series
         tops = [float(np.nanmax(series[f"max/{s}"][-1:], initial=0.0)) for s in self.species if f"max/{s}" in series]
         if units == "mol/m^3" and 0 < max(tops, default=0.0) < 0.02:

@@ -86,6 +86,8 @@ def make(path, dimension, frames=1, units="reduced", solid=False, flux=False, si
         file.attrs["case"] = CASE.format(title=TITLES[dimension], units=units)
         for a in axes:
             file[f"grid/{a}"], file[f"grid/{a}_edges"] = centres[a], edges[a]
+            if si:
+                file[f"grid/{a}"].attrs["units"] = file[f"grid/{a}_edges"].attrs["units"] = "m"
         file["temperature"] = 300 * T if si else T
         if solid:
             file["solid"] = ((mesh[0] - 0.75) ** 2 + (mesh[1] - 0.75) ** 2 < 0.02).astype(float)

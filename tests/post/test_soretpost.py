@@ -102,6 +102,28 @@ class Reading(WithFiles):
         with soretpost.open(path) as result:
             self.assertEqual(result["A"].units, "umol/L")
 
+    def test_units_are_those_of_the_file(self):
+        """Whatever the text of the case looks like, which overrides may contradict."""
+        for units, case, expected in (("reduced", "{soret: 1, units: reduced}", ("", "", "")), ("reduced", "units: SI", ("", "", "")), ("SI", "units: reduced", ("m", "s", "mol/m^3"))):
+            path = self.make(1, 3, units=units)
+            with h5py.File(path, "a") as file:
+                file.attrs["case"] = case
+            with soretpost.open(path) as result:
+                self.assertEqual((result.units("x"), result.units("time"), result.series["total/0"].units), expected)
+
+    def test_species_with_names_of_axes(self):
+        path = self.make(1, 3, units="SI", solid=False)
+        with h5py.File(path, "a") as file:
+            for group in [file["series/min"], file["series/max"], *file["frames"].values()]:
+                group.move("A", "x")
+                group.move("A2", "time")
+            for frame in file["frames"].values():
+                frame["x"].attrs["units"] = frame["time"].attrs["units"] = "mol/m^3"
+        with soretpost.open(path) as result:
+            self.assertEqual((result["x"].units, result["time"].units, result.units("x"), result.units("time"), result.series["time"].units), ("mol/m^3", "mol/m^3", "m", "s", "s"))
+            self.assertEqual(View(result).amount[1], "mol/m^3")
+            self.assertTrue(View(result).title.endswith("t = 1 s"))
+
     def test_temperature_of_the_frame(self):
         path = self.make(1, 2)
         with h5py.File(path, "a") as file:
