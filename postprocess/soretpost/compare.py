@@ -5,7 +5,7 @@ import os
 import matplotlib
 import numpy as np
 
-from .fields import add_colorbar, legend_above
+from .fields import add_colorbar, legend_above, named_lines
 from .plots import compose
 from .style import COLOURS, STYLE, colours_of, label, limits_of, pretty
 from .view import View, plane_key
@@ -117,7 +117,7 @@ def draw_profiles(view, other, names, figure, labels):
     lower.set_xlim(view.edges("x")[0], view.edges("x")[-1])
     lower.set_ylabel("difference")
     upper.set_ylabel(label("concentration", view.amount[1]))
-    legend_above(upper, upper.get_legend_handles_labels()[0], ncol=2)
+    legend_above(upper, named_lines(upper), ncol=2)
 
 
 def draw_maps(view, other, names, figure, labels):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from .fields import legend_above, say_undefined, sum_name, use_log
-from .style import COLOURS, GREY, label, line_style, scale_of, ticks, total_style, widened
+from .fields import legend_above, named_lines, say_undefined, use_log
+from .style import COLOURS, GREY, label, line_style, scale_of, sum_name, ticks, total_style, widened
 from .view import MOST_PANELS
 
 MOST_POINTS = 20_000  # in a cloud of cells
@@ -86,7 +86,7 @@ def draw_fluxes(view, axes):
             axes.plot(view.centres("x"), view.read(f"flux/{name}")[..., 0], label=name, **line_style(i))
     axes.set_ylabel(label("flux", view.result.units(f"flux/{view.species[0]}")))
     along_x(view, axes)
-    legend_above(axes, axes.get_legend_handles_labels()[0], ncol=3)
+    legend_above(axes, named_lines(axes), ncol=3)
 
 
 def draw_rates(view, axes):
@@ -95,7 +95,7 @@ def draw_rates(view, axes):
         axes.plot(view.centres("x"), view.read(name), label=view.field(name).attrs.get("equation", name), **line_style(i))
     axes.set_ylabel(label("net rate", view.field(names[0]).units))
     along_x(view, axes)
-    legend_above(axes, axes.get_legend_handles_labels()[0], ncol=2)
+    legend_above(axes, named_lines(axes), ncol=2)
 
 
 def draw_entropy(view, axes):
@@ -159,7 +159,7 @@ def draw_parts(view, axes):
         if varies(values) and largest(values) > SMALL_PART * size:
             style = {"color": GREY, "linestyle": ":"} if part == "equilibrium" else line_style(i + 1)
             axes.plot(T, values, label="fast reactions" if part == "equilibrium" else part, **dict(style, linewidth=1.0))
-    legend_above(axes, [line for line in axes.lines if not line.get_label().startswith("_")], ncol=3)
+    legend_above(axes, named_lines(axes), ncol=3)
 
 
 def sign_changes(x, y):
@@ -198,7 +198,7 @@ def draw_series(view, figure):
         time_axis(axes, factor * time)
         axes.set_xlabel(label("t", unit))
         axes.axvline(factor * view.result.times[view.frame], color=GREY, linewidth=0.7, linestyle=":")
-        handles = axes.get_legend_handles_labels()[0]
+        handles = named_lines(axes)
         if handles:
             legend_above(axes, handles, ncol=min(len(handles), 3))
 
@@ -342,7 +342,7 @@ def draw_sweep(result, figure):
         axes.set_ylabel(label(sweep_title(result, family), result.sweep[names[0]].units))
         zero_line(axes)
         if len(names) > 1:
-            legend_above(axes, axes.get_legend_handles_labels()[0], ncol=min(len(names), 3))
+            legend_above(axes, named_lines(axes), ncol=min(len(names), 3))
 
 
 def mark_sign_changes(axes, x, y):

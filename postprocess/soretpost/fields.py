@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Pictures of one frame: profiles in 1D, maps in 2D, planes and cuts in 3D."""
 import math
+import re
 
 import numpy as np
 from matplotlib.ticker import LogLocator
 
 from .box import draw_box
-from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, ticks, total_style
+from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style
 from .surface import isosurface
 from .view import plane_key
 
 MOST_PIXELS = 1500  # along each axis of a map
 ARROWS = 14  # of the flux, along the longer axis of a map
-
-
-def sum_name(weights):
-    return " + ".join(s if w == 1 else f"{w:g} {s}" for s, w in weights.items()).replace("+ -", "- ")
 
 
 def totals(view):
@@ -157,8 +154,18 @@ def is_log(mesh):
     return type(mesh.norm).__name__ == "LogNorm"
 
 
-def legend_above(axes, handles, **options):
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=2.4, columnspacing=1.4, **options)
+def named_lines(axes):
+    """Those that a legend is to name: matplotlib calls the others _child0, _child1 ..."""
+    return [line for line in axes.lines if not re.fullmatch(r"_(child|line)\d+", line.get_label())]
+
+
+def legend_above(axes, handles, ncol, room=1.3, **options):
+    """In at most ncol columns, and so few that it is not wider than `room` panels. Names that begin with _ are shown, which matplotlib takes for a sign to hide them."""
+    names = [re.sub("^_", "\u200b_", handle.get_label()) for handle in handles]
+    for columns in range(ncol, 0, -1):
+        legend = axes.legend(handles, names, ncol=columns, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=2.4, columnspacing=1.4, **options)
+        if legend.get_window_extent(axes.figure.canvas.get_renderer()).width <= room * axes.bbox.width:
+            break
 
 
 # ------------------------------------------------------------------------------------------------------------ pictures per dimension
@@ -299,4 +306,4 @@ def draw_along_axes(view, figure, along, title, with_totals):
     for twin in twins[:-1]:
         twin.set_ylabel("")
         twin.tick_params(labelright=False)
-    legend_above(panels[1], handles, ncol=min(len(handles), 8), title=title, title_fontsize=8)
+    legend_above(panels[1], handles, ncol=min(len(handles), 8), room=3.5, title=title, title_fontsize=8)

@@ -75,6 +75,8 @@ def compose(parts, title):
     for place, part in zip(places, parts):
         part[3](place)
     figure.suptitle(title, fontsize=10, parse_math=False)  # a title is drawn as it was written
+    for axes in figure.axes:  # how many numbers there are follows from their size, for which matplotlib asks the style of the moment, here and when it draws
+        axes.tick_params(labelsize=STYLE["xtick.labelsize"])
     figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
     figure.set_layout_engine("none")
     return figure

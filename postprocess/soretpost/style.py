@@ -34,6 +34,7 @@ MAPS = {"temperature": "cividis", "entropy_production": "magma", "soret": "RdBu"
 SIGNED = ("soret", "rate", "difference")
 DECADES = 3  # of a field on a linear scale; beyond, it is logarithmic
 MOST_DECADES = 12
+LONG_SUM = 24  # letters
 FLAT = 1e-9  # a smaller relative change is none
 NOTHING = 1e-30  # a field that is smaller everywhere is zero, in any units that people use
 
@@ -56,6 +57,13 @@ def pretty(units):
 def ticks(count):
     """At most so many, at numbers that are easy to read."""
     return MaxNLocator(count, steps=[1, 2, 2.5, 5, 10])
+
+
+def sum_name(weights):
+    """A + 2 A2 of {"A": 1, "A2": 2}; of a long sum the ends, as there is little room."""
+    terms = [s if w == 1 else f"-{s}" if w == -1 else f"{w:g} {s}" for s, w in weights.items()]
+    whole = " + ".join(terms)
+    return (f"{terms[0]} + ... + {terms[-1]}" if len(terms) > 3 and len(whole) > LONG_SUM else whole).replace("+ -", "- ")
 
 
 def label(name, units):

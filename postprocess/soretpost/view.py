@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 
-from .style import label, pretty, scale_of
+from .result import parse_sum
+from .style import label, pretty, scale_of, sum_name
 
 MOST_PANELS = 8  # of species in one picture; --species chooses others
 MOST_CELLS = 50_000_000  # that are read to find the hottest
@@ -91,6 +92,7 @@ class View:
             return label("T", array.units)
         if field == self.soret:
             of = array.attrs.get("of") or (self.result.attributes(field.rpartition("/")[0]).get("of") if "/" in field else None)
+            of = of and (sum_name(parse_sum(of)) or of)
             return label(f"$S_T$ of {of}" if of else "$S_T$", array.units)
         if field == "entropy_production":
             return label("entropy production / R", array.units)

@@ -14,6 +14,7 @@ import unittest
 import unittest.mock
 
 import h5py
+import matplotlib
 import matplotlib.image
 import numpy as np
 
@@ -751,6 +752,42 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(path))
         self.assertEqual(len(picture.maps), 9)
         self.assertIn("24 more species", picture.figure._suptitle.get_text())
+
+    def test_long_legends_leave_room(self):
+        """A sum of many species, and many long names, take no more than the width of the panel and nothing from the profiles."""
+        for names, members in (([f"S{k}" for k in range(16)], 16), ([f"a_rather_long_name_of_a_species_{k}" for k in range(6)], 1)):
+            path = self.make(1, 3)
+            with h5py.File(path, "a") as file:
+                for frame in file["frames"].values():
+                    for name in names:
+                        frame[name] = frame["A"][...]
+                file["series/total/0"].attrs["formula"] = " + ".join(names[:members])
+            figure = soretpost.plot(path)
+            for axes in [a for a in Picture(figure).axes if a.get_legend()]:
+                self.assertGreater(axes.get_window_extent().width, 0.15 * figure.bbox.width)
+                box = axes.get_legend().get_window_extent()
+                self.assertTrue(0 <= box.x0 and box.x1 <= figure.bbox.width, f"{axes.get_ylabel()}: {box}")
+            self.assertEqual(style.sum_name(parse_sum("S0 + 2 S1 + S2 + S3 - S4 + 3 species")), "S0 + ... + 3 species")
+            self.assertEqual(style.sum_name(parse_sum("A + 2 A2 - B")), "A + 2 A2 - B")
+
+    def test_names_that_begin_with_an_underscore(self):
+        path = self.make(1, 3, flux=True)
+        with h5py.File(path, "a") as file:
+            for group in [*file["frames"].values(), *(frame["flux"] for frame in file["frames"].values()), file["series/min"], file["series/max"]]:
+                group.move("A2", "_h")
+        for axes in Picture(soretpost.plot(path, species=["A", "_h"])).axes:
+            if axes.get_ylabel() in ("concentration", "flux", "min .. max"):
+                self.assertIn("_h", [text.get_text().strip("\u200b") for text in axes.get_legend().get_texts()])
+
+    def test_numbers_at_axes_are_those_of_the_layout(self):
+        """They do not depend on the style at the time of drawing, for which no room was made."""
+        figure = soretpost.plot(self.make(1, 3, flux=True, derived=True))
+        ticks = []
+        for size in (7.5, 10, 20):
+            with matplotlib.rc_context({"xtick.labelsize": size, "ytick.labelsize": size}):
+                ticks.append([list(axis.get_majorticklocs()) for axes in Picture(figure).axes for axis in (axes.xaxis, axes.yaxis)])
+        self.assertEqual(ticks[0], ticks[1])
+        self.assertEqual(ticks[0], ticks[2])
 
     def test_uniform(self):
         """Fields that do not vary, no temperature, one cell along an axis."""
