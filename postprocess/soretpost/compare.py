@@ -5,7 +5,7 @@ import os
 import matplotlib
 import numpy as np
 
-from .fields import add_colorbar, legend_above, named_lines
+from .fields import add_colorbar, legend_above, named_lines, show_single_points
 from .plots import compose
 from .style import COLOURS, STYLE, colours_of, label, limits_of, pretty
 from .view import View, plane_key
@@ -112,6 +112,8 @@ def draw_profiles(view, other, names, figure, labels):
         upper.plot(view.centres("x"), view.read(name), color=colour, label=f"{name}, {labels[0]}")
         upper.plot(view.factor * other.result.coords["x"], other.read(name), color=colour, linestyle=(0, (4, 2)), label=f"{name}, {labels[1]}")
         lower.plot(view.centres("x"), onto(view, name, other, ()) - view.read(name), color=colour)
+    for axes in (upper, lower):
+        show_single_points(axes)
     lower.axhline(0, color="#6b6b6b", linewidth=0.6)
     lower.set_xlabel(view.axis_label("x"))
     lower.set_xlim(view.edges("x")[0], view.edges("x")[-1])

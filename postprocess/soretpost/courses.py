@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from .fields import legend_above, named_lines, say_undefined, use_log
+from .fields import legend_above, named_lines, say_undefined, show_single_points, use_log
 from .style import COLOURS, GREY, label, line_style, scale_of, sum_name, ticks, total_style, widened
 from .view import MOST_PANELS
 
@@ -72,6 +72,7 @@ def draw_beside(view, figure):
     panels = panels_beside(view)
     for draw, axes in zip(panels, row_of(figure, len(panels))):
         draw(view, axes)
+        show_single_points(axes)
         zero_line(axes)
 
 

@@ -26,6 +26,15 @@ def totals(view):
     return found
 
 
+def show_single_points(axes):
+    """Marks what a line does not show: a point without neighbours, as in one cell of fluid between solid."""
+    for line in axes.lines:
+        there = np.pad(np.isfinite(np.asarray(line.get_ydata(), dtype=float)), 1)
+        alone = np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:])
+        if alone.size and line.get_marker() == "None":
+            line.set(marker="o", markersize=3, markevery=alone.tolist())
+
+
 def use_log(curves):
     """Whether amounts lie so far apart that a linear axis would show one of them only."""
     finite = [c[np.isfinite(c)] for c in curves]
@@ -55,6 +64,8 @@ def draw_curves(view, axes, axis, values, with_totals=True):
             pad_limits(twin, *view.limits["temperature"])
         axes.set_zorder(twin.get_zorder() + 1)
         axes.patch.set_visible(False)
+    for panel in (axes, twin) if twin else (axes,):
+        show_single_points(panel)
     axes.set_xlim(view.edges(axis)[0], view.edges(axis)[-1])
     axes.set_xlabel(view.axis_label(axis))
     return handles, twin

@@ -789,6 +789,26 @@ class Plotting(WithFiles):
         self.assertEqual(ticks[0], ticks[1])
         self.assertEqual(ticks[0], ticks[2])
 
+    def test_single_points(self):
+        """One cell along an axis, or one of fluid between solid, is a point: a line would show nothing."""
+        path = self.make(3)
+        with h5py.File(path, "a") as file:
+            for name in ("temperature", "frames/000000/A", "frames/000000/A2"):
+                values = file[name][:1]
+                del file[name]
+                file[name] = values
+            del file["grid/z"], file["grid/z_edges"]
+            file["grid/z"], file["grid/z_edges"] = [0.5], [0.0, 1.0]
+        panels = [a for a in Picture(soretpost.plot(path)).axes if a.get_ylabel() != "" or a.lines]
+        lines = {axis: [line for a in panels if a.get_xlabel() == axis and not a.collections for line in a.lines] for axis in "xz"}
+        self.assertEqual([(line.get_marker(), list(line.get_markevery())) for line in lines["z"]], [("o", [0])] * 2)
+        self.assertEqual({line.get_marker() for line in lines["x"]}, {"None"})
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            file["solid"] = np.isin(np.arange(CELLS[1][0]), [10, 12, 13]).astype(float)
+        axes = Picture(soretpost.plot(path)).axes[0]
+        self.assertEqual([list(line.get_markevery()) for line in axes.lines if line.get_label() == "A"], [[11]])
+
     def test_uniform(self):
         """Fields that do not vary, no temperature, one cell along an axis."""
         path = self.path("uniform.h5")
