@@ -61,6 +61,9 @@ def same_box(a, b):
 
 def common(a, b):
     names = [n for n in a.species if n in b.species]
+    for result in (a, b):
+        if not result.species:
+            raise ValueError(f"there is no frame in {result.path} to compare")
     if not names:
         raise ValueError(f"no species in common: {', '.join(a.species)} and {', '.join(b.species)}")
     return names
@@ -95,11 +98,15 @@ def table(view, other, names):
     lines = [f"{'field':20}{'largest difference':>20}{'root mean square':>20}{'largest value':>16}"]
     for name in (["temperature"] if view.temperature is not None and other.temperature is not None else []) + names:
         worst, rms, largest = difference(view, name, other)
-        lines.append(f"{name:20}{worst:20.4g}{rms:20.4g}{largest:16.6g}")
+        units = view.field(name).units if name == "temperature" else view.amount[1]
+        lines.append(f"{label(name, units):20}{worst:20.4g}{rms:20.4g}{largest:16.6g}")
     a, b = view.result.summary, other.result.summary
-    numbers = [n for n in a if n in b and isinstance(a[n], (int, float)) and a[n] != b[n] and not n.startswith(("seconds_", "peak_"))]
-    if numbers:
+    numbers = [n for n in a if n in b and isinstance(a[n], (int, float)) and not np.array_equal(a[n], b[n], equal_nan=True) and not n.startswith(("seconds_", "peak_"))]
+    times = [v.result.times[v.frame] for v in (view, other)]
+    moved = not np.array_equal(*times, equal_nan=True)
+    if numbers or moved:
         lines.append(f"{'summary':20}{'first':>20}{'second':>20}")
+        lines += [f"{'time of the frame':20}{times[0]:20.9g}{times[1]:20.9g}"] if moved else []
         lines += [f"{n:20}{a[n]:20.9g}{b[n]:20.9g}" for n in numbers]
     return "\n".join(lines)
 
@@ -131,6 +138,7 @@ def draw_maps(view, other, names, figure, labels):
         limits = limits_of([first, second])
         for axes, data, kind in zip(row, (first, second, second - first), (name, name, "difference")):
             draw_values(view, figure, axes, data, kind, limits if kind == name else limits_of([data]))
+        row[0].set_ylabel(view.axis_label("y"))
         for axes, text in zip(row, (f"{view.name(name)}, {labels[0]}", labels[1], "difference")):
             axes.set_title(text)
 

@@ -843,6 +843,37 @@ class Comparing(WithFiles):
             if dimension == 1:
                 np.testing.assert_allclose(picture.axes[1].lines[0].get_ydata(), 0.25)
 
+    def test_units_of_the_table(self):
+        """They are those of the numbers, which need not be those of the file; what is not defined in both is no difference."""
+        path = self.make(1, units="SI")
+        with h5py.File(path, "a") as file:
+            for name in ("frames/000000/A", "frames/000000/A2", "series/max/A", "series/max/A2"):
+                file[name][...] *= 1e-3
+            file["summary"].attrs["contrast"] = np.nan
+            largest = file["frames/000000/A"][...].max()
+        with soretpost.open(path) as a, soretpost.open(path) as b:
+            lines = compare(a, b)[0].splitlines()
+        self.assertEqual(lines[1].split()[:2], ["temperature", "(K)"])
+        self.assertEqual(lines[2].split()[:2], ["A", "(µmol/L)"])
+        self.assertAlmostEqual(float(lines[2].split()[-1]), 1e3 * largest, places=5)
+        self.assertEqual(len(lines), 4)
+
+    def test_frames_of_other_times(self):
+        first, second = self.make(2, 3), self.make(2, 2)
+        with h5py.File(second, "a") as file:
+            file["frames/000001"].attrs["time"] = 0.5
+        with soretpost.open(first) as a, soretpost.open(second) as b:
+            text, figure = compare(a, b)
+        self.assertRegex(text, r"time of the frame +1 +0\.5\b")
+        self.assertEqual([axes.get_ylabel() for axes in Picture(figure).maps], ["y", "", ""] * 2)
+
+    def test_nothing_to_compare(self):
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            del file["frames"]
+        with soretpost.open(path) as a, soretpost.open(path) as b, self.assertRaisesRegex(ValueError, "there is no frame in"):
+            compare(a, b)
+
     def test_other_grid(self):
         """Linear functions survive the change of grid, on graded grids too; the mean is over volumes."""
         paths = []
