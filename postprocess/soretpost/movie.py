@@ -63,9 +63,12 @@ def write_video(path, images, fps):
             command = ["ffmpeg", "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{image.shape[1]}x{image.shape[0]}", "-r", f"{fps:g}", "-i", "-"]
             command += ["-pix_fmt", "yuv420p", "-movflags", "+faststart", path]
             process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        process.stdin.write(image.tobytes())
-    process.stdin.close()
-    if process.wait() != 0:
+        try:
+            process.stdin.write(image.tobytes())
+        except BrokenPipeError:  # it has said why
+            break
+    process.communicate()
+    if process.returncode != 0:
         raise OSError(f"ffmpeg ended with status {process.returncode}")
 
 
@@ -81,7 +84,10 @@ def write_gif(path, images, fps):
 def movie(result, output=None, fps=10.0, every=0, species=None, dpi=110):
     """Writes the film; returns its path. output - .mp4 (needs ffmpeg) or .gif; default: beside the result, what can be made here."""
     if len(result.times) < 2:
-        raise ValueError("there is one frame only; output.times or output.every of the case make more")
+        more = "output.times or output.every of the case make more" if not result.sweep else "sweep.frames of the case says of which points there are some"
+        raise ValueError(f"there is {'one frame only' if len(result.times) else 'no frame'}; {more}")
+    if not fps > 0 or every < 0:
+        raise ValueError(f"no film has {fps:g} frames per second" if every >= 0 else f"--every {every}: frames go forward")
     has_ffmpeg = shutil.which("ffmpeg") is not None
     output = output or os.path.splitext(result.path)[0] + (".mp4" if has_ffmpeg else ".gif")
     if not output.endswith(".gif") and not has_ffmpeg:

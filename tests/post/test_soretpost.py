@@ -960,6 +960,19 @@ class Moving(WithFiles):
             with self.assertRaisesRegex(OSError, "ffmpeg is not here"):
                 movie(result, self.path("a.mp4"))
             self.assertTrue(movie(result, dpi=40).endswith("result1_3.gif"))
+            for options, text in ((dict(fps=0.0), "0 frames per second"), (dict(fps=-3.0), "-3 frames"), (dict(fps=float("nan")), "nan frames"), (dict(every=-1), "--every -1")):
+                with self.assertRaisesRegex(ValueError, text):
+                    movie(result, **options)
+        path = self.make(1, sweep=True)
+        with h5py.File(path, "a") as file:
+            del file["frames"]
+        with soretpost.open(path) as result, self.assertRaisesRegex(ValueError, "there is no frame; sweep.frames"):
+            movie(result)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg")
+    def test_mistakes_that_ffmpeg_finds(self):
+        with soretpost.open(self.make(1, 30)) as result, self.assertRaisesRegex(OSError, "ffmpeg ended with status"):
+            movie(result, self.path("missing/a.mp4"), dpi=60)
 
     def test_choice_of_frames(self):
         self.assertEqual(frames_to_show(5, 0), [0, 1, 2, 3, 4])
