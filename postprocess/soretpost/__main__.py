@@ -102,7 +102,7 @@ def main(arguments=None):
     except ImportError as error:
         print(f"soretpost: {error.name} is missing, which this command needs (Debian: python3-{error.name})", file=sys.stderr)
         return 1
-    except (OSError, KeyError, IndexError, ValueError) as error:
+    except (OSError, KeyError, IndexError, ValueError, RuntimeError) as error:  # RuntimeError: of HDF5, where a file is damaged
         text = error.args[0] if isinstance(error, KeyError) else error
         names = [options.file] if "file" in options else options.files[:1] if "files" in options else []
         print(": ".join([*names, str(text)]), file=sys.stderr)

@@ -161,13 +161,13 @@ class Result:
         os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
         self.path = path
         self._file = h5py.File(path, "r")
-        if "grid" not in self._file:
+        grid = self._file.get("grid", {})
+        self.dims = tuple(a for a in "zyx" if isinstance(grid, h5py.Group) and a in grid)
+        if not self.dims:
             self.close()
-            raise ValueError("it has no /grid: not a result file of soret")
+            raise ValueError("it has no /grid with axes: not a result file of soret")
         self.attrs = {name: text(value) for name, value in self._file.attrs.items()}
         self.case = str(self.attrs.pop("case", ""))
-        grid = self._file["grid"]
-        self.dims = tuple(a for a in "zyx" if a in grid)
         self.coords = {a: grid[a][:] for a in self.dims}
         self.edges = {a: grid[a + "_edges"][:] if a + "_edges" in grid else edges_of(self.coords[a]) for a in self.dims}
         self.sweep = Table(self._file.get("sweep"), "parameter", self._base_units)

@@ -1089,6 +1089,24 @@ class CommandLine(WithFiles):
             file.write("soret: 1")
         self.assertEqual(self.run_main("info", self.path("text.h5"))[0], 2)
 
+    def test_damaged_and_foreign_files(self):
+        """A message and status 2, wherever bytes are wrong; never a trace."""
+        with open(self.make(1), "rb") as file:
+            good = file.read()
+        ends = set()
+        for start in range(64, min(len(good), 8192), 128):
+            with open(self.path("damaged.h5"), "wb") as file:
+                file.write(good[:start] + bytes(b ^ 0xFF for b in good[start : start + 64]) + good[start + 64 :])
+            status, _, err = self.run_main("info", self.path("damaged.h5"))
+            ends.add((status, bool(err)))
+        self.assertLessEqual(ends, {(0, False), (2, True)})
+        self.assertIn((2, True), ends)
+        for name in ("grid", "grid/q"):
+            with h5py.File(self.path("foreign.h5"), "w") as file:
+                file[name] = [1, 2, 3]
+            for command in ("info", "plot", "report"):
+                self.assertRegex(self.run_main(command, self.path("foreign.h5"))[2], "not a result file")
+
 
 if __name__ == "__main__":
     unittest.main()
