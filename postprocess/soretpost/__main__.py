@@ -15,23 +15,21 @@ def beside(path, ending):
 
 def draw(options):
     from .plots import plot
+    from .style import save
 
     with open_result(options.file) as result:
         figure = plot(result, options.frame, options.species, options.only)
-    output = options.output or beside(options.file, ".png")
-    figure.savefig(output, dpi=options.dpi)
-    print(output)
+    print(save(figure, options.output or beside(options.file, ".png"), options.dpi))
 
 
 def compare(options):
     from .compare import compare as compare_results
+    from .style import save
 
     with open_result(options.file) as first, open_result(options.second) as second:
         text, figure = compare_results(first, second, options.frame)
-    output = options.output or beside(options.file, "_compare.png")
-    figure.savefig(output, dpi=options.dpi)
     print(text)
-    print(output)
+    print(save(figure, options.output or beside(options.file, "_compare.png"), options.dpi))
 
 
 def movie(options):

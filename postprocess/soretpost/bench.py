@@ -86,9 +86,9 @@ def draw(options):
     record, problems = read(options.file)
     if not any(programs(problem) for problem in problems.values()):
         raise ValueError("the record has no runs")
-    output = options.output or os.path.splitext(options.file)[0] + ".png"
-    figure(record, problems).savefig(output, dpi=options.dpi)
-    print(output)
+    from .style import save
+
+    print(save(figure(record, problems), options.output or os.path.splitext(options.file)[0] + ".png", options.dpi))
 
 
 def add_command(commands):

@@ -238,11 +238,11 @@ def run_command(options):
     print(table(series))
     if options.output:
         try:
-            figure(series).savefig(options.output, dpi=options.dpi, bbox_inches="tight")
+            from .style import save
+
+            print(save(figure(series), options.output, options.dpi, bbox_inches="tight"))
         except ImportError as error:
             print(f"no figure: {error}")
-        else:
-            print(options.output)
 
 
 def add_command(commands):

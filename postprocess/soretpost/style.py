@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How pictures look: type, lines, colours, and units that read well. For all who draw: with matplotlib.rc_context(STYLE): ..."""
+import os
+
 import matplotlib
 import numpy as np
 from matplotlib import colors
@@ -37,6 +39,15 @@ MOST_DECADES = 12
 LONG_SUM = 24  # letters
 FLAT = 1e-9  # a smaller relative change is none
 NOTHING = 1e-30  # a field that is smaller everywhere is zero, in any units that people use
+
+
+def save(figure, path, dpi, **options):
+    """Writes a picture; returns the name that it has then, which ends in .png where none is named."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(f"'{path}' is a folder")
+    path = path if len(os.path.splitext(path)[1]) > 1 else path.rstrip(".") + ".png"
+    figure.savefig(path, dpi=dpi, **options)
+    return path
 
 
 def line_style(i):

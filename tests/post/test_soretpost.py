@@ -1089,6 +1089,19 @@ class CommandLine(WithFiles):
             file.write("soret: 1")
         self.assertEqual(self.run_main("info", self.path("text.h5"))[0], 2)
 
+    def test_names_of_pictures(self):
+        """What is printed is what there is, whatever -o says."""
+        path = self.make(1)
+        for command in (["plot", path], ["compare", path, path]):
+            for name, made in (("a.pdf", "a.pdf"), ("b", "b.png"), ("c.", "c.png")):
+                status, out, _ = self.run_main(*command, "-o", self.path(name), "--dpi", "60")
+                self.assertEqual((status, out.splitlines()[-1]), (0, self.path(made)))
+                self.assertTrue(os.path.exists(self.path(made)))
+                os.remove(self.path(made))
+            status, _, err = self.run_main(*command, "-o", self.directory.name)
+            self.assertEqual(status, 2)
+            self.assertIn("is a folder", err)
+
     def test_damaged_and_foreign_files(self):
         """A message and status 2, wherever bytes are wrong; never a trace."""
         with open(self.make(1), "rb") as file:
