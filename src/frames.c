@@ -149,7 +149,7 @@ PetscErrorCode SoretFramePutField(SoretOutput o, SoretH5 h5, const char *frame, 
 PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
   const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE};
+  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE, .has_solid = grid->closed ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
   const char      *names[SORET_MAX_SPECIES], **extra;
   PetscReal       *time;

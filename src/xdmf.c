@@ -108,6 +108,7 @@ static void PutFrame(FILE *f, const SoretXDMF *x, const char *h5, PetscInt frame
   PutGeometry(f, x, h5);
   (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/temperature", number);
   PutAttribute(f, x, h5, "temperature", x->varying_temperature ? dataset : "/temperature");
+  if (x->has_solid) PutAttribute(f, x, h5, "solid", "/solid");
   for (PetscInt s = 0; s < x->num_species; s++) {
     (void)snprintf(dataset, sizeof(dataset), "/frames/%06d/%s", number, x->species[s]);
     PutAttribute(f, x, h5, x->species[s], dataset);

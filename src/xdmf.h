@@ -16,7 +16,7 @@ typedef struct {
   const char *const *species;    /* [num_species] */
   PetscInt           num_reactions;
   unsigned           fields;     /* of output.h */
-  PetscBool          varying_temperature, has_soret;
+  PetscBool          varying_temperature, has_soret, has_solid;
   PetscInt           num_extra;
   const char *const *extra;      /* [num_extra] further scalars, paths below the frame */
   const char        *heat;       /* the same of a vector, NULL: none */

@@ -17,7 +17,7 @@ from starting import environment  # noqa: E402
 CASE = """
 soret: 1
 units: reduced
-domain: {{size: {size}, cells: {cells}, origin: {origin}, grading: {{x: {{ratio: 3}}}}}}
+domain: {{size: {size}, cells: {cells}, origin: {origin}, grading: {{x: {{ratio: 3}}}}{solid}}}
 temperature: 1 + 0.3*x + 0.1*t
 species:
   - {{name: A, diffusivity: 1, initial: 1 + x}}
@@ -30,7 +30,7 @@ SIZE, CELLS, ORIGIN = (1.0, 2.0, 3.0), (5, 3, 4), (0.5, -1.0, 0.0)
 
 
 def run(soret, dim, precision, directory):
-    case = CASE.format(size=list(SIZE[:dim]), cells=list(CELLS[:dim]), origin=list(ORIGIN[:dim]), precision=precision)
+    case = CASE.format(size=list(SIZE[:dim]), cells=list(CELLS[:dim]), origin=list(ORIGIN[:dim]), precision=precision, solid=', solid: "x > 1.3 && y < 0 ? 1 : -1"' if dim > 1 else "")
     with open(os.path.join(directory, "pv.yaml"), "w") as file:
         file.write(case)
     subprocess.run([soret, "pv.yaml"], cwd=directory, env=environment(), check=True, stdout=subprocess.DEVNULL)
@@ -59,6 +59,7 @@ def check_values(reader, directory, dim):
                 wanted.update({f"flux {s} {'xy'[a]}": (f"flux/{s}", a) for s in ("A", "B+") for a in range(dim)})
                 wanted.update({f"meter/heat {'xy'[a]}": ("meter/heat", a) for a in range(dim)})
             assert set(wanted) <= set(arrays), (set(wanted), set(arrays))
+            assert ("solid" in arrays) == (dim > 1) and (dim == 1 or np.array_equal(arrays["solid"], file["solid"][()].ravel())), "solid"
             for shown, dataset in wanted.items():
                 dataset, component = dataset if isinstance(dataset, tuple) else (dataset, slice(None))
                 stored = frames[name][dataset][()]
