@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 from matplotlib.ticker import LogLocator
+from matplotlib.transforms import ScaledTranslation
 
 from .box import draw_box
 from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style
@@ -141,9 +142,11 @@ def is_noise(values):
     return not size > 0 or (bool(steps) and min(steps) > 0.8 * size)
 
 
-def add_colorbar(figure, mesh, axes, place, orientation="vertical"):
-    """place - left, bottom, width and height in terms of the axes, so that the bar is as long as the map."""
-    bar = figure.colorbar(mesh, cax=axes.inset_axes(place), orientation=orientation)
+def add_colorbar(figure, mesh, axes, place, orientation="vertical", down=0.0):
+    """place - left, bottom, width and height in terms of the axes, so that the bar is as long as the map; down - inches by which it lies lower, however high
+    the map will be."""
+    below = axes.transAxes + ScaledTranslation(0, -down, figure.dpi_scale_trans)
+    bar = figure.colorbar(mesh, cax=axes.inset_axes(place, transform=below), orientation=orientation)
     if not is_log(mesh):
         bar.locator = ticks(5 if orientation == "vertical" else 3)  # beside each other, numbers like -0.125 need their room
     elif orientation == "horizontal":
@@ -268,7 +271,7 @@ def draw_planes(view, figure, panels, field, heights):
             line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
     panels[0].set_title(view.name(field))
     if is_defined(meshes) or field in view.limits:
-        add_colorbar(figure, meshes[-1], panels[-1], (0, -0.54 / heights[-1], 1, 0.075 / heights[-1]), "horizontal")
+        add_colorbar(figure, meshes[-1], panels[-1], (0, 0, 1, 0.075 / heights[-1]), "horizontal", down=0.54)
     else:
         for axes in panels:
             say_undefined(axes)

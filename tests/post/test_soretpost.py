@@ -789,6 +789,20 @@ class Plotting(WithFiles):
         self.assertEqual(ticks[0], ticks[1])
         self.assertEqual(ticks[0], ticks[2])
 
+    def test_colours_lie_below_the_names_of_axes(self):
+        """In flat boxes, too, and where maps become narrower than planned."""
+        path = self.make(3, derived=True, solid=True)
+        with h5py.File(path, "a") as file:
+            for axis, low, size in (("x", -0.005, 0.01), ("y", 0, 0.006), ("z", 0, 0.004)):
+                for name in (f"grid/{axis}", f"grid/{axis}_edges"):
+                    file[name][...] = low + size * file[name][...]
+        picture = Picture(soretpost.plot(path, parts=["fields"]))
+        renderer = picture.figure.canvas.get_renderer()
+        panels = [a for a in picture.maps if a.child_axes and a.get_xlabel() == "y"]
+        self.assertEqual(len(panels), 6)
+        for axes in panels:
+            self.assertLess(axes.child_axes[0].get_window_extent(renderer).y1, axes.xaxis.label.get_window_extent(renderer).y0)
+
     def test_single_points(self):
         """One cell along an axis, or one of fluid between solid, is a point: a line would show nothing."""
         path = self.make(3)
