@@ -79,6 +79,12 @@ def overview(result):
     return rows(pairs)
 
 
+def words(name):
+    """What a column of the file is called: inflow x- A_2. Species keep their names."""
+    head, _, rest = name.partition("/")
+    return f"{head.replace('boundary_flux', 'inflow').replace('_', ' ')} {rest.replace('/', ' ')}".strip()
+
+
 def budgets(result):
     """Totals and what crossed the walls: first and last row, and the drift."""
     series = result.series
@@ -89,7 +95,7 @@ def budgets(result):
     for name in series:
         if name.startswith(("total/", "boundary_flux/", "entropy")):
             values = rows_of(series, name, length)
-            title = series.text(name) if name.startswith("total/") else name.replace("boundary_flux/", "inflow ").replace("/", " ").replace("_", " ")
+            title = series.text(name) if name.startswith("total/") else words(name)
             lines.append((("mean of " if name.startswith("total/") else "") + title, values[0], values[-1], values[-1] - values[0]))
     table = columns(("", "first", "last", "change"), lines) if lines else ""
     drift = result.summary.get("conservation_drift")
@@ -110,7 +116,7 @@ def details(result):
         lines = [(attrs.get("of", path.split("/", 1)[-1].replace("/", " ")), *(attrs.get(n, "") for n in names)) for path, attrs in found]
         if kind != told:
             text += f"<h3>{escape({'soret': 'Soret coefficient', 'budget': 'Budget at the end'}.get(kind, kind))}</h3>"
-        text, told = text + columns(("", *({"soret": "S_T"}.get(n, n.replace("_", " ")) for n in names)), lines), kind
+        text, told = text + columns(("", *({"soret": "S_T"}.get(n, n) for n in names)), lines), kind
     return text
 
 
@@ -126,10 +132,9 @@ def sweep_table(result):
 
 
 def sweep_head(result, name):
-    head, _, rest = name.partition("/")
     if name.startswith("soret/species/"):
-        return f"S_T of {rest[8:]}"
-    return sweep_label(result, name).replace("$", "") if head == "soret" else f"{head} {rest}".strip().replace("_", " ")
+        return f"S_T of {name[14:]}"
+    return sweep_label(result, name).replace("$", "") if name.startswith("soret/") else words(name)
 
 
 def split_summary(result):

@@ -1049,6 +1049,18 @@ class Reporting(WithFiles):
         self.assertEqual(page.words[at + 2 : at + 4], [f"{k[0]:.6g}", f"{soret[0]:.4g}"])
         self.assertEqual(page.words[page.words.index("not converged") - 3], f"{k[2]:.6g}")
 
+    def test_names_with_underscores(self):
+        """They are those of the case, in budgets, in the parts of S_T and in the table of a sweep."""
+        path = self.make(1, 3, sweep=True)
+        with h5py.File(path, "a") as file:
+            file["series/boundary_flux/x-/_a_b"] = np.zeros(40)
+            file["sweep/boundary_flux/x+/_a_b"] = np.arange(9.0)
+            file["summary"].create_group("soret/species").attrs["_a_b"] = 0.5
+        with soretpost.open(path) as result:
+            page = Page(report(result))
+        for part in ("inflow x- _a_b", "inflow x+ _a_b", "_a_b"):
+            self.assertIn(part, page.words)
+
     def test_run_without_end(self):
         path = self.make(1)
         with h5py.File(path, "a") as file:
