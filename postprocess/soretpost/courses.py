@@ -331,6 +331,7 @@ def draw_sweep(result, figure):
         for i, (name, curve) in enumerate(zip(names, curves)):
             mark = "." if len(values) <= 60 and (i == 0 or len(curves) < 3) else ""
             axes.plot(values[order], curve, marker=mark, label=sweep_label(result, name), **line_style(i))
+        show_single_points(axes)
         if names[0] in ("soret", "soret_mean") or names[0].endswith("/soret"):
             mark_sign_changes(axes, values[order], curves[0])
         if use_log(curves):

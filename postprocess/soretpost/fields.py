@@ -32,7 +32,7 @@ def show_single_points(axes):
     for line in axes.lines:
         there = np.pad(np.isfinite(np.asarray(line.get_ydata(), dtype=float)), 1)
         alone = np.flatnonzero(there[1:-1] & ~there[:-2] & ~there[2:])
-        if alone.size and line.get_marker() == "None":
+        if alone.size and line.get_marker() in ("None", ""):
             line.set(marker="o", markersize=3, markevery=alone.tolist())
 
 

@@ -170,6 +170,7 @@ class Result:
         self.case = str(self.attrs.pop("case", ""))
         self.coords = {a: grid[a][:] for a in self.dims}
         self.edges = {a: grid[a + "_edges"][:] if a + "_edges" in grid else edges_of(self.coords[a]) for a in self.dims}
+        self._frames = []  # none are known yet, and the table of a sweep tells their order
         self.sweep = Table(self._file.get("sweep"), "parameter", self._base_units)
         frames = [self._file["frames"][name] for name in self._names_of_frames()]
         self._frames = [f for f in frames if "lost" not in f.attrs]

@@ -112,6 +112,22 @@ class Reading(WithFiles):
             with soretpost.open(path) as result:
                 self.assertEqual((result.units("x"), result.units("time"), result.series["total/0"].units), expected)
 
+    def test_sweep_in_SI(self):
+        with soretpost.open(self.make(1, units="SI", sweep=True)) as result:
+            self.assertEqual((result.sweep["total/0"].units, result.sweep["frame"].units), ("mol/m^3", ""))
+            self.assertEqual(result.sweep_point(0), 100.0)
+
+    def test_sweep_with_points_that_are_not_defined(self):
+        """The points beside them are seen: S_T where T is uniform at some values of the parameter."""
+        path = self.make(1, sweep=True)
+        with h5py.File(path, "a") as file:
+            file["sweep/soret/total/0/soret"] = np.where(np.arange(9) % 2, np.nan, 1.0)
+            file["sweep/soret/total/0/chemical"] = np.where(np.arange(9) % 2, np.nan, 0.5 + np.arange(9))
+            file["sweep/soret/total/0/transport"] = np.where(np.arange(9) % 2, np.nan, 0.1 + np.arange(9))
+        lines = [line for axes in Picture(soretpost.plot(path, parts=["sweep"])).axes for line in axes.lines if line.get_label() in ("$S_T$", "chemical", "transport")]
+        self.assertEqual(len(lines), 3)
+        self.assertFalse({"None", ""} & {line.get_marker() for line in lines})
+
     def test_species_with_names_of_axes(self):
         path = self.make(1, 3, units="SI", solid=False)
         with h5py.File(path, "a") as file:
