@@ -77,6 +77,9 @@ def compose(parts, title):
     figure.suptitle(title, fontsize=10, parse_math=False)  # a title is drawn as it was written
     for axes in figure.axes:  # how many numbers there are follows from their size, for which matplotlib asks the style of the moment, here and when it draws
         axes.tick_params(labelsize=STYLE["xtick.labelsize"])
+        axes.get_tightbbox(figure.canvas.get_renderer())  # tells whether there is a power of ten above the numbers
+        if axes.get_legend() and axes.yaxis.get_offset_text().get_text():
+            axes.get_legend().borderaxespad = 1.3
     figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
     figure.set_layout_engine("none")
     return figure

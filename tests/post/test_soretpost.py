@@ -795,6 +795,17 @@ class Plotting(WithFiles):
             if axes.get_ylabel() in ("concentration", "flux", "min .. max"):
                 self.assertIn("_h", [text.get_text().strip("\u200b") for text in axes.get_legend().get_texts()])
 
+    def test_legends_lie_above_powers_of_ten(self):
+        path = self.make(1, flux=True)
+        with h5py.File(path, "a") as file:
+            for name in ("A", "A2"):
+                file[f"frames/000000/flux/{name}"][...] *= 1e-9
+        picture = Picture(soretpost.plot(path))
+        axes = next(a for a in picture.axes if a.get_ylabel() == "flux")
+        power = axes.yaxis.get_offset_text()
+        self.assertNotEqual(power.get_text(), "")
+        self.assertGreater(axes.get_legend().get_texts()[0].get_window_extent().y0, power.get_window_extent().y1)
+
     def test_numbers_at_axes_are_those_of_the_layout(self):
         """They do not depend on the style at the time of drawing, for which no room was made."""
         figure = soretpost.plot(self.make(1, 3, flux=True, derived=True))
