@@ -30,7 +30,8 @@ def read_images(paths):
         with Image.open(path) as image:
             for page in ImageSequence.Iterator(image):
                 grey = page if page.mode in ("1", "L", "I", "F", "I;16", "I;16B") else page.convert("L")
-                pages.append(np.asarray(grey))
+                values = np.asarray(grey)
+                pages.append(values.astype(np.uint16) if page.mode == "I" and image.format == "PNG" else values)  # Pillow makes 32 bits of its 16
     if len({page.shape for page in pages}) > 1:
         raise ValueError(f"the pages differ in size: {sorted({page.shape for page in pages})}")
     return pages[0] if len(pages) == 1 else np.stack(pages)

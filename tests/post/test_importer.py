@@ -59,6 +59,16 @@ class Importing(unittest.TestCase):
         Image.fromarray(np.zeros((3, 3), np.uint8)).save(self.path("other.png"))
         self.assertIn("differ in size", self.run_tool(names[0], self.path("other.png"), status=2))
 
+    @needs("PIL")
+    def test_16_bits(self):
+        """As scanners make them, in PNG and in TIFF: the largest number is 65535."""
+        from PIL import Image
+
+        values = np.array([[0, 65535, 13107], [65535, 0, 0]], dtype=np.uint16)
+        for ending in ("png", "tif"):
+            Image.fromarray(values).save(self.path(f"deep.{ending}"))
+            np.testing.assert_allclose(self.run_tool(self.path(f"deep.{ending}"), "--overwrite"), values / 65535, rtol=1e-6)
+
     def test_arrays(self):
         v = self.voxels()
         np.save(self.path("v.npy"), v.transpose(2, 1, 0))
