@@ -10,6 +10,7 @@ Datasets are [nz][ny][nx], x fastest, values at the centres of equal cells that 
 resolution; soret averages or interpolates. Surfaces and fields are sampled on the cells asked for.
 """
 import os
+import re
 
 import h5py
 import numpy as np
@@ -132,18 +133,35 @@ def interpolate(points, values, cells, box):
     return result.reshape(cells[::-1])
 
 
+def is_row(fields):
+    """Are these numbers, and some?"""
+    try:
+        return bool([float(f) for f in fields])
+    except ValueError:
+        return False
+
+
+def read_heading(path):
+    """Delimiter of a table, names of its columns, and how many lines are before the numbers, of which the last has the names: COMSOL writes eight or nine."""
+    heading, skip = "", 0
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            delimiter = next((d for d in ",;\t" if d in line), None)
+            row = line.strip().split(delimiter)
+            if is_row(row):
+                break
+            heading, skip = line.strip().lstrip("%# ") or heading, skip + 1
+        else:
+            raise ValueError("there is no line of numbers in it")
+    for words in (heading.split(delimiter), re.split(r"\s{2,}", heading)):
+        if len(words) == len(row):
+            return delimiter, [w.strip().strip('"') for w in words], skip
+    return delimiter, [str(k) for k in range(len(row))], skip
+
+
 def read_csv(path, columns):
     """Columns of a table by name or by number from 0; the last is the value."""
-    with open(path, encoding="utf-8") as file:
-        first = file.readline()
-    delimiter = next((d for d in ",;\t" if d in first), None)
-    fields = [f.strip().strip('"%# ') for f in (first.split(delimiter) if delimiter else first.lstrip("%# ").split())]
-    try:
-        [float(f) for f in fields]
-        names = [str(k) for k in range(len(fields))]
-        skip = 0
-    except ValueError:
-        names, skip = fields, 1
+    delimiter, names, skip = read_heading(path)
     wanted = columns or names
     missing = [c for c in wanted if c not in names and not (c.isdigit() and int(c) < len(names))]
     if missing:
@@ -256,6 +274,8 @@ def load(options):
         if not options.cells:
             raise ValueError("this kind of file needs --cells NX [NY [NZ]]")
         cells = np.array(options.cells)
+        if len(cells) > 3 or cells.min() < 1:
+            raise ValueError("--cells needs one to three numbers from 1")
         if suffix == ".stl":
             values = voxelize(first, cells, options.box)
         elif suffix in (".csv", ".txt", ".dat"):

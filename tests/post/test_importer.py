@@ -78,6 +78,28 @@ class Importing(unittest.TestCase):
         np.testing.assert_array_equal(self.run_tool(self.path("T.npy"), "--raw", "--dataset", "/T", dataset="/T"), 300.0 + v)
         self.assertIn("No such file", self.run_tool(self.path("none.npy"), status=2))
 
+    def test_tables_of_comsol(self):
+        """Several lines before the numbers, the last with the names of the columns, which may have units."""
+        x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 2, 7)))
+        lines = ["% Model:              heat.mph", "% Dimension:          2", "% Nodes:              63", "% Description:        Temperature, Heat flux", "% x                       y                        T (K)            ht.q (W/m^2)"]
+        lines += [f"{a:<25.17g}{b:<25.17g}{300 + 2 * a - b:<25.17g}{7.0:g}" for a, b in zip(x, y)]
+        with open(self.path("comsol.txt"), "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+        v = self.run_tool(self.path("comsol.txt"), "--columns", "x", "y", "T (K)", "--cells", 5, 6, dataset="/field")
+        Y, X = np.meshgrid((np.arange(6) + 0.5) / 3, (np.arange(5) + 0.5) / 5, indexing="ij")
+        np.testing.assert_allclose(v, 300 + 2 * X - Y, rtol=1e-12)
+        np.testing.assert_allclose(self.run_tool(self.path("comsol.txt"), "--columns", "0", "1", "3", "--cells", 5, 6, "--dataset", "/q", dataset="/q"), 7.0)
+
+    def test_no_table(self):
+        for text in ("", "x,y,T\n", "% nothing\n"):
+            with open(self.path("none.csv"), "w", encoding="ascii") as file:
+                file.write(text)
+            self.assertIn("no line of numbers", self.run_tool(self.path("none.csv"), "--cells", 5, status=2))
+        np.savetxt(self.path("line.dat"), [[0.0, 1.0], [2.0, 5.0]])
+        for cells in ((0,), (-4,), (1, 1, 1, 1)):
+            self.assertIn("--cells needs", self.run_tool(self.path("line.dat"), "--cells", *cells, status=2))
+        self.assertFalse(os.path.exists(self.path("out.h5")))
+
     @needs("vtkmodules")
     def test_surface(self):
         """A tetrahedron x, y, z > 0, x + y + z < 1: exactly the cell centres inside."""
