@@ -140,7 +140,7 @@ def parse_sum(formula):
             sign, factor = (1.0 if word == "+" else -1.0), 1.0
         elif re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", word):
             factor = float(word)
-        elif re.match(r"[^\W\d]", word):
+        elif re.match(r"[-+*()]*[^\W\d]", word):
             weights[word] = weights.get(word, 0.0) + sign * factor
         else:
             return {}
