@@ -46,6 +46,12 @@ submit_part() # SBATCH_OPTION...
   submit soret-chain "${size[@]}" "$requeue" "--signal=USR1@$site_margin" "$@" -- "$jobs/chain.sh" "${again[@]}" "${arguments[@]}"
 }
 
+# The job that waits for this one, for the time after it; empty where Slurm takes none, as at a limit of jobs for each user.
+submit_follower()
+{
+  follower=$(submit_part "--dependency=afternotok:$SLURM_JOB_ID" --kill-on-invalid-dep=yes) || follower=''
+}
+
 # How far the newest checkpoint is, "step 120 t 0.5"; empty where there is none.
 progress()
 {
@@ -78,6 +84,11 @@ go_on()
   where=$(progress)
   where=${where:-the start}
   if [ "$site_chain" = dependent ]; then
+    if [ -z "$follower" ]; then # once more: others of the user's jobs may have ended
+      submit_follower
+      [ -n "$follower" ] || die 75 "chain: stopped at $where, and again sbatch takes no job that goes on (what it said is above): go on with the same command as at the start"
+      keep_command "$prefix" "$SLURM_JOB_ID $follower" "${arguments[@]}"
+    fi
     say "chain: stopped at $where; job $follower goes on"
     exit 75
   fi
@@ -96,7 +107,10 @@ preflight "$(ranks_here)" "$(dirname "$prefix")"
 check_command "$prefix" "$SLURM_JOB_ID" "${arguments[@]}" # another chain may have come first
 count_start
 follower=''
-if [ "$site_chain" = dependent ]; then follower=$(submit_part "--dependency=afternotok:$SLURM_JOB_ID" --kill-on-invalid-dep=yes); fi
+if [ "$site_chain" = dependent ]; then
+  submit_follower
+  [ -n "$follower" ] || say "chain: sbatch takes no job that waits for this one (what it said is above). This part runs all the same, and tries again when it is stopped; killed or without its node, it would have nobody to go on"
+fi
 keep_command "$prefix" "$SLURM_JOB_ID $follower" "${arguments[@]}"
 status=0
 if has_checkpoints "$prefix"; then

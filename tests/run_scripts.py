@@ -135,6 +135,28 @@ def check_command_of_chain(directory):
     print("ok   jobscripts/chain.sh: the same command goes on, another one and an edited case are refused, its own jobs are not")
 
 
+def check_followers(directory):
+    """A part whose follower Slurm does not take runs all the same, and asks once more when it is stopped. soret is one that leaves a checkpoint and
+    ends with 75; of sbatch, the first so many times fail."""
+    fakes = directory / "bin"
+    fakes.mkdir()
+    executable(fakes / "sbatch", "#!/bin/sh\necho x >>tries\n[ $(wc -l <tries) -gt $FAILS ] || { echo 'sbatch: error: job submit limit' >&2; exit 1; }\necho 204\n")
+    executable(fakes / "launch", "#!/bin/sh\nshift 2\nexec \"$@\"\n")
+    executable(fakes / "soret", "#!/bin/sh\n[ \"$1\" != --version ] || exit 0\necho \"ran: $*\"\nprintf '\\nstep 1 t 0.5 written\\n' >long.ckpt-001-000001.manifest\nexit 75\n")
+    (directory / "site.sh").write_text(f"site_soret='{fakes}/soret'\nsite_launcher='{fakes}/launch'\nsite_free_mib=1\nsite_chain=dependent\n")
+    (directory / "long.yaml").write_text("soret: 1\n")
+    env = {**{k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}, "SORET_SITE_FILE": str(directory / "site.sh"), "SLURM_JOB_ID": "101"}
+    for fails, said, jobs in ((0, "stopped at step 1 t 0.5; job 204 goes on", "101 204"), (1, "stopped at step 1 t 0.5; job 204 goes on", "101 204"),
+                              (2, "stopped at step 1 t 0.5, and again sbatch takes no job that goes on", "101 ")):
+        (directory / "tries").unlink(missing_ok=True)
+        done = subprocess.run([str(ROOT / "jobscripts/chain.sh"), "--inside", "long.yaml"], cwd=directory, capture_output=True, text=True, timeout=100,
+                              env={**env, "PATH": f"{fakes}:{env['PATH']}", "FAILS": str(fails)})
+        all_said = done.stdout + done.stderr
+        assert done.returncode == 75 and "ran: " in all_said and said in all_said and ("runs all the same" in all_said) == (fails > 0), f"{fails}: {done}"
+        assert (directory / "long.ckpt-command").read_text().splitlines()[0] == jobs and len((directory / "tries").read_text().split()) == min(fails + 1, 2), done
+    print("ok   jobscripts/chain.sh: a follower that is not taken at once")
+
+
 SHORT = """soret: 1
 title: Relaxation
 units: reduced
@@ -223,7 +245,7 @@ def check_studies(directory):
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_command_of_chain, check_stopped_points, check_lines, check_studies):
+    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies):
         with tempfile.TemporaryDirectory(prefix="with [a] blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
