@@ -119,7 +119,7 @@ else
   run_case "$(ranks_here)" "${arguments[@]}" || status=$?
 fi
 [ "$status" -ne 75 ] || go_on
-[ -z "$follower" ] || [ "$status" -ge 128 ] || scancel "$follower" # done, or something that another start does not mend
+[ -z "$follower" ] || [ "$status" -ge 128 ] || scancel "$follower" || true # done, or something that another start does not mend
 if [ "$status" -lt 128 ]; then rm -f "$state"; fi
 say "chain: ended with status $status"
 exit "$status"

@@ -154,7 +154,13 @@ def check_followers(directory):
         all_said = done.stdout + done.stderr
         assert done.returncode == 75 and "ran: " in all_said and said in all_said and ("runs all the same" in all_said) == (fails > 0), f"{fails}: {done}"
         assert (directory / "long.ckpt-command").read_text().splitlines()[0] == jobs and len((directory / "tries").read_text().split()) == min(fails + 1, 2), done
-    print("ok   jobscripts/chain.sh: a follower that is not taken at once")
+    # a part that is done ends so although its follower cannot be cancelled: with another status the follower would begin
+    executable(fakes / "scancel", "#!/bin/sh\nexit 1\n")
+    executable(fakes / "soret", "#!/bin/sh\nexit 0\n")
+    done = subprocess.run([str(ROOT / "jobscripts/chain.sh"), "--inside", "long.yaml"], cwd=directory, capture_output=True, text=True, timeout=100,
+                          env={**env, "PATH": f"{fakes}:{env['PATH']}", "FAILS": "0"})
+    assert done.returncode == 0 and "chain: ended with status 0" in done.stdout and not (directory / "long.chain").exists(), done
+    print("ok   jobscripts/chain.sh: a follower that is not taken at once, or cannot be cancelled")
 
 
 SHORT = """soret: 1
