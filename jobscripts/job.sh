@@ -286,9 +286,14 @@ keep_command() # PREFIX JOBS CASE ARGUMENT...
 
 # ---------------------------------------------------------------------------------------------------------------- the run
 
+load_modules()
+{
+  [ ${#site_modules[@]} -eq 0 ] || module load "${site_modules[@]}"
+}
+
 prepare()
 {
-  [ ${#site_modules[@]} -eq 0 ] || module load "${site_modules[@]}" || die 2 "cannot load the modules of $site_file"
+  load_modules || die 2 "cannot load the modules of $site_file"
   site_prepare
   find_soret
   export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} MKL_NUM_THREADS=${MKL_NUM_THREADS:-1}

@@ -248,10 +248,22 @@ def check_studies(directory):
     print("ok   job scripts: help, options without a value, --print, collect")
 
 
+def check_doctor(directory):
+    """Modules that are not there have to be mended, as all else; on the nodes, too."""
+    site = f"site_soret='{SORET}'\nsite_free_mib=1\nsite_modules=(petsc hdf5)\n"
+    for module, status in (("", 1), ("module() { [ $# -eq 3 ]; }\n", 0), ("module() { [ ! -f trial.yaml ]; }\n", 1)):
+        (directory / "mine.sh").write_text(site + module)
+        done = subprocess.run([str(ROOT / "jobscripts/doctor"), "--local"], cwd=directory, env={**os.environ, "SORET_SITE_FILE": str(directory / "mine.sh")},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+        assert done.returncode == status and ("MEND  modules petsc hdf5 on " in done.stdout) == (status == 1), done
+        assert done.stdout.splitlines()[-1].startswith("mend what is marked MEND" if status else "nothing to mend") and not done.stderr, done
+    print("ok   jobscripts/doctor: modules that are not there")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies):
+    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies, check_doctor):
         with tempfile.TemporaryDirectory(prefix="with [a] blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
