@@ -305,6 +305,9 @@ launch() # RANKS COMMAND...
   local count=$1 status=0 file
   shift
   file=$(mktemp "$PWD/.soret-status-XXXXXX") || die 4 "cannot write in $PWD"
+  # of scancel, which ends the ranks, too: bash runs this when they are done, and goes no further
+  # shellcheck disable=SC2064 # the name of now
+  trap "rm -f $(printf %q "$file"); exit 143" TERM
   set -- "$jobs/rank.sh" "$file" "$@"
   if [ "$mode" = local ]; then
     (
@@ -318,6 +321,7 @@ launch() # RANKS COMMAND...
   fi
   if [ "$status" -eq 0 ] && [ -s "$file" ]; then status=$(head -n 1 "$file"); fi
   rm -f "$file"
+  trap - TERM
   return "$status"
 }
 

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -248,6 +249,24 @@ def check_studies(directory):
     print("ok   job scripts: help, options without a value, --print, collect")
 
 
+def check_cancelled(directory):
+    """scancel, as the job sees it: the shell and the ranks get TERM. Nothing is left in the directory, and nothing goes on."""
+    executable(directory / "launch", "#!/bin/sh\ntrap 'sleep 0.5; exit 0' TERM\n: >started\nsleep 20 &\nwait\n")
+    executable(directory / "soret", "#!/bin/sh\n")
+    (directory / "mine.sh").write_text(f"site_soret='{directory}/soret'\nsite_launcher='{directory}/launch'\nsite_free_mib=1\n")
+    (directory / "long.yaml").write_text("soret: 1\n")
+    job = subprocess.Popen([str(ROOT / "jobscripts/chain.sh"), "--inside", "long.yaml"], cwd=directory, env={**os.environ, "SORET_SITE_FILE": str(directory / "mine.sh"), "SLURM_JOB_ID": "1"},
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (directory / "started").exists():
+        assert job.poll() is None, job.communicate()
+        time.sleep(0.05)
+    os.killpg(job.pid, signal.SIGTERM)
+    out, error = job.communicate(timeout=60)
+    assert job.returncode in (143, -signal.SIGTERM) and "ended with status" not in out, (job.returncode, out, error)
+    assert not list(directory.glob(".soret-status-*")), list(directory.iterdir())
+    print("ok   job scripts: nothing is left of a job that is cancelled")
+
+
 def check_doctor(directory):
     """Modules that are not there have to be mended, as all else; on the nodes, too."""
     site = f"site_soret='{SORET}'\nsite_free_mib=1\nsite_modules=(petsc hdf5)\n"
@@ -263,7 +282,7 @@ def check_doctor(directory):
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies, check_doctor):
+    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies, check_cancelled, check_doctor):
         with tempfile.TemporaryDirectory(prefix="with [a] blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:

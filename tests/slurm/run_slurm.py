@@ -331,6 +331,7 @@ def test_other_command(place):
     wait_until(lambda: any(int(at.split()[1]) > 0 for at in checkpoints(place).values()), "the first checkpoint", 120)
     place.cluster.run("scancel", first)
     place.finish(first, "CANCELLED")
+    assert not list(place.directory.glob(".soret-status-*"))
     assert "of another command; nothing was run" in place.finish(other, "FAILED") and place.cluster.job(other)["ExitCode"] == "2:0"
     said = place.script("chain.sh", *command, "solve.end=0.3", status=2)
     assert "they are of: long.yaml checkpoint.every=2 " in said and "this is:     long.yaml checkpoint.every=2 solve.end=0.3 " in said, said
