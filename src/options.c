@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,6 +77,44 @@ static PetscErrorCode ConfigureAll(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is it this option, of whichever solver ("fas_coarse_snes_max_it")? */
+static PetscBool IsOption(const char *name, const char *option)
+{
+  const size_t n = strlen(name), m = strlen(option);
+
+  return n >= m && !strcmp(name + n - m, option) && (n == m || name[n - m - 1] == '_') ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Numbers that PETSc takes when the solvers are made, and stops at, or fails with, when they are used. */
+static PetscErrorCode TryNumber(const char *name, const char *value, size_t length, char complaint[])
+{
+  static const struct {
+    const char *option;
+    int         least;
+  } known[] = {
+    {"snes_max_it",  0},
+    {"snes_rtol",    0},
+    {"snes_atol",    0},
+    {"snes_stol",    0},
+    {"ksp_max_it",   0},
+    {"ksp_rtol",     0},
+    {"ksp_atol",     0},
+    {"ts_max_steps", 0},
+    {"ts_rtol",      0},
+    {"ts_atol",      0},
+    {"pc_mg_levels", 1}
+  };
+
+  PetscFunctionBegin;
+  for (size_t k = 0; value && k < sizeof(known) / sizeof(known[0]); k++) {
+    char           *end;
+    const PetscReal number = strtod(value, &end);
+
+    if (IsOption(name, known[k].option) && end > value && !*end && !(number >= known[k].least)) PetscCall(PetscSNPrintf(complaint, length, "it must be at least %d", known[k].least));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Why a file cannot be written, 0 if it can. */
 static int WhyNot(char path[])
 {
@@ -122,6 +161,8 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t l
     PetscCall(TryFile(value, length, complaint));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
+  PetscCall(TryNumber(name, value, length, complaint));
+  if (complaint[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
   PetscCall(PetscOptionsCreate(&alone));
   PetscCall(PetscOptionsSetValue(alone, option, value));
