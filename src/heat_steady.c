@@ -35,8 +35,8 @@ static PetscErrorCode Guess(SoretHeat heat, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* T -= step, shortened where it would make a temperature negative; a tenth is left. */
-static PetscErrorCode Correct(SoretHeat heat)
+/* T -= step, shortened where it would make a temperature negative; a tenth is left. cut: that was so somewhere on this rank */
+static PetscErrorCode Correct(SoretHeat heat, PetscBool *cut)
 {
   const PetscReal *d;
   PetscReal       *T;
@@ -44,7 +44,13 @@ static PetscErrorCode Correct(SoretHeat heat)
   PetscFunctionBegin;
   PetscCall(VecGetArrayRead(heat->step, &d));
   PetscCall(VecGetArray(heat->T, &T));
-  for (PetscInt p = 0; p < heat->grid->num_cells; p++) T[p] = T[p] > 0.0 && !SoretHeatIsLinear(heat->spec) ? PetscMax(T[p] - d[p], 0.1 * T[p]) : T[p] - d[p];
+  *cut = PETSC_FALSE;
+  for (PetscInt p = 0; p < heat->grid->num_cells; p++) {
+    const PetscBool cold = T[p] > 0.0 && !SoretHeatIsLinear(heat->spec) && T[p] - d[p] < 0.1 * T[p] ? PETSC_TRUE : PETSC_FALSE;
+
+    T[p] = cold ? 0.1 * T[p] : T[p] - d[p];
+    if (cold) *cut = PETSC_TRUE;
+  }
   PetscCall(VecRestoreArray(heat->T, &T));
   PetscCall(VecRestoreArrayRead(heat->step, &d));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -67,6 +73,18 @@ static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* cut: temperatures would be 0 or below on this rank */
+static PetscErrorCode SayFailed(SoretHeat heat, PetscBool cut, PetscReal norm, PetscReal gross, PetscInt iterations)
+{
+  PetscMPIInt cold = cut ? 1 : 0;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &cold, 1, MPI_INT, MPI_MAX, heat->grid->comm));
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations,
+                         cold ? "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere" : "try -heat_ksp_monitor, or -heat_pc_type lu"));
+  PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
+}
+
 /* T is a solution; the first one is where later solves begin. What has not converged may hold anything, and would stay so. */
 static PetscErrorCode KeepStart(SoretHeat heat)
 {
@@ -83,7 +101,7 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
   PetscReal      norm = 0.0, last = PETSC_MAX_REAL, goal;
   SoretHeatScale scale  = {.gross = 0.0};
   PetscInt       stalls = 0, most, it = 0;
-  PetscBool      picard, good;
+  PetscBool      picard, good, cut = PETSC_FALSE;
 
   PetscFunctionBegin;
   PetscCall(SoretHeatCreateSteadySolver(heat));
@@ -103,7 +121,7 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
     else if (it == 0 || picard) PetscCall(SoretHeatFillElliptic(heat, t, 0.0));
     PetscCall(FindStep(heat, goal / norm, &good));
     if (!good) break;
-    PetscCall(Correct(heat));
+    PetscCall(Correct(heat, &cut));
   }
   PetscCall(PetscInfo(heat->dm, "heat: residual %g of the power %g, rounding %g\n", (double)norm, (double)scale.gross, (double)scale.rounding));
   if (isfinite(norm) && norm <= PetscMax(1.0e-9 * scale.gross, 1.0e3 * scale.rounding)) {
@@ -118,6 +136,5 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
     PetscCall(SoretHeatSolveSteady(heat, t));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; try -heat_ksp_monitor, or -heat_pc_type lu\n", (double)norm, (double)scale.gross, (int)it));
-  PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
+  PetscFunctionReturn(SayFailed(heat, cut, norm, scale.gross, it));
 }

@@ -395,6 +395,14 @@ def test_wall_of_heat_that_turns_bad_in_time(soret):
     np.testing.assert_allclose(last["temperature"], 1 - 2 * t, rtol=1e-9)
 
 
+def test_heat_without_a_solution(soret):
+    """More is taken out than walls at 1 and 2 let in where it is warmer than 0: that is said, and no other solver advised."""
+    text = BOX1 + "temperature: {conduction: {conductivity: 0.5 + T, source: -20, boundaries: {x-: {value: 1}, x+: {value: 2}}}}\nspecies: [{name: A, diffusivity: T, initial: 1}]\n" + END
+    for ranks in (1, 2):
+        said = solve(soret, text, status=3, ranks=ranks).stderr
+        assert said.count("temperatures went to 0 or below") == 1 and "-heat_pc_type" not in said, said
+
+
 def test_first_step_that_is_far_too_long(soret):
     # a step that leaves a concentration below -absolute is rejected and shortened: nothing negative is accepted, nothing clipped
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 2*x}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 1e4, backward: T}]\nsolve: {mode: transient, end: 20, first_step: 10, absolute: 1e-9}\n" + END
