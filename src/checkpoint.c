@@ -174,6 +174,17 @@ PetscErrorCode SoretArchiveGetText(SoretArchive archive, const char *name, char 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretArchiveAgrees(SoretArchive archive, const char *name, const char *text, PetscBool *agrees)
+{
+  char *there;
+
+  PetscFunctionBegin;
+  PetscCall(SoretArchiveGetText(archive, name, &there));
+  *agrees = !there[0] || !strcmp(there, text) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(there));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- a checkpoint to go on from ---- */
 
 enum { MOST_PARTS = 16 };

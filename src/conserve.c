@@ -254,6 +254,16 @@ PetscErrorCode SoretSumsDestroy(SoretSums *sums)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretSumsList(const SoretSums *sums, char **lines)
+{
+  const char *name[3 * SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  for (PetscInt k = 0; k < sums->num; k++) name[k] = sums->name[k];
+  PetscCall(SoretJoinLines(sums->num, name, lines));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- measuring ---- */
 
 PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec x, PetscReal mean[], PetscReal scale[])

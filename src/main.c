@@ -167,6 +167,7 @@ typedef struct {
   int             num_petsc;
   char          **petsc;   /* options of the command line, without the program */
   SoretRestart    restart; /* what it goes on from, or NULL                    */
+  char           *units;   /* of that, NULL or "" where it does not say        */
   char            prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints            */
   const char     *command; /* line */
 } Launch;
@@ -341,6 +342,11 @@ static PetscErrorCode GetWords(SoretArchive archive, const char *name, int num_m
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static const char *UnitsOf(const SoretCase *c)
+{
+  return SoretInputIsReduced(c->in) ? "reduced" : "SI";
+}
+
 static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
 {
   const Run    *run    = (const Run *)context;
@@ -351,6 +357,7 @@ static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
   PetscCall(SoretArchivePutText(archive, "path", full ? full : launch->source.path));
   free(full);
   PetscCall(SoretArchivePutText(archive, "case", run->c->text));
+  PetscCall(SoretArchivePutText(archive, "units", UnitsOf(run->c)));
   PetscCall(PutWords(archive, "override", launch->source.num_overrides, launch->source.overrides));
   PetscCall(PutWords(archive, "petsc", launch->num_petsc, launch->petsc));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -371,6 +378,7 @@ static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
   PetscFunctionBegin;
   PetscCall(SoretArchiveGetText(archive, "path", &path));
   PetscCall(SoretArchiveGetText(archive, "case", &launch->source.text));
+  PetscCall(SoretArchiveGetText(archive, "units", &launch->units));
   PetscCall(GetWords(archive, "override", a->num_overrides, a->overrides, &launch->source.num_overrides, &overrides));
   PetscCall(GetWords(archive, "petsc", a->num_petsc - 1, a->petsc + 1, &launch->num_petsc, &launch->petsc));
   launch->source.path      = path;
@@ -489,6 +497,15 @@ static PetscErrorCode TryOptions(int num, char *const options[])
   PetscFunctionReturn(status ? status : others);
 }
 
+/* The numbers of the checkpoint mean something else in other units. */
+static PetscErrorCode CheckUnits(const SoretCase *c, const char *before)
+{
+  PetscFunctionBegin;
+  if (!before || !before[0] || !strcmp(before, UnitsOf(c))) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint is of a run with `units: %s`, which must stay; nothing was run\n", before));
+  PetscFunctionReturn(SORET_ERR_INPUT);
+}
+
 /* A run that is told to end before it goes on. */
 static PetscErrorCode CheckEnd(const SoretCase *c, SoretRestart restart)
 {
@@ -512,6 +529,7 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
   PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, &c));
+  PetscCall(CheckUnits(&c, launch->units));
   PetscCall(CheckEnd(&c, launch->restart));
   PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
@@ -575,6 +593,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(FreeWords(launch.source.num_overrides, (char **)launch.source.overrides));
   PetscCall(FreeWords(launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   PetscCall(PetscFree(launch.source.text));
+  PetscCall(PetscFree(launch.units));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);
 }

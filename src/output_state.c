@@ -120,6 +120,9 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &text));
   PetscCall(SoretArchivePutText(archive, "columns", text));
   PetscCall(PetscFree(text));
+  PetscCall(SoretSumsList(o->sums, &text));
+  PetscCall(SoretArchivePutText(archive, "sums", text));
+  PetscCall(PetscFree(text));
   state[STATE_DRIFT]   = o->drift;
   state[STATE_STARTED] = (PetscReal)o->started;
   PetscCall(PetscArraycpy(&state[STATE_FIRST_TOTAL], o->first_total, 3 * SORET_MAX_SPECIES));
@@ -156,7 +159,7 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
   char       *theirs, *ours;
   PetscInt    n;
   PetscMPIInt rank;
-  PetscBool   same;
+  PetscBool   same, sums;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
@@ -165,7 +168,10 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
   PetscCall(PetscStrcmp(theirs, ours, &same));
   PetscCall(PetscFree(theirs));
   PetscCall(PetscFree(ours));
-  if (!same) {
+  PetscCall(SoretSumsList(o->sums, &ours));
+  PetscCall(SoretArchiveAgrees(archive, "sums", ours, &sums));
+  PetscCall(PetscFree(ours));
+  if (!same || !sums) {
     if (rank == 0) (void)fprintf(stderr, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n");
     PetscFunctionReturn(SORET_ERR_INPUT);
   }

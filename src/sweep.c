@@ -672,7 +672,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   const Run *run = (const Run *)context;
 
   PetscFunctionBegin;
-  PetscCall(SoretSweepPut(&run->sweep, &run->ranks, archive));
+  PetscCall(SoretSweepPut(&run->sweep, &run->ranks, run->c, archive));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -18,7 +18,7 @@ PetscErrorCode SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch
 PetscErrorCode SoretSweepRemember(SoretSweep *sweep, const SoretGrid *grid, PetscInt num_species, Vec c);
 
 /* Puts all of a sweep into a part of a checkpoint. A point that is on the way is the first of its branch where the sweep goes on. Collective over comm. */
-PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, SoretArchive archive);
+PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive);
 
 /* Gets it back into a sweep that was made for the same case. Other values or columns than in the checkpoint: message and SORET_ERR_INPUT. With another
    number of branches each begins without a last state, and where the grid cannot be cut for the ranks of some branch. Collective over comm.

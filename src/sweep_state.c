@@ -189,11 +189,11 @@ static PetscErrorCode GetReasons(SoretSweep *sweep, SoretArchive archive)
 
 /* ---- points and table ---- */
 
-PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, SoretArchive archive)
+PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
 {
   const SoretPoints *points = &sweep->points;
   PetscReal          count[COUNT_SIZE], *point;
-  char              *columns;
+  char              *columns, *sums;
 
   PetscFunctionBegin;
   count[COUNT_GIVEN]        = (PetscReal)points->spec->values.n;
@@ -226,17 +226,20 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
   PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &columns));
   PetscCall(SoretArchivePutText(archive, "columns", columns));
   PetscCall(PetscFree(columns));
+  PetscCall(SoretSumsList(&c->sums, &sums));
+  PetscCall(SoretArchivePutText(archive, "sums", sums));
+  PetscCall(PetscFree(sums));
   PetscCall(PutReasons(sweep, archive));
   for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(PutState(sweep, ranks, b, archive));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Is it the same sweep? If not, *what says in what it differs. */
-static PetscErrorCode SameSweep(const SoretSweep *sweep, const PetscReal count[], const PetscReal point[], SoretArchive archive, const char **what)
+static PetscErrorCode SameSweep(const SoretSweep *sweep, const SoretSums *sums, const PetscReal count[], const PetscReal point[], SoretArchive archive, const char **what)
 {
   const SoretReals *values = &sweep->points.spec->values;
   char             *theirs, *ours;
-  PetscBool         same;
+  PetscBool         same, same_sums;
 
   PetscFunctionBegin;
   *what = NULL;
@@ -245,7 +248,10 @@ static PetscErrorCode SameSweep(const SoretSweep *sweep, const PetscReal count[]
   PetscCall(PetscStrcmp(theirs, ours, &same));
   PetscCall(PetscFree(theirs));
   PetscCall(PetscFree(ours));
-  if (!same) *what = "columns, that is species, sums or boundary conditions";
+  PetscCall(SoretSumsList(sums, &ours));
+  PetscCall(SoretArchiveAgrees(archive, "sums", ours, &same_sums));
+  PetscCall(PetscFree(ours));
+  if (!same || !same_sums) *what = "columns, that is species, sums or boundary conditions";
   if ((PetscInt)count[COUNT_GIVEN] != values->n) *what = "values";
   for (PetscInt k = 0; k < values->n && !*what; k++) {
     if (point[k * POINT_SIZE + POINT_VALUE] != values->value[k]) *what = "values";
@@ -278,7 +284,7 @@ PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, co
   n = (PetscInt)count[COUNT_POINTS];
   PetscCall(PetscMalloc1(POINT_SIZE * n, &point));
   PetscCall(SoretArchiveGetReals(archive, "points", POINT_SIZE * n, point));
-  PetscCall(SameSweep(sweep, count, point, archive, &what));
+  PetscCall(SameSweep(sweep, &c->sums, count, point, archive, &what));
   if (what) {
     PetscMPIInt rank;
 

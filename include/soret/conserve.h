@@ -60,6 +60,9 @@ PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
 PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool idle[], const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
+/* Their names, one a line; free with PetscFree(). */
+PetscErrorCode SoretSumsList(const SoretSums *sums, char **lines);
+
 /* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
    prescribed mean is that of every part. Sees what walls feed: in a steady run as they are. Collective. */
 PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady);

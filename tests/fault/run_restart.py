@@ -350,6 +350,7 @@ def test_sweep_stop(tmp):
         done = len(file["sweep/parameter"]) if "sweep" in file else 0
     files = sorted(folder.path.iterdir())
     assert "has other values than this run" in folder.run("resume", "run", "sweep.range={from: 1, to: 1e4, count: 1999, spacing: log}", status=2).stderr
+    assert "has other columns" in folder.run("resume", "run", "reactions.0.equation=3 A <=> A2", status=2).stderr
     assert sorted(folder.path.iterdir()) == files, "a refused resume leaves nothing"
     (folder.path / "STOP").write_text("")
     run = folder.start("resume", "run")
@@ -515,6 +516,9 @@ def test_resume_arguments(tmp):
         said = folder.run("resume", "run", f"domain={{{domain}}}", "output.file=third.h5", ranks=2, status=2)
         assert f"of another grid than this run: {what} must stay" in said.stderr and "lost" not in said.stdout, said
     assert "has other columns" in folder.run("resume", "run", f"species={species}", "reactions=[]", "output.file=third.h5", ranks=2, status=2).stderr
+    assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
+    assert "with `units: reduced`, which must stay" in folder.run("resume", "run", "units=SI", "output.file=third.h5", ranks=2, status=2).stderr
+    assert "has other columns" in folder.run("resume", "run", "reactions=[{equation: 3 A <=> A2, forward: 1, backward: 1}]", "output.file=third.h5", ranks=2, status=2).stderr
     assert not list(folder.path.glob("third*")), "a refused resume leaves nothing"
     assert "good" in folder.run("verify", generations[-1].name).stdout
     assert "nothing was run" in folder.run("resume", "run", "solve.end=0.01", "output.file=third.h5", status=2).stderr
