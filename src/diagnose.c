@@ -5,8 +5,8 @@
 PetscBool SoretEntropyIsDefined(const SoretModel *model, size_t size, char why[])
 {
   for (PetscInt r = 0; r < model->network.num_reactions; r++) {
-    if (model->network.reaction[r].kind != SORET_BACKWARD_NONE || SoretNetworkIsOff(&model->network, r)) continue;
-    (void)snprintf(why, size, "'%s' has no backward reaction", model->network.reaction[r].equation);
+    if (!SoretNetworkIsOneWay(&model->network, r)) continue;
+    (void)snprintf(why, size, "'%s' runs one way", model->network.reaction[r].equation);
     return PETSC_FALSE;
   }
   for (PetscInt s = 0; s < model->num_species; s++) {

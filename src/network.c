@@ -309,6 +309,16 @@ PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r)
   return SoretLawIsConstant(reaction->backward, &kb) && kb == 0.0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
+PetscBool SoretNetworkIsOneWay(const SoretNetwork *net, PetscInt r)
+{
+  const SoretReaction *reaction = &net->reaction[r];
+  PetscReal            kf, kb;
+
+  if (SoretNetworkIsOff(net, r)) return PETSC_FALSE;
+  if (reaction->kind != SORET_BACKWARD_LAW) return reaction->kind == SORET_BACKWARD_NONE ? PETSC_TRUE : PETSC_FALSE;
+  return (SoretLawIsConstant(reaction->forward, &kf) && kf == 0.0) || (SoretLawIsConstant(reaction->backward, &kb) && kb == 0.0) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscBool SoretNetworkChanges(const SoretNetwork *net, PetscInt species)
 {
   for (PetscInt r = 0; r < net->num_reactions; r++) {

@@ -68,7 +68,7 @@ PetscErrorCode SoretThermoCreate(const SoretModel *model, PetscInt num_sums, con
   for (PetscInt i = 0; i < ns; i++) thermo->ln_weight[i] = log(model->species[i].degeneracy * model->network.standard_concentration);
   for (PetscInt r = 0; r < nr; r++) {
     if (SoretNetworkIsOff(&model->network, r)) continue;
-    if (model->network.reaction[r].kind == SORET_BACKWARD_NONE && thermo->irreversible < 0) thermo->irreversible = r;
+    if (SoretNetworkIsOneWay(&model->network, r) && thermo->irreversible < 0) thermo->irreversible = r;
     if (!Project(thermo, r, share)) {
       AddCycle(thermo, r, share);
       continue;
@@ -128,7 +128,7 @@ static void JudgeAt(SoretThermo *thermo, const SoretPoint *point)
       affinity += cycle[r] * lnK;
       size += PetscAbsReal(cycle[r] * lnK);
     }
-    if (isnan(affinity) || PetscAbsReal(affinity) <= 1.0e-9 * size) continue;
+    if (isnan(affinity) || (isfinite(affinity) && PetscAbsReal(affinity) <= 1.0e-9 * size)) continue; /* infinite where a constant is 0 here */
     thermo->balanced = PETSC_FALSE;
     if (thermo->broken >= 0 && PetscAbsReal(affinity) <= PetscAbsReal(thermo->affinity)) continue;
     thermo->broken     = c;

@@ -76,6 +76,9 @@ PetscBool SoretNetworkIsFixed(const SoretNetwork *net, PetscInt r, int direction
 /* Is reaction r switched off: both constants the number 0? */
 PetscBool SoretNetworkIsOff(const SoretNetwork *net, PetscInt r);
 
+/* Does reaction r run one way: `=>`, or one of its constants the number 0? */
+PetscBool SoretNetworkIsOneWay(const SoretNetwork *net, PetscInt r);
+
 /* Does a reaction that is not switched off change the amount of a species? */
 PetscBool SoretNetworkChanges(const SoretNetwork *net, PetscInt species);
 

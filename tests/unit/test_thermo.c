@@ -142,6 +142,16 @@ static PetscErrorCode TestCycles(void)
   PetscCall(Build("[{name: A, diffusivity: 1}, {name: B, diffusivity: 1}]", "[{equation: A => B, forward: 3}]"));
   Check(!thermo.balanced && thermo.irreversible == 0);
   PetscCall(Discard());
+  /* a constant that is 0: for good, and at some temperatures */
+  PetscCall(Build("[{name: A, diffusivity: 1}, {name: B, diffusivity: 1}]", "[{equation: A <=> B, forward: 1, backward: 1}, {equation: A <=> B, forward: 3, backward: 0}]"));
+  Check(!thermo.balanced && thermo.irreversible == 1);
+  PetscCall(Discard());
+  PetscCall(Build("[{name: A, diffusivity: 1}, {name: B, diffusivity: 1}]", "[{equation: A <=> B, forward: 1, backward: 1}, {equation: A <=> B, forward: 1, backward: \"T < 1 ? 1 : 0\"}]"));
+  Check(!thermo.balanced && thermo.irreversible < 0 && thermo.broken == 0 && isinf(thermo.affinity));
+  PetscCall(Discard());
+  PetscCall(Build("[{name: A, diffusivity: 1}, {name: B, diffusivity: 1}]", "[{equation: A <=> B, forward: 1, backward: 1}, {equation: A <=> B, forward: \"T < 1 ? 1 : 0\", backward: \"T < 1 ? 1 : 0\"}]"));
+  Check(thermo.balanced);
+  PetscCall(Discard());
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
