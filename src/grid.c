@@ -214,7 +214,7 @@ static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const Doma
 
 PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
 {
-  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain"), *size;
+  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain"), *size, *cells;
   DomainSpec       domain;
 
   PetscFunctionBegin;
@@ -236,10 +236,12 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
   }
   if (domain.size.n < 1) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
   spec->dim = domain.size.n;
-  if (domain.cells.n && domain.cells.n != spec->dim) PetscCall(SoretInputError(in, SoretNodeFind(node, "cells"), "'size' has %" PetscInt_FMT " entries, 'cells' has %" PetscInt_FMT, spec->dim, domain.cells.n));
+  cells     = SoretNodeFind(node, "cells");
+  /* of cells that are no numbers, none are here, and that was reported; not of an empty list */
+  if (domain.cells.n != spec->dim && (domain.cells.n || (cells && cells->kind == SORET_NODE_LIST && !cells->size))) PetscCall(SoretInputError(in, cells, "'size' has %" PetscInt_FMT " entries, 'cells' has %" PetscInt_FMT, spec->dim, domain.cells.n));
   if (domain.origin.n && domain.origin.n != spec->dim) PetscCall(SoretInputError(in, SoretNodeFind(node, "origin"), "'size' has %" PetscInt_FMT " entries, 'origin' has %" PetscInt_FMT, spec->dim, domain.origin.n));
   if (domain.cells.n != spec->dim || (domain.origin.n && domain.origin.n != spec->dim)) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(ReadCells(in, SoretNodeFind(node, "cells"), &domain, spec));
+  PetscCall(ReadCells(in, cells, &domain, spec));
   PetscCall(ReadPeriodic(in, domain.periodic, spec));
   PetscCall(ReadEdges(in, domain.edges, spec));
   PetscCall(ReadGrading(in, domain.grading, spec));
