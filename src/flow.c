@@ -92,7 +92,7 @@ PetscErrorCode SoretFlowSpecRead(SoretInput in, const SoretNode *node, const Sor
   else if (flow.velocity) PetscCall(ReadVelocity(in, flow.velocity, grid->dim, spec));
   else if (flow.slot) PetscCall(ReadSlot(in, flow.slot, grid->dim, &spec->slot));
   if (flow.stream && grid->dim != 2) PetscCall(SoretInputError(in, SoretNodeFind(node, "stream"), "a stream function needs two dimensions, this case has %" PetscInt_FMT, grid->dim));
-  spec->kind = flow.velocity ? SORET_FLOW_VELOCITY : flow.stream ? SORET_FLOW_STREAM : flow.slot ? SORET_FLOW_SLOT : SORET_FLOW_BOUSSINESQ;
+  if (ways == 1) spec->kind = flow.velocity ? SORET_FLOW_VELOCITY : flow.stream ? SORET_FLOW_STREAM : flow.slot ? SORET_FLOW_SLOT : SORET_FLOW_BOUSSINESQ;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
