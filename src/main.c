@@ -585,7 +585,11 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscFunctionBegin;
   PetscCall(SoretRestartFind(PETSC_COMM_WORLD, a->words[0], &launch.restart));
   PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
-  PetscCheck(found, PETSC_COMM_WORLD, PETSC_ERR_FILE_UNEXPECTED, "the checkpoint has no part 'run'");
+  if (!found) {
+    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint does not say which run it is of: it has no part 'run'\n"));
+    PetscCall(SoretRestartDestroy(&launch.restart));
+    PetscFunctionReturn(SORET_ERR_IO);
+  }
   if (!GivesPrefix(a)) PetscCall(PetscStrncpy(launch.prefix, SoretRestartPrefix(launch.restart), sizeof(launch.prefix)));
   PetscCall(PetscOptionsInsertArgs(NULL, launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
   status = RunCase(&launch);

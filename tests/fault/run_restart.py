@@ -528,6 +528,28 @@ def test_resume_arguments(tmp):
     assert "left" not in next(line for line in longer.splitlines() if line.startswith("step")), "nothing is known yet of this attempt's pace"
 
 
+def crc64(data):
+    """CRC-64 of XZ, with which manifests check files, as 16 digits."""
+    value = 0xFFFFFFFFFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xC96C5795D7870F42 if value & 1 else 0)
+    return f"{value ^ 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def test_of_no_run(tmp):
+    """A checkpoint whose bytes are good, and in which there is nothing."""
+    folder = Folder(tmp)
+    with h5py.File(tmp / "run.ckpt-001-000001.h5", "w") as file:
+        file.attrs["checkpoint_version"] = 1
+    data = (tmp / "run.ckpt-001-000001.h5").read_bytes()
+    text = f"soret checkpoint manifest 1\nstep 0 t 0 written 2026-01-01T00:00:00Z\nbytes {len(data)} block 1048576 blocks 1\n{crc64(data)}\n"
+    (tmp / "run.ckpt-001-000001.manifest").write_text(f"{text}end {crc64(text.encode())}\n")
+    said = folder.run("resume", "run", ranks=2, status=4)
+    assert said.stderr.count("the checkpoint does not say which run it is of") == 1 and "PETSC ERROR" not in said.stderr, said
+
+
 def test_frames_lost(tmp):
     """The file of the earlier attempt is gone: the run goes on, and says what is missing."""
     folder = Folder(tmp / "run", CLOSED.replace("entropy_production]", "entropy_production, meter]"))
