@@ -118,13 +118,64 @@ static PetscBool Varies(const SoretSquares *squares, PetscInt i)
   return squares->range[2 * i] > -100.0 * squares->range[2 * i + 1] ? PETSC_TRUE : PETSC_FALSE;
 }
 
+/* ---- ballistic sums ---- */
+
+typedef struct {
+  const SoretSums *sums;
+  PetscReal       *source, *reaction; /* a row each */
+  PetscReal        all[6 * SORET_MAX_SPECIES]; /* of each sum: sum |w| v^2 c and sum |w| times gross rates, over the box */
+} Relaxation;
+
+static PetscErrorCode AddRelaxation(SoretOperator *op, const SoretRow *row, void *context)
+{
+  Relaxation    *r  = (Relaxation *)context;
+  const PetscInt ns = op->num_species;
+
+  PetscFunctionBegin;
+  SoretOperatorGrossReactions(op, row, r->source, r->reaction);
+  for (PetscInt q = 0; q < op->grid->count[0] * ns; q++) {
+    const SoretReals *v       = &op->model->species[q % ns].velocity;
+    PetscReal         content = SoretOperatorVolume(op, row, q / ns) * PetscAbsReal(row->c[q]), square = 0.0;
+
+    for (PetscInt axis = 0; axis < v->n; axis++) square += v->value[axis] * v->value[axis];
+    for (PetscInt k = 0; k < r->sums->num; k++) {
+      const PetscReal w = PetscAbsReal(r->sums->w[k * ns + q % ns]);
+
+      r->all[2 * k] += w * square * content;
+      r->all[2 * k + 1] += w * r->reaction[q];
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretRelaxedDiffusivity(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal D[])
+{
+  const PetscInt ns = op->num_species, row = op->grid->count[0] * ns;
+  Relaxation     r  = {.sums = sums};
+
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(D, sums->num));
+  if (!SoretModelHasBallistic(op->model)) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc2(row, &r.source, row, &r.reaction));
+  PetscCall(SoretOperatorForEachRow(op, c, AddRelaxation, &r));
+  PetscCall(PetscFree2(r.source, r.reaction));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, r.all, (PetscMPIInt)(2 * sums->num), MPIU_REAL, MPI_SUM, op->grid->comm));
+  for (PetscInt k = 0; k < sums->num; k++) {
+    PetscBool diffuses = PETSC_FALSE;
+
+    for (PetscInt s = 0; s < ns; s++) diffuses = diffuses || (sums->w[k * ns + s] != 0.0 && op->model->species[s].diffuses) ? PETSC_TRUE : PETSC_FALSE;
+    if (!diffuses && r.all[2 * k] > 0.0 && r.all[2 * k + 1] > 0.0) D[k] = 2.0 * r.all[2 * k] / r.all[2 * k + 1]; /* gross rates count what leaves and what comes */
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most)
 {
   const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
   PetscBool      each = PETSC_FALSE, of_most = PETSC_TRUE, of_little = PETSC_TRUE; /* is the residual rounding error? */
   Measure        m;
   SoretSquares  *squares = &m.squares;
-  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0; /* most: cells along an axis */
+  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0, D[3 * SORET_MAX_SPECIES]; /* most: cells along an axis */
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
@@ -134,6 +185,7 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCall(AddUp(op, c, PETSC_FALSE, &m));
   for (PetscInt i = ns; i < ns + sums->num_global; i++) each = each || Varies(squares, i) ? PETSC_TRUE : PETSC_FALSE;
   if (each) PetscCall(AddUp(op, c, PETSC_TRUE, &m));
+  PetscCall(SoretRelaxedDiffusivity(op, sums, c, D));
   PetscCall(PetscFree6(m.net, m.transport, m.scale, m.carried, m.source, m.reaction));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);
@@ -146,8 +198,8 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
 
     /* where amounts differ much over the box, what happens where there is little counts as well */
     if (i >= ns && i < ns + sums->num_global && Varies(squares, i) && squares->relative[i] > 16.0 * PETSC_MACHINE_EPSILON * PETSC_MACHINE_EPSILON * squares->relative_floor[i]) {
-      /* nothing may flow at all: then what goes to and fro is the measure, of which a smooth error of the size of the ratio leaves one over the square of the number of cells */
-      const PetscReal of_gross = sqrt(squares->relative[i] / squares->relative_gross[i]), of_exchange = most * most * sqrt(squares->relative[i] / squares->relative_exchange[i]);
+      /* nothing may flow at all: then what diffuses to and fro is the measure, of which a smooth error of the size of the ratio leaves one over the square of the number of cells */
+      const PetscReal of_gross = sqrt(squares->relative[i] / squares->relative_gross[i]), of_exchange = op->width > 1 ? of_gross : most * most * sqrt(squares->relative[i] / squares->relative_exchange[i]);
 
       of_little = PETSC_FALSE;
       *ratio    = PetscMax(*ratio, PetscMin(of_gross, of_exchange));
@@ -155,9 +207,9 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
     if (!(residual <= floor)) of_most = PETSC_FALSE;
     if (residual <= floor) continue;
     *ratio = PetscMax(*ratio, squares->gross[i] > 0.0 ? residual / sqrt(squares->gross[i]) : PETSC_MAX_REAL);
-    /* a smooth error hides behind gross fluxes that grow with the number of cells: for sums, whose equation is Laplace's, it is known,
-       L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
-    if (i >= ns && op->uniform && squares->amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(squares->amount[i]));
+    /* a smooth error hides behind gross fluxes that grow with the number of cells, and with the rate at which velocities relax: for sums, whose equation is or tends
+       to Laplace's, it is known, L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
+    if (i >= ns && (op->uniform || D[i - ns] > 0.0) && squares->amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(squares->amount[i]) / (D[i - ns] > 0.0 ? D[i - ns] : 1.0));
   }
   *at_floor = of_most && of_little ? PETSC_TRUE : PETSC_FALSE;
   if (at_floor_of_most) *at_floor_of_most = of_most && !of_little ? PETSC_TRUE : PETSC_FALSE;

@@ -191,7 +191,7 @@ static PetscErrorCode PreStep(TS ts)
 static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *change)
 {
   const SoretOperator *op = tr->sys.op;
-  PetscReal            length = 0.0, slowest = PETSC_MAX_REAL, rate, amount;
+  PetscReal            length = 0.0, slowest = PETSC_MAX_REAL, rate, amount, D[3 * SORET_MAX_SPECIES];
   Vec                  f;
 
   PetscFunctionBegin;
@@ -199,6 +199,8 @@ static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *chang
   for (PetscInt s = 0; s < op->num_species; s++) {
     if (!SoretModelIsImmobile(op->model, s)) slowest = PetscMin(slowest, op->mean_D[s]);
   }
+  PetscCall(SoretRelaxedDiffusivity(tr->sys.op, tr->sys.sums, c, D));
+  for (PetscInt k = 0; k < tr->sys.sums->num; k++) slowest = D[k] > 0.0 ? PetscMin(slowest, D[k]) : slowest;
   *change = PETSC_MAX_REAL;
   if (slowest == PETSC_MAX_REAL) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &f));

@@ -71,6 +71,10 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
    at_floor_of_most - it is beside the largest amounts, and not beside what there is in cells with little; may be NULL */
 PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most);
 
+/* About the diffusivity that relaxation makes of velocities, D[sums->num]: <v^2> over the rate at which members that do not diffuse become each other; 0 where
+   some member diffuses or none moves or reacts. Collective. */
+PetscErrorCode SoretRelaxedDiffusivity(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal D[]);
+
 /* Smallest concentration: its value, species and the coordinates of its cell. Collective. */
 PetscErrorCode SoretSmallest(const SoretOperator *op, Vec c, PetscReal *value, PetscInt *species, PetscReal x[3]);
 
