@@ -72,9 +72,9 @@ def ticks(count):
 
 def sum_name(weights):
     """A + 2 A2 of {"A": 1, "A2": 2}; of a long sum the ends, as there is little room."""
-    terms = [s if w == 1 else f"-{s}" if w == -1 else f"{w:g} {s}" for s, w in weights.items()]
-    whole = " + ".join(terms)
-    return (f"{terms[0]} + ... + {terms[-1]}" if len(terms) > 3 and len(whole) > LONG_SUM else whole).replace("+ -", "- ")
+    terms = [("-" if w < 0 else "+", s if abs(w) == 1 else f"{abs(w):g} {s}") for s, w in weights.items()]
+    joined = lambda terms: " ".join(word for term in terms for word in term).removeprefix("+ ")  # noqa: E731
+    return joined([terms[0], ("+", "..."), terms[-1]]) if len(terms) > 3 and len(joined(terms)) > LONG_SUM else joined(terms)
 
 
 def label(name, units):

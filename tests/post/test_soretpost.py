@@ -174,6 +174,8 @@ class Reading(WithFiles):
         self.assertEqual(parse_sum("A + 2 A2"), {"A": 1.0, "A2": 2.0})
         self.assertEqual(parse_sum("Na+ - 0.5 SO4(2-)"), {"Na+": 1.0, "SO4(2-)": -0.5})
         self.assertEqual(parse_sum("0"), {})
+        for text in ("(B) + 2 *C - +D + -e", "- A + 0.5 B", "A"):
+            self.assertEqual(style.sum_name(parse_sum(text)), text)
         self.assertEqual(parse_sum("(B) + 2 *C - +D + -e"), {"(B)": 1.0, "*C": 2.0, "+D": -1.0, "-e": 1.0})
 
     def test_mistakes(self):
