@@ -76,8 +76,9 @@ def volumes(result):
 
 
 def difference(view, field, other):
-    """Largest and root mean square of the difference, and the largest value; layer by layer, so that large grids fit."""
-    worst, square, volume, largest = 0.0, 0.0, 0.0, 0.0
+    """Largest and root mean square of the difference, the largest value, and in how many cells one of the two is not defined; layer by layer, so that large grids
+    fit."""
+    worst, square, volume, largest, lone = 0.0, 0.0, 0.0, 0.0, 0
     sizes = volumes(view.result)
     layers = [(k,) for k in range(len(view.result.coords[view.dims[0]]))] if len(view.dims) == 3 else [()]
     for key in layers:
@@ -87,19 +88,20 @@ def difference(view, field, other):
         for size in sizes:
             weight = weight * (size[key[0]] if key and size.shape[0] > 1 else size[0] if key else size)
         gap, keep = np.abs(there - here), np.isfinite(there) & np.isfinite(here)
+        lone += np.count_nonzero(np.isfinite(there) != np.isfinite(here))
         if keep.any():
             worst, largest = max(worst, gap[keep].max()), max(largest, np.abs(here[keep]).max())
             square, volume = square + np.sum(weight[keep] * gap[keep] ** 2), volume + np.sum(weight[keep])
-    return worst, np.sqrt(square / volume) if volume else np.nan, largest
+    return (worst, np.sqrt(square / volume), largest, lone) if volume else (np.nan, np.nan, np.nan, lone)
 
 
 def table(view, other, names):
     """Lines of text: a row per field, then what differs in the summaries."""
     lines = [f"{'field':20}{'largest difference':>20}{'root mean square':>20}{'largest value':>16}"]
     for name in (["temperature"] if view.temperature is not None and other.temperature is not None else []) + names:
-        worst, rms, largest = difference(view, name, other)
+        worst, rms, largest, lone = difference(view, name, other)
         units = view.field(name).units if name == "temperature" else view.amount[1]
-        lines.append(f"{label(name, units):20}{worst:20.4g}{rms:20.4g}{largest:16.6g}")
+        lines.append(f"{label(name, units):20}{worst:20.4g}{rms:20.4g}{largest:16.6g}" + (f"  without {lone} cells where one is solid or not defined" if lone else ""))
     a, b = view.result.summary, other.result.summary
     numbers = [n for n in a if n in b and isinstance(a[n], (int, float)) and not np.array_equal(a[n], b[n], equal_nan=True) and not n.startswith(("seconds_", "peak_"))]
     times = [v.result.times[v.frame] for v in (view, other)]

@@ -902,6 +902,21 @@ class Comparing(WithFiles):
         self.assertAlmostEqual(float(lines[2].split()[-1]), 1e3 * largest, places=5)
         self.assertEqual(len(lines), 4)
 
+    def test_not_defined_in_one(self):
+        """That is no difference of zero."""
+        path, other = self.make(3), self.path("other.h5")
+        shutil.copy(path, other)
+        with h5py.File(other, "a") as file:
+            file["frames/000000/A"][1:3, 4, 5] = np.nan
+        with soretpost.open(path) as a, soretpost.open(other) as b:
+            lines = compare(a, b)[0].splitlines()
+        self.assertTrue(lines[2].endswith("without 2 cells where one is solid or not defined"), lines[2])
+        self.assertNotIn("without", lines[1] + lines[3])
+        with h5py.File(other, "a") as file:
+            file["frames/000000/A"][...] = np.nan
+        with soretpost.open(path) as a, soretpost.open(other) as b:
+            self.assertEqual(compare(a, b)[0].splitlines()[2].split()[1:4], ["nan"] * 3)
+
     def test_frames_of_other_times(self):
         first, second = self.make(2, 3), self.make(2, 2)
         with h5py.File(second, "a") as file:
