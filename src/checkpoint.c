@@ -346,10 +346,10 @@ PetscErrorCode SoretRestartRead(SoretRestart restart, const char *part, SoretArc
   }
   PetscCall(SoretH5Open(restart->comm, restart->file, SORET_H5_READ, &archive.h5));
   PetscCall(PetscSNPrintf(archive.group, sizeof(archive.group), "/%s", part));
-  PetscCall(SoretH5Exists(archive.h5, archive.group, found));
+  ierr = SoretH5Exists(archive.h5, archive.group, found);
   /* also one that is not there: whoever asks again, for a later problem of a sweep, may come when the file has been removed */
   if (restart->num_read < MOST_PARTS) PetscCall(PetscStrncpy(restart->read[restart->num_read++], part, sizeof(restart->read[0])));
-  if (*found) ierr = read(context, &archive);
+  if (!ierr && *found) ierr = read(context, &archive);
   PetscCall(SoretH5Close(&archive.h5));
   PetscFunctionReturn(ierr);
 }

@@ -268,8 +268,9 @@ static PetscErrorCode ReadSlice(SoretField field, SoretH5 h5, PetscInt index, Sl
 
 PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscReal t)
 {
-  PetscInt wanted[2] = {0, 0};
-  SoretH5  h5        = NULL;
+  PetscInt       wanted[2] = {0, 0};
+  SoretH5        h5        = NULL;
+  PetscErrorCode ierr      = PETSC_SUCCESS;
 
   PetscFunctionBegin;
   if (!field || field->formula) PetscFunctionReturn(PETSC_SUCCESS);
@@ -297,13 +298,13 @@ PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscR
     field->slice[0] = field->slice[1];
     field->slice[1] = swap;
   }
-  for (int s = 0; s < (field->num_times > 1 ? 2 : 1); s++) {
+  for (int s = 0; s < (field->num_times > 1 ? 2 : 1) && !ierr; s++) {
     if (field->slice[s].slice == wanted[s]) continue;
     if (!h5) PetscCall(SoretH5Open(grid->comm, field->path, SORET_H5_READ, &h5));
-    PetscCall(ReadSlice(field, h5, wanted[s], &field->slice[s]));
+    ierr = ReadSlice(field, h5, wanted[s], &field->slice[s]);
   }
   if (h5) PetscCall(SoretH5Close(&h5));
-  PetscFunctionReturn(PETSC_SUCCESS);
+  PetscFunctionReturn(ierr);
 }
 
 /* Lower neighbour and weight of the upper one along an axis. Beyond the outermost centres the line through the last two goes on

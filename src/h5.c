@@ -29,12 +29,12 @@ enum { MAX_HINTS = 64 }; /* for MPI-IO */
 
 #define SPARE_BYTES (512 * 1024) /* disk space kept ahead of the end of the file */
 
-static PetscBool stuck       = PETSC_FALSE; /* a file could not be closed */
-static int       num_writers = 0;           /* files open for writing     */
+static PetscBool stuck    = PETSC_FALSE; /* a file could not be closed */
+static int       num_open = 0;           /* files that are open        */
 
 PetscBool SoretH5IsStuck(void)
 {
-  return stuck || num_writers > 0 ? PETSC_TRUE : PETSC_FALSE;
+  return stuck || num_open > 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
 PetscErrorCode SoretH5AgreeOn(SoretH5 h5, PetscBool ok, const char *what, const char *object)
@@ -188,7 +188,7 @@ static PetscErrorCode OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode
 static PetscErrorCode Destroy(SoretH5 *h5)
 {
   PetscFunctionBegin;
-  if ((*h5)->counted) num_writers--;
+  if ((*h5)->counted) num_open--;
   if ((*h5)->transfer >= 0) H5Pclose((*h5)->transfer);
   if ((*h5)->descriptor >= 0) close((*h5)->descriptor);
   PetscCallMPI(MPI_Comm_free(&(*h5)->comm));
@@ -243,8 +243,8 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
     PetscCall(Destroy(&self));
     PetscFunctionReturn(ierr);
   }
-  self->counted = mode != SORET_H5_READ ? PETSC_TRUE : PETSC_FALSE;
-  if (self->counted) num_writers++;
+  self->counted = PETSC_TRUE;
+  num_open++;
   *h5 = self;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -787,7 +787,7 @@ int main(int argc, char **argv)
   PetscErrorCode code;
   char         **petsc_argv;
   char          *command;
-  int            status;
+  int            status, stuck;
 
   OpenStreams();
   SoretLaunchLook();
@@ -811,7 +811,9 @@ int main(int argc, char **argv)
   status = ExitStatus(code);
   if (OnlyAnswers(&arguments)) status = StatusOfAnswer(status);
   if (status == SORET_EXIT_INTERNAL) (void)MPI_Abort(PETSC_COMM_WORLD, status); /* other ranks may wait for this one */
-  if (SoretH5IsStuck()) {
+  stuck = SoretH5IsStuck();
+  (void)MPI_Allreduce(MPI_IN_PLACE, &stuck, 1, MPI_INT, MPI_MAX, PETSC_COMM_WORLD);
+  if (stuck) {
     (void)fflush(NULL);
     (void)MPI_Barrier(PETSC_COMM_WORLD);
     _exit(status);

@@ -366,17 +366,18 @@ static PetscErrorCode CloseByVoxels(SoretField field, SoretGrid *grid)
   Layer          layer[2], *now = &layer[0], *last = &layer[1];
   PetscBool      exists, existed = PETSC_FALSE;
   PetscMPIInt    bad;
+  PetscErrorCode ierr = PETSC_SUCCESS;
   Voxels         v;
 
   PetscFunctionBegin;
   PetscCall(VoxelsCreate(field, grid, &v));
   for (int l = 0; l < 2; l++) PetscCall(PetscCalloc3(cells, &layer[l].solid, cells, &layer[l].plane, cells * v.block, &layer[l].mask));
   PetscCallMPI(MPI_Allreduce(&layers, &most, 1, MPIU_INT, MPI_MAX, grid->comm));
-  for (PetscInt k = -1; k <= most; k++) {
+  for (PetscInt k = -1; k <= most && !ierr; k++) {
     Layer *swap = last;
 
-    PetscCall(ReadLayer(&v, k, &exists));
-    if (k > grid->count[2]) continue;
+    ierr = ReadLayer(&v, k, &exists);
+    if (ierr || k > grid->count[2]) continue;
     last = now;
     now  = swap;
     for (PetscInt j = 0; exists && j < grid->count[1] + 2; j++) {
@@ -394,6 +395,7 @@ static PetscErrorCode CloseByVoxels(SoretField field, SoretGrid *grid)
   for (int l = 0; l < 2; l++) PetscCall(PetscFree3(layer[l].solid, layer[l].plane, layer[l].mask));
   bad = v.bad;
   PetscCall(VoxelsDestroy(&v));
+  PetscCall(ierr);
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bad, 1, MPI_INT, MPI_MAX, grid->comm));
   if (bad) PetscCall(PetscFPrintf(grid->comm, stderr, "soret: the dataset of 'domain.solid' holds values outside 0..1 (or none at all, NaN); 0 is fluid, 1 is solid\n"));
   PetscFunctionReturn(bad ? SORET_ERR_INPUT : PETSC_SUCCESS);

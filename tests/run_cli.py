@@ -313,6 +313,25 @@ def test_long_paths(soret):
     assert done.returncode == 4 and "its name has more than 230 letters" in done.stderr, done.stdout + done.stderr
 
 
+def test_damaged_fields(soret):
+    """Fields whose numbers cannot be read: status 4 with the reason, once, in good order; nothing is left."""
+    with h5py.File(soret.directory / "fields.h5", "w") as f:
+        places = [f.create_dataset(name, data=np.ones(16) - (name == "solid"), chunks=(16,), fletcher32=True).id.get_chunk_info(0).byte_offset for name in ("field", "solid")]
+    data = bytearray((soret.directory / "fields.h5").read_bytes())
+    for place in places:
+        data[place + 20] ^= 64
+    (soret.directory / "fields.h5").write_bytes(data)
+    (soret.directory / "tmp").mkdir()
+    before = soret.files()
+    field = "{file: fields.h5, dataset: field}"
+    for override in (f"temperature={field}", f"species.A.initial={field}", "domain.solid={file: fields.h5, dataset: solid}"):
+        for ranks in (1, 2):
+            launch = [MPIEXEC, "-n", "2"] if ranks > 1 else []
+            done = subprocess.run([*launch, SORET, "case.yaml", override], cwd=soret.directory, env=environment(ranks) | ({} if launch else {"TMPDIR": str(soret.directory / "tmp")}), capture_output=True, text=True, timeout=60)
+            assert done.returncode == 4 and done.stderr.count("fields.h5: cannot read ") == 1 and "MPI_FINALIZE" not in done.stderr, done
+    assert soret.files() == before and not list((soret.directory / "tmp").iterdir())
+
+
 def test_many_at_once(soret):
     """Processes without a launcher share nothing, not even a directory of Open MPI; with this they said that it was gone. Nothing is left of it."""
     scratch = soret.directory / "tmp"

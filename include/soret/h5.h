@@ -39,7 +39,8 @@ PetscErrorCode SoretH5Close(SoretH5 *h5);
    The file stays as it is. */
 PetscErrorCode SoretH5Abandon(SoretH5 *h5);
 
-/* Could some file not be closed, or is one still open for writing after an error? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. The same on all ranks. */
+/* Could some file not be closed, or is one still open after an error? HDF5 would try again in MPI_Finalize(), and crash: the program must end without it. Where
+   branches of a sweep read files of their own, not the same on all ranks. */
 PetscBool SoretH5IsStuck(void);
 
 /* Is there a group or dataset of that name? The same on all ranks. Collective. */
