@@ -228,6 +228,9 @@ PetscErrorCode SoretFrameBegin(SoretH5 h5, const char *path, SoretFrame frame)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* All of the XDMF is written each time: of thousands of frames that would take longer than the frames. */
+enum { OFTEN = 64 };
+
 PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Vec c)
 {
   const SoretFrame frame = {.time = t, .step = step};
@@ -247,7 +250,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(SoretSeriesFlush(o, h5));
   PetscCall(SoretH5Close(&h5));
   PetscCall(SoretFrameRemember(o, frame));
-  PetscCall(SoretFramesUpdateXDMF(o));
+  if (o->num_frames <= OFTEN || o->num_frames % OFTEN == 0) PetscCall(SoretFramesUpdateXDMF(o));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -330,7 +330,7 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
     PetscCall(SoretOutputBeside(o->spec.file, ".xdmf", sizeof(xdmf), xdmf));
     PetscCall(SoretFramesWriteXDMF(o, xdmf, o->spec.file));
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
-  }
+  } else PetscCall(SoretFramesUpdateXDMF(o));
   PetscCall(PetscStrncpy(path, taken ? o->spec.file : o->path, length));
   if (o->spec.checksums) PetscCall(WriteSums(o, path));
   SoretRecordEnd(SORET_PHASE_OUTPUT);

@@ -185,6 +185,14 @@ def test_unused_parameters(soret):
     assert re.findall(r"no formula uses the parameter '(\w+)'", said) == ["k2", "T0"], said
 
 
+def test_many_frames(soret):
+    """The .xdmf, which is not written anew for each of many frames, has all of them when the run ends, also where it ends early."""
+    for steps, status, name in ((180, 3, "result.h5.1"), (10000, 0, "result")):
+        soret("case.yaml", *TRANSIENT, f"solve.max_steps={steps}", "solve.end=0.02", "output.every=1e-4", status=status)
+        with soret.open("result.h5" if status == 0 else name) as f:
+            assert len(f["frames"]) == (soret.directory / f"{name}.xdmf").read_text().count("<Time") > 64
+
+
 def test_sweep_without_frames(soret):
     """No .xdmf of no frames, which ends ParaView."""
     soret("case.yaml", "parameters={k: 1}", "reactions.0.forward=k", "sweep={parameter: parameters.k, values: [1, 2], frames: none}", "solve.mode=steady")
