@@ -254,13 +254,36 @@ PetscErrorCode SoretSumsDestroy(SoretSums *sums)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsList(const SoretSums *sums, char **lines)
+/* Their names, one a line; free with PetscFree(). */
+static PetscErrorCode ListNames(const SoretSums *sums, char **lines)
 {
   const char *name[3 * SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   for (PetscInt k = 0; k < sums->num; k++) name[k] = sums->name[k];
   PetscCall(SoretJoinLines(sums->num, name, lines));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsPut(const SoretSums *sums, SoretArchive archive)
+{
+  char *names;
+
+  PetscFunctionBegin;
+  PetscCall(ListNames(sums, &names));
+  PetscCall(SoretArchivePutText(archive, "sums", names));
+  PetscCall(PetscFree(names));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSumsAgree(const SoretSums *sums, SoretArchive archive, PetscBool *agree)
+{
+  char *names;
+
+  PetscFunctionBegin;
+  PetscCall(ListNames(sums, &names));
+  PetscCall(SoretArchiveAgrees(archive, "sums", names, agree));
+  PetscCall(PetscFree(names));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

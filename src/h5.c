@@ -188,7 +188,7 @@ static PetscErrorCode OpenFile(MPI_Comm comm, const char *path, SoretH5Mode mode
 static PetscErrorCode Destroy(SoretH5 *h5)
 {
   PetscFunctionBegin;
-  if ((*h5)->counted) num_open--;
+  num_open--;
   if ((*h5)->transfer >= 0) H5Pclose((*h5)->transfer);
   if ((*h5)->descriptor >= 0) close((*h5)->descriptor);
   PetscCallMPI(MPI_Comm_free(&(*h5)->comm));
@@ -223,6 +223,7 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
   *h5 = NULL;
   SoretH5Listen(path);
   PetscCall(PetscNew(&self));
+  num_open++;
   PetscCallMPI(MPI_Comm_dup(comm, &self->comm));
   PetscCallMPI(MPI_Comm_rank(comm, &self->rank));
   PetscCall(PetscStrallocpy(path, &self->path));
@@ -243,8 +244,6 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
     PetscCall(Destroy(&self));
     PetscFunctionReturn(ierr);
   }
-  self->counted = PETSC_TRUE;
-  num_open++;
   *h5 = self;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -16,7 +16,6 @@ struct SoretH5_s {
   char       *path;
   SoretH5Mode mode;
   hid_t       file, transfer; /* transfer: collective */
-  PetscBool   counted;        /* among num_open    */
   PetscBool   broken;         /* a write failed: nothing more is asked of HDF5, whose close would write again */
 
   /* on rank 0 of a file open for writing */

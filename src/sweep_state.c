@@ -193,7 +193,7 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
 {
   const SoretPoints *points = &sweep->points;
   PetscReal          count[COUNT_SIZE], *point;
-  char              *columns, *sums;
+  char              *columns;
 
   PetscFunctionBegin;
   count[COUNT_GIVEN]        = (PetscReal)points->spec->values.n;
@@ -226,9 +226,7 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
   PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &columns));
   PetscCall(SoretArchivePutText(archive, "columns", columns));
   PetscCall(PetscFree(columns));
-  PetscCall(SoretSumsList(&c->sums, &sums));
-  PetscCall(SoretArchivePutText(archive, "sums", sums));
-  PetscCall(PetscFree(sums));
+  PetscCall(SoretSumsPut(&c->sums, archive));
   PetscCall(PutReasons(sweep, archive));
   for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(PutState(sweep, ranks, b, archive));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -248,9 +246,7 @@ static PetscErrorCode SameSweep(const SoretSweep *sweep, const SoretSums *sums, 
   PetscCall(PetscStrcmp(theirs, ours, &same));
   PetscCall(PetscFree(theirs));
   PetscCall(PetscFree(ours));
-  PetscCall(SoretSumsList(sums, &ours));
-  PetscCall(SoretArchiveAgrees(archive, "sums", ours, &same_sums));
-  PetscCall(PetscFree(ours));
+  PetscCall(SoretSumsAgree(sums, archive, &same_sums));
   if (!same || !same_sums) *what = "columns, that is species, sums or boundary conditions";
   if ((PetscInt)count[COUNT_GIVEN] != values->n) *what = "values";
   for (PetscInt k = 0; k < values->n && !*what; k++) {

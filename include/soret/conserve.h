@@ -7,6 +7,7 @@
    are not conserved, but still measured. */
 #pragma once
 
+#include "soret/checkpoint.h"
 #include "soret/operator.h"
 
 enum { SORET_SUM_NAME = 512 };
@@ -60,8 +61,9 @@ PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
 PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool idle[], const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
-/* Their names, one a line; free with PetscFree(). */
-PetscErrorCode SoretSumsList(const SoretSums *sums, char **lines);
+/* Their names in a checkpoint; and are they those of it, as far as it says? Collective. */
+PetscErrorCode SoretSumsPut(const SoretSums *sums, SoretArchive archive);
+PetscErrorCode SoretSumsAgree(const SoretSums *sums, SoretArchive archive, PetscBool *agree);
 
 /* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
    prescribed mean is that of every part. Sees what walls feed: in a steady run as they are. Collective. */
