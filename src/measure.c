@@ -9,6 +9,7 @@
 typedef struct {
   SoretSquares squares;
   PetscReal   *net, *transport, *scale, *carried, *source, *reaction; /* a row each */
+  PetscReal    counts[SORET_MAX_SPECIES];                             /* 1, or 0 where reactions are no measure of a species */
 } Measure;
 
 /* The squares of one sum in a row: net transport, in which reactions cancel. */
@@ -64,7 +65,7 @@ INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
 
     SORET_SUM(residual, all, floor)
     for (PetscInt i = 0; i < nx; i++) {
-      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
+      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + m->counts[s] * reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
 
       residual += f * f;
       all += gross * gross;
@@ -169,7 +170,7 @@ PetscErrorCode SoretRelaxedDiffusivity(SoretOperator *op, const SoretSums *sums,
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most)
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, PetscBool relaxed, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most)
 {
   const PetscInt ns = op->num_species, n = ns + sums->num, row = op->grid->count[0] * ns;
   PetscBool      each = PETSC_FALSE, of_most = PETSC_TRUE, of_little = PETSC_TRUE; /* is the residual rounding error? */
@@ -181,6 +182,8 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec 
   PetscCall(PetscMemzero(&m, sizeof(m)));
   squares->num = sums->num;
   squares->w   = sums->w;
+  /* velocities that relax fast: what is missing of a species moves the sums by fluxes, beside which rates may be any number of times as large */
+  for (PetscInt s = 0; s < ns; s++) m.counts[s] = relaxed || op->model->species[s].diffuses || SoretModelIsImmobile(op->model, s) ? 1.0 : 0.0;
   PetscCall(PetscMalloc6(row, &m.net, row, &m.transport, row, &m.scale, row, &m.carried, row, &m.source, row, &m.reaction));
   PetscCall(AddUp(op, c, PETSC_FALSE, &m));
   for (PetscInt i = ns; i < ns + sums->num_global; i++) each = each || Varies(squares, i) ? PETSC_TRUE : PETSC_FALSE;

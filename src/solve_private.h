@@ -9,7 +9,7 @@
 
 /* Steady:  F(c) + V sum_k beta_k q_k (mean_k(c) - M_k) + V sum_l beta q_l (q_l . c - q_l . c_0) + shift V (c - c_old) = 0
    with orthonormal q_k of the global sums and q_l of the local ones. The first term couples all cells: it is not assembled
-   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma beta_k q_k q_k^T instead. Where solid cuts the fluid
+   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma_k q_k q_k^T instead. Where solid cuts the fluid
    into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean, or that of SoretSystemFollow(). */
 typedef struct {
   PetscInt   num;
@@ -22,6 +22,7 @@ typedef struct {
   PetscInt         num, num_local;    /* with several parts of the fluid: the sums that any of them keeps */
   PetscBool        augmented;         /* with the terms of the sums: steady                      */
   PetscReal       *q, *target, *beta; /* [num][num_species], [num], [num]                        */
+  PetscReal       *gamma;             /* [num]                                                   */
   PetscInt         num_parts;         /* of the fluid, 0 where it hangs together: each with a term of its own */
   SoretPartTerms  *part;              /* [num_parts]                                             */
   PetscBool        shaped;            /* b differs so much over the box that the terms of the sums follow 1/b, as amounts do */

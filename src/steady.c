@@ -304,7 +304,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     steady->eight_ago = fnorm;
   }
   if (!steady->closes || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
-    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor, &steady->at_floor_of_most));
+    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &steady->ratio, &steady->at_floor, &steady->at_floor_of_most));
     PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
     steady->measured = fnorm;
     if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes || steady->sys->num_parts ? 1.0e-7 : steady->at_floor && at >= 16 ? 1.0e-10 : 1.0e-12)) /* closed afterwards */ *reason = SNES_CONVERGED_FNORM_RELATIVE;
@@ -505,6 +505,15 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretO
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What to try next: where velocities relax within a free path below 1e-7 of the box, rounding of the reactions is as large as what transport changes. */
+static const char *Advice(const SoretSystem *sys)
+{
+  PetscBool short_path = PETSC_FALSE;
+
+  for (PetscInt k = 0; k < sys->num; k++) short_path = short_path || sys->gamma[k] < 1.0e-8 * sys->beta[k] ? PETSC_TRUE : PETSC_FALSE;
+  return short_path ? "Velocities relax too fast for the digits there are: take a species with their diffusivity, <v^2> over the rate, for the states" : "Try -snes_monitor, a better `initial`, or `mode: transient` with `until_steady`";
+}
+
 /* Species and place of the largest residual, for the message of a failure. */
 static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outcome)
 {
@@ -519,7 +528,7 @@ static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outco
   PetscCall(VecScale(f, -1.0));
   PetscCall(SoretSmallest(steady->sys->op, f, &value, &s, x));
   PetscCall(VecDestroy(&f));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). Try -snes_monitor, a better `initial`, or `mode: transient` with `until_steady`", outcome->newton_iterations + outcome->cycles, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). %s", outcome->newton_iterations + outcome->cycles, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], Advice(steady->sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -545,7 +554,7 @@ static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
   PetscFunctionBegin;
   for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
   PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
-  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, c, &steady->ratio, &steady->at_floor, NULL));
+  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &steady->ratio, &steady->at_floor, NULL));
   PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
   *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -7,9 +7,9 @@
 #include "kernel.h"
 #include "soret/record.h"
 
-/* Strength of the shift of the preconditioner relative to that of the operator: small, so that it moves only the null modes, which cost
+/* Strength of the shift of the preconditioner relative to the rate of transport: small, so that it moves only the null modes, which cost
    the Krylov method one iteration each. */
-static const PetscReal gamma_shift = 0.1;
+static const PetscReal shift_of_rate = 0.1;
 
 /* Rows of solid beside the least one of the fluid: coarse matrices, in which up to 4^levels of them stand beside one conductance, shall not feel them; but
    where they are below 1e-10 the Krylov method that estimates eigenvalues for Chebyshev's smoother sees nothing but solid. */
@@ -39,17 +39,41 @@ static void Orthonormalise(PetscInt ns, PetscInt num, const PetscReal w[], const
   }
 }
 
-/* The size of the smallest non-zero eigenvalue of transport: 10 D/L^2 with the mean diffusivity of the members. */
-static PetscReal TransportRate(const SoretOperator *op, const PetscReal q[])
+/* The size of the smallest non-zero eigenvalue of transport by diffusion. */
+static PetscReal DiffusionRate(const SoretOperator *op, PetscReal D)
 {
-  PetscReal length = 0.0, D = 0.0, weight = 0.0;
+  PetscReal length = 0.0;
 
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  return 10.0 * D / (length * length);
+}
+
+/* The same with the mean diffusivity of the members of a sum. */
+static PetscReal TransportRate(const SoretOperator *op, const PetscReal q[])
+{
+  PetscReal D = 0.0, weight = 0.0;
+
   for (PetscInt i = 0; i < op->num_species; i++) {
     D += q[i] * q[i] * op->mean_D[i];
     weight += q[i] * q[i];
   }
-  return 10.0 * D / weight / (length * length);
+  return DiffusionRate(op, D / weight);
+}
+
+/* How strong the terms of the sums are, and the shifts in their place. Where velocities relax fast, transport is much slower than they are: a shift of
+   their size would move all smooth modes, not the null modes alone. */
+static PetscErrorCode SetStrengths(SoretSystem *sys, Vec c_0)
+{
+  PetscReal D[3 * SORET_MAX_SPECIES] = {0.0}; /* parts of the fluid may have more sums: of species that diffuse */
+
+  PetscFunctionBegin;
+  if (!sys->num) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretRelaxedDiffusivity(sys->op, sys->sums, c_0, D));
+  for (PetscInt k = 0; k < sys->num; k++) {
+    sys->beta[k]  = TransportRate(sys->op, sys->q + k * sys->op->num_species);
+    sys->gamma[k] = shift_of_rate * (D[k] > 0.0 ? PetscMin(sys->beta[k], DiffusionRate(sys->op, D[k])) : sys->beta[k]);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static void FillExtra(SoretSystem *sys)
@@ -60,7 +84,7 @@ static void FillExtra(SoretSystem *sys)
     for (PetscInt j = 0; j < ns; j++) {
       PetscReal sum = 0.0;
 
-      for (PetscInt k = 0; k < sys->num; k++) sum += gamma_shift * sys->beta[k] * sys->q[k * ns + i] * sys->q[k * ns + j];
+      for (PetscInt k = 0; k < sys->num; k++) sum += sys->gamma[k] * sys->q[k * ns + i] * sys->q[k * ns + j];
       for (PetscInt l = 0; l < sys->num_local; l++) sum += sys->beta_local * sys->q_local[l * ns + i] * sys->q_local[l * ns + j];
       sys->extra[i * ns + j] = sum;
     }
@@ -260,7 +284,7 @@ static PetscErrorCode AddSums(SoretSystem *sys, Vec x, Vec y)
       PetscReal        dot = 0.0;
 
       for (PetscInt s = 0; s < ns; s++) dot += w[s] * c[s];
-      for (PetscInt s = 0; s < ns; s++) ya[p * ns + s] -= volume * gamma_shift * sys->beta[k] * dot * w[s];
+      for (PetscInt s = 0; s < ns; s++) ya[p * ns + s] -= volume * sys->gamma[k] * dot * w[s];
     }
   }
   PetscCall(VecRestoreArrayRead(x, &xa));
@@ -409,10 +433,11 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const
   sys->num       = augmented ? sums->num_global : 0;
   sys->num_local = sums->num_local;
   PetscCall(PetscMalloc7(ns * ns, &sys->q, ns, &sys->target, ns, &sys->beta, ns * ns, &sys->q_local, ns * ns, &sys->extra, ns, &sys->constant, ns * ns, &sys->matrix));
+  PetscCall(PetscMalloc1(ns, &sys->gamma));
   if (augmented && sums->num_parts) PetscCall(CreateParts(sys));
   else Orthonormalise(ns, sys->num, sums->w, sums->mean, sys->q, sys->target);
   Orthonormalise(ns, sys->num_local, sums->w + sums->num_global * ns, NULL, sys->q_local, NULL);
-  for (PetscInt k = 0; k < sys->num; k++) sys->beta[k] = TransportRate(op, sys->q + k * ns);
+  PetscCall(SetStrengths(sys, c_0));
   if (finer) sys->shaped = finer->shaped;
   else if (sys->num) PetscCall(IsShaped(op, &sys->shaped));
   if (sys->shaped) PetscCall(MeasureScales(sys));
@@ -465,6 +490,7 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys)
   PetscFunctionBegin;
   for (PetscInt part = 0; part < sys->num_parts; part++) PetscCall(PetscFree3(sys->part[part].q, sys->part[part].target, sys->part[part].beta));
   PetscCall(PetscFree4(sys->part, sys->part_volume, sys->amount, sys->add));
+  PetscCall(PetscFree(sys->gamma));
   PetscCall(PetscFree7(sys->q, sys->target, sys->beta, sys->q_local, sys->extra, sys->constant, sys->matrix));
   PetscCall(PetscFree(sys->mean_inverse_b));
   PetscCall(PetscFree(sys->profile));

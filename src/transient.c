@@ -231,7 +231,7 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
     PetscBool at_floor;
 
     PetscCall(SoretOperatorSetTime(tr->sys.op, t));
-    PetscCall(SoretSteadyMeasure(tr->sys.op, tr->sys.sums, c, &ratio, &at_floor, NULL));
+    PetscCall(SoretSteadyMeasure(tr->sys.op, tr->sys.sums, PETSC_TRUE, c, &ratio, &at_floor, NULL));
     PetscCall(RelativeChange(tr, c, &change));
     tr->steady = at_floor || PetscMin(ratio, change) <= tr->spec->until_steady.value ? PETSC_TRUE : PETSC_FALSE;
   }

@@ -67,9 +67,10 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
 /* How far a state is from steady: the largest ratio over conserved combinations of |residual| to gross transport, and over
    species of |residual| to gross rates, each in the 2-norm over cells (docs/numerics.md, "When is a steady state converged").
 
+   relaxed          - c comes from integration in time, so that velocities have relaxed: else rates are no measure for ballistic species
    at_floor         - the residual is rounding error: it cannot fall further
    at_floor_of_most - it is beside the largest amounts, and not beside what there is in cells with little; may be NULL */
-PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most);
+PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, PetscBool relaxed, Vec c, PetscReal *ratio, PetscBool *at_floor, PetscBool *at_floor_of_most);
 
 /* About the diffusivity that relaxation makes of velocities, D[sums->num]: <v^2> over the rate at which members that do not diffuse become each other; 0 where
    some member diffuses or none moves or reacts. Collective. */

@@ -171,7 +171,7 @@ static PetscErrorCode CheckMeasure(Vec c)
   for (int varied = 0; varied < 2; varied++) {
     for (int general = 0; general < 2; general++) {
       if (general) problem.op.blocks = 0;
-      PetscCall(SoretSteadyMeasure(&problem.op, &the_case.sums, x, &ratio[general], &at_floor, NULL));
+      PetscCall(SoretSteadyMeasure(&problem.op, &the_case.sums, PETSC_FALSE, x, &ratio[general], &at_floor, NULL));
       problem.op.blocks = blocks;
     }
     Check(ratio[0] > 0.0);
