@@ -569,15 +569,19 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretCaseSaySealed(MPI_Comm comm, const SoretCase *c)
+PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
 {
-  const PetscInt ns = c->model.num_species;
-  PetscBool      open[SORET_MAX_SPECIES];
+  const SoretTemperature *temperature = &problem->temperature;
+  const PetscInt          ns          = c->model.num_species;
+  PetscBool               open[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   SoretBoundaryMayOpen(&c->boundary, open);
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
+  }
+  for (PetscInt s = 0; s < ns; s++) {
+    if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) PetscCall(SoretSay(comm, "warning: the viscosity of water is known from 253.15 to 383.15 K; for species '%s' it is extrapolated to T from %g to %g\n", c->model.species[s].name, (double)temperature->min, (double)temperature->max));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -820,7 +824,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportParts(comm, &c->sums, &c->model, &problem.grid));
-  PetscCall(SoretCaseSaySealed(comm, c));
+  PetscCall(SoretCaseSayNotes(comm, c, &problem));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));

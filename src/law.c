@@ -114,6 +114,11 @@ static PetscReal StokesEinsteinValue(const struct SoretLaw_s *law, const SoretPo
   return law->boltzmann * p->T / (6.0 * PETSC_PI * Viscosity(law, p) * law->radius);
 }
 
+PetscBool SoretLawExtrapolatesWater(SoretLaw law, PetscReal T_min, PetscReal T_max)
+{
+  return law->type->value == StokesEinsteinValue && !law->viscosity && (T_min < 253.15 || T_max > 383.15) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 static PetscReal StokesEinsteinSlope(const struct SoretLaw_s *law, const SoretPoint *p)
 {
   const PetscReal eta = Viscosity(law, p), slope = law->viscosity ? ExprSlope(law->viscosity, p) : WaterViscositySlope(p->T);

@@ -156,6 +156,14 @@ def test_walls_that_let_nothing_pass(soret):
             contains(soret("check", "case.yaml", *overrides, ranks=ranks).stdout, "A + 2 B = 2 (mean, of `initial`)", "note: nothing passes")
 
 
+def test_water_beyond_what_is_known(soret):
+    """The viscosity of water is known in a range of T; a run that leaves it says so, with the species, and one inside does not."""
+    text = "soret: 1\ndomain: {size: [1 mm], cells: [8]}\ntemperature: 290 + T1*x/Lx\nspecies: [{name: A, diffusivity: {law: stokes_einstein, radius: 2 nm}, initial: 1}]\n" + END
+    for T1, told in ((90, False), (110, True), (-50, True)):
+        said = solve(soret, text, f"parameters={{T1: {T1}}}").stdout
+        assert ("warning: the viscosity of water is known from 253.15 to 383.15 K; for species 'A'" in said) == told, (T1, said)
+
+
 def test_what_walls_feed(soret):
     """A sum that fluxes change is not conserved, and there is no steady state where a ballistic species only comes in; fluxes that balance keep it."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 0.2, initial: 0.5}]\nreactions: [{equation: A <=> B, forward: 10*T, backward: 3}]\n" + END
