@@ -164,10 +164,10 @@ def draw_parts(view, axes):
 
 
 def sign_changes(x, y):
-    """Where a curve crosses zero, by straight lines between its points."""
+    """Where a curve crosses zero, by straight lines between its points, and whether it rises there."""
     y = np.asarray(y, dtype=float)
     at = np.flatnonzero(y[:-1] * y[1:] < 0)
-    return x[at] - y[at] * (x[at + 1] - x[at]) / (y[at + 1] - y[at])
+    return zip(x[at] - y[at] * (x[at + 1] - x[at]) / (y[at + 1] - y[at]), y[at + 1] > y[at])
 
 
 # -------------------------------------------------------------------------------------------------------------------- time
@@ -348,9 +348,9 @@ def draw_sweep(result, figure):
 
 
 def mark_sign_changes(axes, x, y):
-    for place in sign_changes(x, y):
+    for place, rises in sign_changes(x, y):
         axes.plot(place, 0, "o", markersize=4, color=COLOURS[1], zorder=3)
-        axes.annotate(f"{place:.4g}", (place, 0), xytext=(4, 5), textcoords="offset points", fontsize=7.5, color=COLOURS[1], path_effects=HALO)
+        axes.annotate(f"{place:.4g}", (place, 0), xytext=(4, -11 if rises else 5), textcoords="offset points", fontsize=7.5, color=COLOURS[1], path_effects=HALO)
 
 
 def sweep_parameter(result):
