@@ -30,11 +30,11 @@ class Array:
         self.name, self.dims, self.units = name, tuple(dims), units
         self.coords = {d: coords[d] for d in self.dims if d in coords}
         self._datasets = datasets  # a list: one per entry of the first dimension
-        self._stacked = isinstance(datasets, list)
+        self.stacked = isinstance(datasets, list)
 
     @property
     def _first(self):
-        return self._datasets[0] if self._stacked else self._datasets
+        return self._datasets[0] if self.stacked else self._datasets
 
     @property
     def attrs(self):
@@ -43,7 +43,7 @@ class Array:
 
     @property
     def shape(self):
-        return ((len(self._datasets),) if self._stacked else ()) + self._first.shape
+        return ((len(self._datasets),) if self.stacked else ()) + self._first.shape
 
     @property
     def dtype(self):
@@ -58,7 +58,7 @@ class Array:
 
     def __getitem__(self, key):
         key = key if isinstance(key, tuple) else (key,)
-        if not self._stacked:
+        if not self.stacked:
             return self._datasets[key]
         if key[0] is Ellipsis:
             key = (slice(None),) * (1 if len(key) == 1 else self.ndim - len(key) + 1) + key[1:]
@@ -219,6 +219,13 @@ class Result:
         return float(self.sweep["parameter"][int(at[0])]) if at.size else None
 
     @property
+    def along(self):
+        """What frames follow each other in: ("time", times), of a sweep ("parameter", its values)."""
+        if "frame" not in self.sweep or "parameter" not in self.sweep:
+            return "time", self.times
+        return "parameter", np.array([self.sweep_point(k) for k in range(len(self._frames))], dtype=float)
+
+    @property
     def sweep_name(self):
         """The key that a sweep changed: an attribute of the group or of its parameter, else what the case says."""
         for place in ("sweep/parameter", "sweep"):
@@ -255,15 +262,16 @@ class Result:
     def _array(self, name, datasets):
         stacked = isinstance(datasets, list)
         last = datasets[-1] if stacked else datasets
-        dims = (("time",) if stacked else ()) + self.dims + (("component",) if last.ndim > len(self.dims) else ())
-        coords = dict(self.coords, time=self.times, component=list("xyz"[: len(self.dims)]))
+        along, positions = self.along
+        dims = ((along,) if stacked else ()) + self.dims + (("component",) if last.ndim > len(self.dims) else ())
+        coords = {**self.coords, along: positions, "component": list("xyz"[: len(self.dims)])}
         return Array(name, datasets, dims, coords, text(last.attrs.get("units", "")) or self._base_units(name))
 
     def __contains__(self, name):
         return bool(self._frames) and name in self._frames[-1]
 
     def __getitem__(self, name):
-        """A field over all frames; the time is its first dimension."""
+        """A field over all frames; the time, or the parameter of a sweep, is its first dimension."""
         if name not in self or not isinstance(self._frames[-1][name], h5py.Dataset):
             raise KeyError(f"there is no field '{name}' in the frames ({', '.join(self.fields)})")
         return self._array(name, [f[name] for f in self._frames])

@@ -42,7 +42,7 @@ class View:
     def read(self, name, key=()):
         """A part of a field in this frame, NaN in solid cells."""
         array = self.field(name)
-        data = np.asarray(array[(self.frame,) + key if array.dims[0] == "time" else key], dtype=float)
+        data = np.asarray(array[(self.frame,) + key if array.stacked else key], dtype=float)
         if name in self.species and self.amount[0] != 1.0:
             data = data * self.amount[0]
         solid = self.result.solid

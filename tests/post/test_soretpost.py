@@ -671,6 +671,10 @@ class Plotting(WithFiles):
             A = [file[f"frames/{number:06d}/A"][()] for number in (0, 2, 1)]
         with soretpost.open(path) as result:
             np.testing.assert_allclose([result.sweep_point(i) for i in range(3)], k)
+            data = result.to_xarray("A")
+            self.assertEqual(data["A"].dims[0], "parameter")
+            np.testing.assert_allclose(data["parameter"], k)
+            np.testing.assert_array_equal(data["A"].sel(parameter=k[1], method="nearest"), result["A"].sel(parameter=k[1]))
             np.testing.assert_array_equal(result["A"][:], A)
         self.assertIn(f"k = {k[-1]:.4g}", Picture(soretpost.plot(path)).figure._suptitle.get_text())
 
