@@ -306,6 +306,6 @@ PetscErrorCode SoretBoundaryFindOpen(const SoretBoundary *boundary, PetscBool op
   for (int face = 0; face < 6; face++) {
     for (PetscInt q = 0; q < boundary->num[face] * ns; q++) open[q % ns] = open[q % ns] || SoretBoundaryPasses(boundary, face, q / ns, q % ns) ? PETSC_TRUE : PETSC_FALSE;
   }
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, open, (PetscMPIInt)ns, MPIU_BOOL, MPI_LOR, boundary->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, open, (PetscMPIInt)ns, SORET_MPI_BOOL, MPI_LOR, boundary->grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

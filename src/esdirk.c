@@ -3,6 +3,12 @@
 
 enum { STAGES = 6 };
 
+/* Explicit rates: there are none. */
+static PetscErrorCode NoRates(TS ts, PetscReal t, Vec c, Vec rate, void *context)
+{
+  return VecZeroEntries(rate);
+}
+
 PetscErrorCode SoretTimeSetESDIRK(TS ts)
 {
   static PetscBool registered = PETSC_FALSE;
@@ -26,5 +32,6 @@ PetscErrorCode SoretTimeSetESDIRK(TS ts)
   registered = PETSC_TRUE;
   PetscCall(TSARKIMEXSetType(ts, SORET_ESDIRK));
   PetscCall(TSARKIMEXSetFullyImplicit(ts, PETSC_TRUE));
+  if (SORET_ARKIMEX_WANTS_RATES) PetscCall(TSSetRHSFunction(ts, NULL, NoRates, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -445,6 +445,17 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscFunctionReturn(status);
 }
 
+/* In the end PETSc 3.26 lists them as well, also where nothing was run. */
+static PetscErrorCode SilencePETSc(void)
+{
+  PetscBool given;
+
+  PetscFunctionBegin;
+  PetscCall(PetscOptionsHasName(NULL, NULL, "-options_left", &given));
+  if (!given) PetscCall(PetscOptionsSetValue(NULL, "-options_left", "false"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* A misspelt option does nothing: say so. */
 static PetscErrorCode WarnUnusedOptions(void)
 {
@@ -821,6 +832,7 @@ int main(int argc, char **argv)
   PetscCall(PetscFree(command));
   PetscCall(PetscPopErrorHandler());
   SoretRecordUnlog();
+  PetscCall(SilencePETSc());
   PetscCall(PetscFinalize());
   SoretLaunchEnd();
   FreeArguments(&arguments);

@@ -724,7 +724,7 @@ static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
   while (q < n && array[q] == 0.0) q++;
   PetscCall(VecRestoreArrayRead(c, &array));
   *empty = q == n ? PETSC_TRUE : PETSC_FALSE;
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, empty, 1, MPIU_BOOL, MPI_LAND, sys->op->grid->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, empty, 1, SORET_MPI_BOOL, MPI_LAND, sys->op->grid->comm));
   if (!*empty) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(VecDuplicate(c, &f));
   PetscCall(SoretSystemResidual(sys, c, f)); /* with the totals asked for */

@@ -140,7 +140,7 @@ static PetscErrorCode GetStates(SoretSweep *sweep, const SoretSweepRanks *ranks,
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(ranks->branch_comm, &size));
   fits = SoretGridFits(&c->grid, size, width, sizeof(why), why);
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPIU_BOOL, MPI_LAND, ranks->comm));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &fits, 1, SORET_MPI_BOOL, MPI_LAND, ranks->comm));
   if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretGridCreate(ranks->branch_comm, &c->grid, width, &grid));
   for (PetscInt b = 0; b < ranks->num_branches; b++) PetscCall(GetState(sweep, ranks, b, &grid, c->model.num_species, archive));

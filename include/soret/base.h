@@ -17,6 +17,14 @@
 #if PETSC_VERSION_LT(3, 19, 0) && !defined(PETSC_SUCCESS)
   #define PETSC_SUCCESS 0
 #endif
+/* ARKIMEX without explicit rates takes the slope at the start of a step from the step before (and that of the first from a solve of its own), not from the state alone:
+   such a run would not go on with the same bits. */
+#define SORET_ARKIMEX_WANTS_RATES PETSC_VERSION_GE(3, 20, 0)
+#if PETSC_VERSION_LT(3, 24, 0)
+  #define SORET_MPI_BOOL MPIU_BOOL
+#else
+  #define SORET_MPI_BOOL MPI_C_BOOL /* PetscBool is bool */
+#endif
 #if PETSC_VERSION_LT(3, 25, 0)
   #define SNES_DIVERGED_FUNCTION_NANORINF SNES_DIVERGED_FNORM_NAN
 #endif

@@ -10,7 +10,7 @@
 
 #include "soret/memory.h"
 
-static char directory[] = "test-memory-XXXXXX", groups[64];
+static char directory[] = "test-memory-XXXXXX", groups[256];
 
 /* Writes a file of the directory. */
 static const char *Write(const char *name, const char *text)
