@@ -67,6 +67,7 @@ static PetscErrorCode ReadSpecies(SoretInput in, SoretModel *model, const SoretN
   for (int axis = 0; axis < 3; axis++) s->mirror[axis] = -1;
   PetscCall(CheckName(in, model, i));
   s->diffuses = !SoretLawIsConstant(s->diffusivity, &D) || D != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  if (!s->diffusivity && !s->velocity.n) s->diffuses = PETSC_TRUE; /* of a law with mistakes nothing is known; not that the species stands still */
   if (s->velocity.n && s->velocity.n != model->dim) {
     PetscCall(SoretInputError(in, SoretNodeFind(node, "velocity"), "a velocity of this case has %" PetscInt_FMT " entr%s, found %" PetscInt_FMT, model->dim, model->dim == 1 ? "y" : "ies", s->velocity.n));
     s->velocity.n = 0;
