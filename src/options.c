@@ -115,6 +115,25 @@ static PetscErrorCode TryNumber(const char *name, const char *value, size_t leng
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* What the case decides: PETSc would read the option, and the run would go by the case all the same, or by half of both. */
+static PetscErrorCode TryTime(const char *name, size_t length, char complaint[])
+{
+  static const struct {
+    const char *option, *instead;
+  } known[] = {
+    {"ts_dt",         "the first step is solve.first_step"},
+    {"ts_init_time",  "every run begins at t = 0"         },
+    {"ts_max_time",   "a run ends at solve.end"           },
+    {"ts_final_time", "a run ends at solve.end"           }
+  };
+
+  PetscFunctionBegin;
+  for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+    if (!strcmp(name, known[k].option)) PetscCall(PetscSNPrintf(complaint, length, "%s", known[k].instead));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Why a file cannot be written, 0 if it can. */
 static int WhyNot(char path[])
 {
@@ -162,6 +181,7 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t l
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TryNumber(name, value, length, complaint));
+  PetscCall(TryTime(name, length, complaint));
   if (complaint[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
   PetscCall(PetscOptionsCreate(&alone));
