@@ -391,7 +391,7 @@ static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char me
   TSAdapt adapt;
   SNES    snes;
   char    solver[96];
-  TSType  type;
+  TSType  type, scheme = NULL;
 
   PetscFunctionBegin;
   PetscCall(CreateEquations(tr, ts));
@@ -416,7 +416,9 @@ static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char me
     PetscCall(SoretStageSetSNES(tr->stage, snes));
     PetscCall(SoretStageDescribe(tr->stage, sizeof(solver), solver));
   }
-  PetscCall(PetscSNPrintf(method, length, "%s, %s", !strcmp(type, TSARKIMEX) ? "ESDIRK4(3)" : type, solver));
+  if (!strcmp(type, TSARKIMEX)) PetscCall(TSARKIMEXGetType(*ts, &scheme));
+  if (scheme && !strcmp(scheme, SORET_ESDIRK)) PetscCall(PetscSNPrintf(method, length, "ESDIRK4(3), %s", solver));
+  else PetscCall(PetscSNPrintf(method, length, "%s%s%s, %s", type, scheme ? " " : "", scheme ? scheme : "", solver));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

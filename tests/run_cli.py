@@ -419,6 +419,10 @@ def test_petsc_options(soret):
                           ("-ts_max_steps", "-5"), ("-pc_mg_levels", "0"), ("-ksp_atol", "nan"), ("-ts_dt", "1e-3"), ("-ts_init_time", "0.1"), ("-ts_max_time", "0.1")):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
     assert "PETSC ERROR" not in soret("case.yaml", "output.overwrite=true", *TRANSIENT, "-snes_max_it", "-1", status=2).stderr
+    for options, method in (([], "ESDIRK4(3)"), (["-ts_arkimex_type", "3"], "arkimex 3"), (["-ts_type", "beuler"], "beuler")):
+        soret("case.yaml", "output.overwrite=true", *TRANSIENT, *options)
+        with soret.open() as f:
+            assert f["summary"].attrs["method"].decode().startswith(method + ", "), f["summary"].attrs["method"]
 
 
 def test_options_from_elsewhere(soret):
