@@ -367,6 +367,7 @@ typedef struct {
   PetscReal         *shape;                        /* faces of a row                             */
   PartRows           rows;
   PetscBool          by_rows;                      /* the parts at the faces of a row are found side by side */
+  PetscReal          least; /* difference of T across a face that is more than rounding */
   PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES], any_ballistic;
   BoxTally           box;
   SumTally          *sum; /* [num_sums] */
@@ -393,6 +394,7 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
     if (!PartsOf(op, face, w, part)) continue;
     weight = shape * dT * dT * 0.5 * (SumOf(ns, w, face->c[0]) + SumOf(ns, w, face->c[1]));
     for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += shape * dT * part[p];
+    if (PetscAbsReal(dT) < bc->least) continue;
     tally->bin[at].whole += shape * dT * part[SORET_PART_WHOLE];
     tally->bin[at].weight += weight;
     tally->bin[at].T += weight * T;
@@ -493,9 +495,10 @@ SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal
     BY_SPECIES(PartRowsOf, ns, f, bc->thermo->w + m * ns, &bc->rows);
     AddParts(n, shape, &bc->rows, tally->part);
     for (PetscInt i = 0; i < n; i++) {
-      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), mean = bc->rows.mean[i], weight = shape[i] * (T_hi[i] - T_lo[i]) * mean;
+      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), dT = T_hi[i] - T_lo[i], mean = bc->rows.mean[i], weight = shape[i] * dT * mean;
       Bin            *bin = &tally->bin[PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1)];
 
+      if (PetscAbsReal(dT) < bc->least) continue;
       bin->whole += mean != 0.0 ? shape[i] * bc->rows.whole[i] : 0.0;
       bin->weight += weight;
       bin->T += weight * T;
@@ -794,6 +797,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   PetscCall(PetscMemzero(&bc, sizeof(bc)));
   bc.thermo  = thermo;
   bc.varies  = TemperatureVaries(op->temperature);
+  bc.least   = 1.0e-9 * (op->temperature->max - op->temperature->min);
   bc.entropy = SoretEntropyIsDefined(op->model, 0, NULL);
   bc.budget  = bc.entropy && thermo->balanced ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
