@@ -645,7 +645,7 @@ static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBound
       if (PetscAbsReal(net) <= 1.0e-12 * gross) continue;
       *found = PETSC_TRUE;
       PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w, sizeof(name), name));
-      PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is no steady state: the walls bring %g of '%s' per time into a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing takes it out; use `solid_pockets: fill`, or run `mode: transient`\n", (double)net, name, (double)grid->pocket_volume[part]));
+      PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is no steady state: the walls %s %g of '%s' per time %s a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing %s; use `solid_pockets: fill`, or run `mode: transient`\n", net > 0.0 ? "bring" : "take", (double)PetscAbsReal(net), name, net > 0.0 ? "into" : "out of", (double)grid->pocket_volume[part], net > 0.0 ? "takes it out" : "brings it in"));
     }
   }
   PetscCall(PetscFree(in));
@@ -792,7 +792,7 @@ PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOpera
   for (PetscInt k = 0; k < sums->num_global; k++) {
     if (PetscAbsReal(net[k]) <= 1.0e-12 * gross[k]) continue;
     refused = PETSC_TRUE;
-    if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls bring in %g of '%s' per time and nothing takes it out; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", (double)net[k], sums->name[k]);
+    if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls %s %g of '%s' per time and nothing %s; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", net[k] > 0.0 ? "bring in" : "take out", (double)PetscAbsReal(net[k]), sums->name[k], net[k] > 0.0 ? "takes it out" : "brings it in");
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));

@@ -177,6 +177,7 @@ def test_what_walls_feed(soret):
     contains(soret("check", "case.yaml", *in_time, "boundaries={x-: {A: {flux: 0.1}}}").stdout, "A + B = 1.5 at the start: fluxes through walls change it")
     done = solve(soret, text, "species.A.diffusivity=0", "species.A.velocity=[-1]", "boundaries={x+: {A: {value: 3}}}", status=2)
     contains(done.stderr, "there is no steady state: the walls bring in 3 of 'A + B' per time and nothing takes it out")
+    contains(solve(soret, text, "boundaries={x-: {A: {flux: -0.1}}}", status=2).stderr, "there is no steady state: the walls take out 0.1 of 'A + B' per time and nothing brings it in")
 
 
 def test_walls_see_the_temperature_at_the_face(soret):
