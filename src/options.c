@@ -134,6 +134,20 @@ static PetscErrorCode TryTime(const char *name, size_t length, char complaint[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Types that PETSc has and a run in time has no use for: methods that are explicit, want equations of another form or miss the times of output, and steps that are
+   not chosen by the error. */
+static PetscErrorCode TryType(const char *name, const char *value, size_t length, char complaint[])
+{
+  const char *const offered = !strcmp(name, "ts_type") ? " arkimex rosw theta cn beuler bdf alpha " : !strcmp(name, "ts_adapt_type") ? " basic dsp none " : NULL;
+  char              word[64];
+
+  PetscFunctionBegin;
+  if (!offered || !value) PetscFunctionReturn(PETSC_SUCCESS);
+  (void)snprintf(word, sizeof(word), " %s ", value);
+  if (!strstr(offered, word)) PetscCall(PetscSNPrintf(complaint, length, "soret integrates with one of:%.*s", (int)strlen(offered) - 1, offered));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Why a file cannot be written, 0 if it can. */
 static int WhyNot(char path[])
 {
@@ -182,6 +196,7 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t l
   }
   PetscCall(TryNumber(name, value, length, complaint));
   PetscCall(TryTime(name, length, complaint));
+  PetscCall(TryType(name, value, length, complaint));
   if (complaint[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
   PetscCall(PetscOptionsCreate(&alone));

@@ -416,7 +416,8 @@ def test_petsc_options(soret):
         assert done.stderr.count("command line: 'fastest' is no value of the PETSc option '-ksp_type': Unable to find requested KSP type fastest") == 1, done.stderr
         assert "PETSC ERROR" not in done.stderr
     for option, value in (("-snes_fas_omega", "2"), ("-snes_fas_smoothup", "-1"), ("-snes_fas_cycles", "0"), ("-snes_max_it", "-1"), ("-fas_coarse_snes_max_it", "-1"), ("-heat_ksp_rtol", "-1e-3"),
-                          ("-ts_max_steps", "-5"), ("-pc_mg_levels", "0"), ("-ksp_atol", "nan"), ("-ts_dt", "1e-3"), ("-ts_init_time", "0.1"), ("-ts_max_time", "0.1")):
+                          ("-ts_max_steps", "-5"), ("-pc_mg_levels", "0"), ("-ksp_atol", "nan"), ("-ts_dt", "1e-3"), ("-ts_init_time", "0.1"), ("-ts_max_time", "0.1"),
+                          ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl")):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
     assert "PETSC ERROR" not in soret("case.yaml", "output.overwrite=true", *TRANSIENT, "-snes_max_it", "-1", status=2).stderr
     for options, method in (([], "ESDIRK4(3)"), (["-ts_arkimex_type", "3"], "arkimex 3"), (["-ts_type", "beuler"], "beuler")):
