@@ -245,6 +245,30 @@ static PetscErrorCode TryOptions(const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The stages of a step end by what an iteration still changes, which is the error that is left where it is one of Newton's method or of multigrid. Others
+   change little long before they are done, or are not asked. */
+static PetscErrorCode CheckStages(const SoretCase *c)
+{
+  static const char *const iterations[] = {"newtonls", "newtontr", "fas"};
+  const SoretNode         *item         = NULL;
+  char                     type[64];
+  PetscBool                given;
+
+  PetscFunctionBegin;
+  if (c->solve.mode != SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given)); /* the command line wins */
+  if (!given && c->petsc && c->petsc->kind == SORET_NODE_MAP) {
+    item = SoretNodeFind(c->petsc, "snes_type");
+    if (!item) item = SoretNodeFind(c->petsc, "-snes_type");
+    if (!item || item->kind != SORET_NODE_SCALAR) PetscFunctionReturn(PETSC_SUCCESS);
+    PetscCall(PetscStrncpy(type, item->text, sizeof(type)));
+    given = PETSC_TRUE;
+  }
+  for (size_t k = 0; k < sizeof(iterations) / sizeof(iterations[0]); k++) given = given && strcmp(type, iterations[k]) ? PETSC_TRUE : PETSC_FALSE;
+  if (given) PetscCall(SoretInputError(c->in, item ? item : SoretInputRoot(c->in), "'%s' is no -snes_type for a run in time; newtonls, newtontr and fas are", type));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Species that do not diffuse are not stopped by solid, nor carried by the fluid. */
 static PetscErrorCode RefuseBallistic(SoretCase *c)
 {
@@ -425,6 +449,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   PetscCall(TryOptions(c));
+  PetscCall(CheckStages(c));
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));

@@ -420,6 +420,9 @@ def test_petsc_options(soret):
                           ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl")):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
     assert "PETSC ERROR" not in soret("case.yaml", "output.overwrite=true", *TRANSIENT, "-snes_max_it", "-1", status=2).stderr
+    contains(soret("check", "case.yaml", *TRANSIENT, "-snes_type", "qn", status=2).stderr, "'qn' is no -snes_type for a run in time; newtonls, newtontr and fas are")
+    contains(soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", status=2).stderr, "'ksponly' is no -snes_type for a run in time")
+    soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", "-snes_type", "newtonls")
     for options, method in (([], "ESDIRK4(3)"), (["-ts_arkimex_type", "3"], "arkimex 3"), (["-ts_type", "beuler"], "beuler")):
         soret("case.yaml", "output.overwrite=true", *TRANSIENT, *options)
         with soret.open() as f:
