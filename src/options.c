@@ -134,17 +134,25 @@ static PetscErrorCode TryTime(const char *name, size_t length, char complaint[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Types that PETSc has and a run in time has no use for: methods that are explicit, want equations of another form or miss the times of output, and steps that are
-   not chosen by the error. */
+/* Types that PETSc has and soret has no use for: methods in time that are explicit, want equations of another form or miss the times of output, steps that are not
+   chosen by the error, and nonlinear solvers that want what soret does not give them, some of which crash without it. */
 static PetscErrorCode TryType(const char *name, const char *value, size_t length, char complaint[])
 {
-  const char *const offered = !strcmp(name, "ts_type") ? " arkimex rosw theta cn beuler bdf alpha " : !strcmp(name, "ts_adapt_type") ? " basic dsp none " : NULL;
-  char              word[64];
+  static const struct {
+    const char *option, *offered;
+  } known[] = {
+    {"ts_type",       " arkimex rosw theta cn beuler bdf alpha "                          },
+    {"ts_adapt_type", " basic dsp none "                                                  },
+    {"snes_type",     " newtonls newtontr fas ngmres anderson qn nrichardson ncg ksponly "}
+  };
+  char word[64];
 
   PetscFunctionBegin;
-  if (!offered || !value) PetscFunctionReturn(PETSC_SUCCESS);
-  (void)snprintf(word, sizeof(word), " %s ", value);
-  if (!strstr(offered, word)) PetscCall(PetscSNPrintf(complaint, length, "soret integrates with one of:%.*s", (int)strlen(offered) - 1, offered));
+  (void)snprintf(word, sizeof(word), " %s ", value ? value : "");
+  for (size_t k = 0; value && k < sizeof(known) / sizeof(known[0]); k++) {
+    if (strcmp(name, known[k].option) || strstr(known[k].offered, word)) continue;
+    PetscCall(PetscSNPrintf(complaint, length, "soret takes one of:%.*s", (int)strlen(known[k].offered) - 1, known[k].offered));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

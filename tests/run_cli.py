@@ -417,7 +417,7 @@ def test_petsc_options(soret):
         assert "PETSC ERROR" not in done.stderr
     for option, value in (("-snes_fas_omega", "2"), ("-snes_fas_smoothup", "-1"), ("-snes_fas_cycles", "0"), ("-snes_max_it", "-1"), ("-fas_coarse_snes_max_it", "-1"), ("-heat_ksp_rtol", "-1e-3"),
                           ("-ts_max_steps", "-5"), ("-pc_mg_levels", "0"), ("-ksp_atol", "nan"), ("-ts_dt", "1e-3"), ("-ts_init_time", "0.1"), ("-ts_max_time", "0.1"),
-                          ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl")):
+                          ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl"), ("-snes_type", "vinewtonrsls")):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
     assert "PETSC ERROR" not in soret("case.yaml", "output.overwrite=true", *TRANSIENT, "-snes_max_it", "-1", status=2).stderr
     contains(soret("check", "case.yaml", *TRANSIENT, "-snes_type", "qn", status=2).stderr, "'qn' is no -snes_type for a run in time; newtonls, newtontr and fas are")
