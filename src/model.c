@@ -105,11 +105,11 @@ static PetscErrorCode ReadMirror(SoretInput in, SoretModel *model, PetscInt i)
       if (!found || found - SORET_AXIS_NAMES >= model->dim) PetscCall(SoretInputError(in, node->key[k], "'%s' is not an axis of this case", axis));
       else PetscCall(SetMirror(in, model, i, (PetscInt)(found - SORET_AXIS_NAMES), node->item[k]));
     }
-  } else {
+  } else if (s->moves[0] || s->moves[1] || s->moves[2]) {
     for (PetscInt axis = 0; axis < model->dim; axis++) {
       if (s->moves[axis]) PetscCall(SetMirror(in, model, i, axis, node));
     }
-  }
+  } else if (s->velocity.n || !SoretNodeFind(s->node, "velocity")) PetscCall(SoretInputError(in, node, "'%s' has no velocity, and so no use for a mirror", s->name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
