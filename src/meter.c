@@ -9,7 +9,7 @@
 
 enum {
   TABLE = 128,      /* intervals of the table of predictions over T */
-  BINS  = 4 * TABLE /* of temperature, for the sign of S_T          */
+  BINS  = 4 * TABLE /* of temperature, for the sign of S_T; those in which too little is seen are joined */
 };
 
 const char *SoretPartName(SoretPart part)
@@ -322,9 +322,9 @@ static PetscErrorCode FillTable(const SoretOperator *op, const SoretThermo *ther
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Sums over the faces of one conserved sum at about the same temperature, which is weighted as well. */
+/* Sums over the faces of one conserved sum at about the same temperature, which is weighted as well, as is the difference of T across the face. */
 typedef struct {
-  PetscReal whole, weight, T;
+  PetscReal whole, weight, T, step;
 } Bin;
 
 /* Over all faces. */
@@ -367,7 +367,6 @@ typedef struct {
   PetscReal         *shape;                        /* faces of a row                             */
   PartRows           rows;
   PetscBool          by_rows;                      /* the parts at the faces of a row are found side by side */
-  PetscReal          least; /* difference of T across a face that is more than rounding */
   PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES], any_ballistic;
   BoxTally           box;
   SumTally          *sum; /* [num_sums] */
@@ -394,10 +393,10 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
     if (!PartsOf(op, face, w, part)) continue;
     weight = shape * dT * dT * 0.5 * (SumOf(ns, w, face->c[0]) + SumOf(ns, w, face->c[1]));
     for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += shape * dT * part[p];
-    if (PetscAbsReal(dT) < bc->least) continue;
     tally->bin[at].whole += shape * dT * part[SORET_PART_WHOLE];
     tally->bin[at].weight += weight;
     tally->bin[at].T += weight * T;
+    tally->bin[at].step += weight * PetscAbsReal(dT);
   }
 }
 
@@ -495,13 +494,13 @@ SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal
     BY_SPECIES(PartRowsOf, ns, f, bc->thermo->w + m * ns, &bc->rows);
     AddParts(n, shape, &bc->rows, tally->part);
     for (PetscInt i = 0; i < n; i++) {
-      const PetscReal T = 0.5 * (T_lo[i] + T_hi[i]), dT = T_hi[i] - T_lo[i], mean = bc->rows.mean[i], weight = shape[i] * dT * mean;
+      const PetscReal dT = T_hi[i] - T_lo[i], T = 0.5 * (T_lo[i] + T_hi[i]), mean = bc->rows.mean[i], weight = shape[i] * dT * mean;
       Bin            *bin = &tally->bin[PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1)];
 
-      if (PetscAbsReal(dT) < bc->least) continue;
       bin->whole += mean != 0.0 ? shape[i] * bc->rows.whole[i] : 0.0;
       bin->weight += weight;
       bin->T += weight * T;
+      bin->step += weight * PetscAbsReal(dT);
     }
   }
 }
@@ -706,18 +705,30 @@ static PetscErrorCode BoxRow(SoretOperator *op, const SoretRow *row, void *conte
 }
 
 /* Where the Soret coefficient as a function of temperature, the mean over all faces at that temperature, changes its sign: between clearly
-   positive and clearly negative values, the last old sign and what follows it. */
-static void FindInversions(const SumTally *tally, SoretMeterSum *sum)
+   positive and clearly negative values, the last old sign and what follows it.
+
+   At finite rates S_T differs from place to place along a surface of equal T, and a few of its faces say little of the mean. A surface is seen as a
+   whole in an interval that is wider than the steps of T from cell to cell, so bins are joined to two such steps, and further where there is hardly
+   any gradient. */
+static void FindInversions(const SumTally *tally, PetscReal range, SoretMeterSum *sum)
 {
-  PetscReal sign = 0.0, S_old = 0.0, T_old = 0.0, S_next = 0.0, T_next = 0.0;
+  PetscReal sign = 0.0, S_old = 0.0, T_old = 0.0, S_next = 0.0, T_next = 0.0, width = 0.0, all = 0.0;
   PetscBool have_next = PETSC_FALSE;
+  Bin       joined    = {0.0, 0.0, 0.0, 0.0};
 
+  for (PetscInt bin = 0; bin < BINS; bin++) all += PetscAbsReal(tally->bin[bin].weight);
   for (PetscInt bin = 0; bin < BINS; bin++) {
-    PetscReal S, T;
+    const Bin *next = &tally->bin[bin];
+    PetscReal  S, T, weight;
 
-    if (tally->bin[bin].weight == 0.0) continue;
-    S = tally->bin[bin].whole / tally->bin[bin].weight;
-    T = tally->bin[bin].T / tally->bin[bin].weight;
+    joined = (Bin){joined.whole + next->whole, joined.weight + next->weight, joined.T + next->T, joined.step + next->step};
+    weight = PetscAbsReal(joined.weight);
+    width += 1.0 / BINS;
+    if (weight <= 1.0e-3 * width * all || range * width * weight < 2.0 * PetscAbsReal(joined.step)) continue;
+    S      = joined.whole / joined.weight;
+    T      = joined.T / joined.weight;
+    joined = (Bin){0.0, 0.0, 0.0, 0.0};
+    width  = 0.0;
     if (sign != 0.0 && !have_next && S * sign <= 0.0) { /* may be a crossing */
       S_next    = S;
       T_next    = T;
@@ -781,7 +792,7 @@ static void CopySum(const BoxContext *bc, PetscInt m, SoretMeterSum *sum)
   }
   for (int p = 0; p < SORET_NUM_PARTS; p++) sum->part[p] = weight != 0.0 ? tally->part[p] / weight : NAN;
   sum->equilibrium = weight != 0.0 ? equilibrium / weight : NAN;
-  if (bc->varies) FindInversions(tally, sum);
+  if (bc->varies) FindInversions(tally, temperature->max - temperature->min, sum);
 }
 
 PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, const SoretThermo *thermo, PetscBool steady, Vec c, SoretMeter *meter)
@@ -797,7 +808,6 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   PetscCall(PetscMemzero(&bc, sizeof(bc)));
   bc.thermo  = thermo;
   bc.varies  = TemperatureVaries(op->temperature);
-  bc.least   = 1.0e-9 * (op->temperature->max - op->temperature->min);
   bc.entropy = SoretEntropyIsDefined(op->model, 0, NULL);
   bc.budget  = bc.entropy && thermo->balanced ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));

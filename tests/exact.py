@@ -222,6 +222,17 @@ def polymer_inversion(dE, Tm, r, lo, hi):
     return np.array([brentq(polymer_soret, T[i], T[i + 1], args=(dE, Tm, r), xtol=1e-13, rtol=1e-15) for i in np.flatnonzero(S[:-1] * S[1:] < 0)])
 
 
+def inversions_2d(x, y, T, c, bins):
+    """Temperatures at which -<grad c . grad T>/<c |grad T|^2>, each a mean over the places of about that temperature, changes its sign."""
+    (cx, cy), (Tx, Ty) = np.gradient(c, x, y), np.gradient(T, x, y)
+    weight = c * (Tx**2 + Ty**2)
+    at = np.minimum((T - T.min()) / (T.max() - T.min()) * bins, bins - 1).astype(int).ravel()
+    whole, all_of_it, T_mean = (np.bincount(at, f.ravel(), bins) for f in (-cx * Tx - cy * Ty, weight, weight * T))
+    S, T_mean = whole / all_of_it, T_mean / all_of_it
+    lo = np.flatnonzero(S[:-1] * S[1:] < 0)
+    return T_mean[lo] + S[lo] / (S[lo] - S[lo + 1]) * (T_mean[lo + 1] - T_mean[lo])
+
+
 def end_to_end(x1, x2, length, h, S_0, S_ch, dT):
     """ln(c(x1)/c(x2)) of a two-state molecule for a small difference of temperature dT over the length (docs/theory.md, eq. 12)."""
     kappa = 2 * h / length
