@@ -75,12 +75,6 @@ static PetscBool LoadFaces(Around *a, int axis, int side)
   return moves;
 }
 
-static void AroundRow(Around *a, const SoretRow *row)
-{
-  a->row = row;
-  for (int face = 0; face < 2 * a->op->grid->dim; face++) (void)LoadFaces(a, face / 2, face % 2);
-}
-
 /* Values of the cells above those of the row along an axis, as one row; of the cells themselves beyond a wall. */
 static const PetscReal *RowBeside(const Around *a, const SoretHalo *halo, const PetscReal *value, int axis, PetscReal *buffer)
 {
@@ -205,8 +199,8 @@ typedef struct {
   Around           around;
   const PetscReal *w;
   SoretPart        part;
-  PetscReal        least; /* gradient of T below which it counts as none */
-  PetscReal       *out;
+  int              axis;
+  PetscReal       *slope; /* [num_cells][2], of the logarithm of the sum, as far as this part goes, and of T, along the axis */
 } LocalContext;
 
 /* Does T vary at all, beyond rounding? */
@@ -224,56 +218,95 @@ static PetscReal LeastGradient(const SoretOperator *op)
   return 1.0e-6 * (op->temperature->max - op->temperature->min) / length;
 }
 
-static PetscReal LocalSoret(const LocalContext *local, PetscInt i)
+/* From the differences across the two faces of a cell: each over its distance, the nearer face in proportion more, so that they are those at the centre. If only one is
+   open, they are those there; 0 where neither is, and NaN where the sum is not of one sign. */
+static void SlopesOf(const LocalContext *local, PetscInt i, PetscReal slope[2])
 {
-  const SoretOperator *op      = local->around.op;
-  PetscReal            product = 0.0, square = 0.0;
+  const SoretOperator *op       = local->around.op;
+  PetscReal            weight = 0.0, dT = 0.0, sum = 0.0;
 
-  for (int axis = 0; axis < op->grid->dim; axis++) {
-    PetscReal distance = 0.0, dT = 0.0, sum = 0.0;
+  slope[0] = slope[1] = 0.0;
+  for (int side = 0; side < 2; side++) {
+    PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
+    Face      face;
 
-    for (int side = 0; side < 2; side++) {
-      PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
-      Face      face;
-
-      if (!FaceOf(&local->around, i, axis, side, &face) || !IsOpen(op, &face)) continue;
-      if (!PartsOf(op, &face, local->w, part)) return NAN;
-      lo       = SumOf(op->num_species, local->w, face.c[0]);
-      hi       = SumOf(op->num_species, local->w, face.c[1]);
-      log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
-      distance += face.distance;
-      dT += face.T[1] - face.T[0];
-      sum += part[local->part] / log_mean;
+    if (!FaceOf(&local->around, i, local->axis, side, &face) || !IsOpen(op, &face)) continue;
+    if (!PartsOf(op, &face, local->w, part)) {
+      slope[0] = NAN;
+      return;
     }
-    if (distance > 0.0) {
-      product += sum / distance * (dT / distance);
-      square += dT / distance * (dT / distance);
-    }
+    lo       = SumOf(op->num_species, local->w, face.c[0]);
+    hi       = SumOf(op->num_species, local->w, face.c[1]);
+    log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
+    weight += 1.0 / face.distance;
+    dT += (face.T[1] - face.T[0]) / (face.distance * face.distance);
+    sum += part[local->part] / (log_mean * face.distance * face.distance);
   }
-  return square > local->least * local->least ? product / square : NAN;
+  if (weight == 0.0) return;
+  slope[0] = sum / weight;
+  slope[1] = dT / weight;
 }
 
-static PetscErrorCode LocalRow(SoretOperator *op, const SoretRow *row, void *context)
+static PetscErrorCode SlopesOfRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   LocalContext *local = (LocalContext *)context;
 
   PetscFunctionBegin;
-  AroundRow(&local->around, row);
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) local->out[row->first + i] = SoretGridIsSolid(op->grid, row->first + i) ? 0.0 : LocalSoret(local, i);
+  local->around.row = row;
+  for (int side = 0; side < 2; side++) (void)LoadFaces(&local->around, local->axis, side);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) SlopesOf(local, i, local->slope + 2 * (row->first + i));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The slopes at the centre of cell p. Beside a wall or a solid they are known at the one face that is left, half way to the centre of the next cell: a straight line
+   through both, or the values there would be of first order in the width of a cell. */
+static void SlopesAtCentre(const SoretGrid *grid, const SoretHalo *halo, const PetscReal *slope, int axis, PetscInt p, PetscReal at_centre[2])
+{
+  const PetscInt   ijk[3] = SORET_GLOBAL_INDEX(grid, p);
+  const PetscReal *own = slope + 2 * p, *next;
+  PetscBool        open[2];
+
+  for (int side = 0; side < 2; side++) open[side] = SoretIsWall(grid, axis, side, ijk[axis]) || SoretGridIsClosed(grid, p, 2 * axis + side) ? PETSC_FALSE : PETSC_TRUE;
+  next = SoretHaloCell(halo, slope, p, 2 * axis + (open[1] ? 1 : 0));
+  for (int k = 0; k < 2; k++) at_centre[k] = own[k];
+  /* a gradient of T that vanishes at the wall is half as large at the centre; one that changes by more than that from cell to cell could be anything there */
+  if (open[0] == open[1] || isnan(next[0]) || !(PetscAbsReal(own[1] - next[1]) < 0.75 * PetscAbsReal(own[1]))) return;
+  for (int k = 0; k < 2; k++) at_centre[k] += own[k] - next[k];
 }
 
 PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], SoretPart part, PetscReal out[])
 {
-  LocalContext local = {.w = w, .part = part, .out = out, .least = LeastGradient(op)};
+  const SoretGrid *grid  = op->grid;
+  const PetscReal  least = LeastGradient(op);
+  LocalContext     local = {.w = w, .part = part};
+  PetscReal       *square;
+  SoretHalo        halo;
 
   PetscFunctionBegin;
-  if (!TemperatureVaries(op->temperature)) {
-    for (PetscInt p = 0; p < op->grid->num_cells; p++) out[p] = NAN;
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
+  for (PetscInt p = 0; p < grid->num_cells; p++) out[p] = TemperatureVaries(op->temperature) ? 0.0 : NAN;
+  if (!TemperatureVaries(op->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(AroundCreate(op, c, &local.around));
-  PetscCall(SoretOperatorForEachRow(op, c, LocalRow, &local));
+  PetscCall(PetscMalloc1(2 * grid->num_cells, &local.slope));
+  PetscCall(PetscCalloc1(grid->num_cells, &square));
+  PetscCall(SoretHaloCreate(grid, 2, 1, &halo));
+  for (local.axis = 0; local.axis < grid->dim; local.axis++) {
+    PetscCall(SoretOperatorForEachRow(op, c, SlopesOfRow, &local));
+    PetscCall(SoretHaloExchange(&halo, local.slope));
+    for (PetscInt p = 0; p < grid->num_cells; p++) {
+      PetscReal slope[2];
+
+      SlopesAtCentre(grid, &halo, local.slope, local.axis, p, slope);
+      out[p] += slope[0] * slope[1];
+      square[p] += slope[1] * slope[1];
+    }
+  }
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    if (SoretGridIsSolid(grid, p)) out[p] = 0.0;
+    else out[p] = square[p] > least * least ? out[p] / square[p] : NAN;
+  }
+  PetscCall(SoretHaloDestroy(&halo));
+  PetscCall(PetscFree(square));
+  PetscCall(PetscFree(local.slope));
   PetscCall(AroundDestroy(&local.around, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -98,7 +98,7 @@ typedef enum {
 /* Entropy production per volume in units of R, out[num_cells]; that of a face counts half in each of its cells. NaN where it is not defined. Collective. */
 PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, SoretEntropy which, Vec c, PetscReal out[]);
 
-/* Soret coefficient of sum_i w_i c_i cell by cell, or one of its parts, by central differences, one-sided at walls; NaN where grad T vanishes. */
+/* Soret coefficient of sum_i w_i c_i cell by cell, or one of its parts, by central differences, extrapolated at walls; NaN where grad T vanishes. */
 PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], SoretPart part, PetscReal out[]);
 
 /* What infinitely fast reactions would give for sum k at the local amounts of all sums. */
