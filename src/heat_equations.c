@@ -174,6 +174,7 @@ PetscErrorCode SoretHeatEvaluate(SoretHeat heat, PetscReal t, Vec T, SoretHeatFo
     out[p]    = -source;
     value[0]  = -volume * slope;
     mine.gross += PetscAbsReal(source);
+    mine.held += PetscAbsReal(value[0]);
     for (int face = 0; face < 2 * grid->dim; face++) {
       const int axis = face / 2, side = face % 2;
       PetscInt  beside[3] = {ijk[0], ijk[1], ijk[2]};
@@ -185,6 +186,7 @@ PetscErrorCode SoretHeatEvaluate(SoretHeat heat, PetscReal t, Vec T, SoretHeatFo
         out[p] -= inflow;
         diagonal -= by_own;
         mine.gross += PetscAbsReal(inflow);
+        mine.held += PetscAbsReal(by_own);
         continue;
       }
       out[p] += FaceOutflow(grid, face, ijk, own, SoretHaloCell(&heat->halo, heat->cell, p, face), &by_own, &by_other);
@@ -208,7 +210,7 @@ PetscErrorCode SoretHeatEvaluate(SoretHeat heat, PetscReal t, Vec T, SoretHeatFo
     PetscCall(MatAssemblyEnd(J, MAT_FINAL_ASSEMBLY));
   }
   PetscCall(SoretHeatAgree(heat));
-  if (scale) PetscCallMPI(MPI_Allreduce(&mine, scale, 2, MPIU_REAL, MPI_SUM, grid->comm));
+  if (scale) PetscCallMPI(MPI_Allreduce(&mine, scale, 3, MPIU_REAL, MPI_SUM, grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

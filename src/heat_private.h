@@ -59,6 +59,7 @@ typedef enum {
 typedef struct {
   PetscReal gross;    /* sum of |inflow| and |source|                  */
   PetscReal rounding; /* left where temperatures have their last digit */
+  PetscReal held;     /* how walls and sources answer to the level of T: 0 where nothing sets it */
 } SoretHeatScale;
 
 /* ---- the discrete equations (heat_equations.c) ---- */

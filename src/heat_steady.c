@@ -111,6 +111,10 @@ PetscErrorCode SoretHeatSolveSteady(SoretHeat heat, PetscReal t)
   else if (heat->start) PetscCall(VecCopy(heat->start, heat->T));
   for (; it < most; it++) {
     PetscCall(SoretHeatEvaluate(heat, t, heat->T, SORET_HEAT_PER_CELL, heat->f, 0.0, heat->J, &scale));
+    if (scale.held == 0.0) {
+      (void)snprintf(heat->trouble, sizeof(heat->trouble), "soret: nothing sets the level of the temperature at t = %g: all coefficients of 'transfer' are 0\n", (double)t);
+      PetscCall(SoretHeatAgree(heat));
+    }
     PetscCall(VecNorm(heat->f, NORM_1, &norm));
     goal = PetscMax(steady_tolerance * scale.gross, scale.rounding);
     if (!isfinite(norm) || norm <= goal) break;
