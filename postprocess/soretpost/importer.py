@@ -187,12 +187,25 @@ def component_of(values, component):
     return values[:, component]
 
 
+def grid_of_centers(image):
+    """The values of the cells of a box as those of points at their centres."""
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+
+    grid = vtkImageData()
+    grid.SetDimensions(*[max(n - 1, 1) for n in image.GetDimensions()])
+    grid.SetSpacing(*image.GetSpacing())
+    grid.SetOrigin(*[(image.GetBounds()[2 * k] + (image.GetSpacing()[k] if n > 1 else 0) / 2) for k, n in enumerate(image.GetDimensions())])
+    grid.GetPointData().ShallowCopy(image.GetCellData())
+    return grid
+
+
 def sample_vtk(path, cells, box, name, component):
-    """A field of a VTK file at the cell centres, as VTK interpolates it in its own cells; the nearest point outside of them."""
+    """A field of a VTK file at the cell centres, as VTK interpolates it in its own cells; the nearest point outside of them. Values of cells are those at their centres,
+    and linear between these."""
     from scipy.spatial import cKDTree
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkCommonDataModel import vtkImageData
-    from vtkmodules.vtkFiltersCore import vtkCellDataToPointData, vtkProbeFilter
+    from vtkmodules.vtkFiltersCore import vtkCellCenters, vtkProbeFilter
     from vtkmodules.vtkIOLegacy import vtkGenericDataObjectReader
     from vtkmodules.vtkIOXML import vtkXMLGenericDataObjectReader
 
@@ -202,17 +215,23 @@ def sample_vtk(path, cells, box, name, component):
     data = reader.GetOutput()
     if not data or not data.GetNumberOfPoints():
         raise ValueError("VTK finds no points in it")
-    to_points = vtkCellDataToPointData()
-    to_points.SetInputData(data)
-    to_points.Update()
-    data = to_points.GetOutput()
-    arrays = data.GetPointData()
-    name = choose([arrays.GetArrayName(k) for k in range(arrays.GetNumberOfArrays())], name)
-    low, size = box_of(box, data.GetBounds(), len(cells))
+    bounds, arrays = data.GetBounds(), data.GetPointData()
+    names = [[of.GetArrayName(k) for k in range(of.GetNumberOfArrays())] for of in (arrays, data.GetCellData())]
+    name = choose(names[0] + [n for n in names[1] if n not in names[0]], name)
+    if name not in names[0] and isinstance(data, vtkImageData):
+        data = grid_of_centers(data)
+        arrays = data.GetPointData()
+    elif name not in names[0]:
+        middles = vtkCellCenters()
+        middles.SetInputData(data)
+        middles.Update()
+        values = component_of(vtk_to_numpy(data.GetCellData().GetArray(name)), component).astype(float)
+        return interpolate(vtk_to_numpy(middles.GetOutput().GetPoints().GetData()).astype(float), values, cells, box or bounds[: 2 * len(cells)]), 0
+    low, size = box_of(box, bounds, len(cells))
     target = vtkImageData()
     n = list(cells) + [1] * (3 - len(cells))
     spacing = list(size / cells) + [1.0] * (3 - len(cells))
-    middle = [(data.GetBounds()[2 * k] + data.GetBounds()[2 * k + 1]) / 2 for k in range(len(cells), 3)]
+    middle = [(bounds[2 * k] + bounds[2 * k + 1]) / 2 for k in range(len(cells), 3)]
     target.SetDimensions(*n)
     target.SetSpacing(*spacing)
     target.SetOrigin(*(low + size / cells / 2), *middle)

@@ -165,6 +165,37 @@ class Importing(unittest.TestCase):
         self.assertIn("fields: T, v", self.run_tool(self.path("f.vti"), "--cells", 5, 6, 4, "--field", "q", status=2))
         self.assertIn("give --component", self.run_tool(self.path("f.vti"), "--cells", 5, 6, 4, "--field", "v", status=2))
 
+    @needs("vtkmodules")
+    @needs("scipy")
+    def test_vtk_cells(self):
+        """What belongs to the cells of a VTK file: voxels as they are, a gradient up to the outermost centres."""
+        from vtkmodules.util.numpy_support import numpy_to_vtk
+        from vtkmodules.vtkCommonDataModel import vtkImageData
+        from vtkmodules.vtkFiltersCore import vtkAppendFilter
+        from vtkmodules.vtkIOXML import vtkXMLImageDataWriter, vtkXMLUnstructuredGridWriter
+
+        image = vtkImageData()
+        image.SetDimensions(6, 5, 4)
+        image.SetOrigin(1, 2, 3)
+        z, y, x = np.meshgrid(*[low + 0.5 + np.arange(m) for low, m in ((3, 3), (2, 4), (1, 5))], indexing="ij")
+        voxels = np.random.default_rng(1).integers(0, 2, x.shape)
+        for name, values in (("T", 300 + x - 2 * y + z), ("rock", voxels)):
+            array = numpy_to_vtk(values.ravel(), deep=True)
+            array.SetName(name)
+            image.GetCellData().AddArray(array)
+        mesh = vtkAppendFilter()
+        mesh.SetInputData(image)
+        mesh.Update()
+        for name, writer, data in (("c.vti", vtkXMLImageDataWriter(), image), ("c.vtu", vtkXMLUnstructuredGridWriter(), mesh.GetOutput())):
+            writer.SetFileName(self.path(name))
+            writer.SetInputData(data)
+            writer.Write()
+            call = lambda *more: self.run_tool(self.path(name), "--overwrite", *more, dataset="/field")
+            np.testing.assert_allclose(call("--cells", 5, 4, 3, "--field", "T"), 300 + x - 2 * y + z, rtol=1e-12)
+            np.testing.assert_allclose(call("--cells", 5, 4, 3, "--field", "rock"), voxels, atol=1e-12)
+            coarse = call("--cells", 2, 2, 1, "--field", "T")
+            np.testing.assert_allclose(coarse.ravel(), [300 + a - 2 * b + 4.5 for b in (3, 5) for a in (2.25, 4.75)], rtol=1e-12)
+
     @needs("meshio")
     @needs("scipy")
     def test_meshio(self):
