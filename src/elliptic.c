@@ -225,6 +225,13 @@ PetscErrorCode SoretEllipticUpdate(SoretElliptic e, PetscReal shift)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretEllipticSetSweeps(SoretElliptic e, PetscInt sweeps)
+{
+  PetscFunctionBegin;
+  PetscCall(SoretFASSetSweeps(e->fas, sweeps));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 Mat SoretEllipticMatrix(SoretElliptic e)
 {
   return e->A;

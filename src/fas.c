@@ -479,6 +479,15 @@ SoretAnderson SoretFASGetAnderson(SoretFAS fas)
   return fas->anderson;
 }
 
+PetscErrorCode SoretFASSetSweeps(SoretFAS fas, PetscInt sweeps)
+{
+  PetscFunctionBegin;
+  fas->options.down = fas->options.up = sweeps;
+  PetscCall(SoretCycleOptionsRead(fas->sys[0]->op->grid->comm, &fas->options));
+  if (fas->whole) PetscCall(SoretFASSetSweeps(fas->whole->fas, sweeps));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscInt SoretFASNumLevels(SoretFAS fas)
 {
   return fas->hierarchy.num + (fas->whole ? SoretFASNumLevels(fas->whole->fas) - 1 : 0);

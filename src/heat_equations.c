@@ -5,6 +5,11 @@
 
 #include "kernel.h"
 
+enum {
+  LARGE_JUMP      = 100, /* of the conductivity from cell to cell */
+  SWEEPS_AT_JUMPS = 3
+};
+
 /* ---- bad values ---- */
 
 SoretPoint SoretHeatPoint(const SoretGrid *grid, PetscInt p, PetscReal t, PetscReal T)
@@ -219,7 +224,7 @@ PetscErrorCode SoretHeatFillElliptic(SoretHeat heat, PetscReal t, PetscReal shif
   const SoretGrid          *grid        = heat->grid;
   SoretEllipticCoefficients coefficient = SoretEllipticGet(heat->elliptic);
   const PetscInt            n[3]        = {grid->count[0], grid->count[1], grid->count[2]};
-  PetscReal                 by_own, by_other, wall_T;
+  PetscReal                 by_own, by_other, wall_T, jump = 1.0;
 
   PetscFunctionBegin;
   for (PetscInt p = 0; p < grid->num_cells; p++) {
@@ -228,9 +233,13 @@ PetscErrorCode SoretHeatFillElliptic(SoretHeat heat, PetscReal t, PetscReal shif
 
     SoretGridCellIndex(grid, p, ijk);
     for (int face = 0; face < 2 * grid->dim; face++) {
+      const PetscReal *own = heat->cell + SORET_CELL_VALUES * p, *other;
+
       if (face % 2 && local[face / 2] < n[face / 2] - 1) continue; /* told by the cell above */
       if (local[face / 2] == (face % 2 ? n[face / 2] - 1 : 0) && SoretGridHasWall(grid, face / 2, face % 2)) continue;
-      (void)FaceOutflow(grid, face, ijk, heat->cell + SORET_CELL_VALUES * p, SoretHaloCell(&heat->halo, heat->cell, p, face), &by_own, &by_other);
+      other = SoretHaloCell(&heat->halo, heat->cell, p, face);
+      jump  = PetscMax(jump, PetscMax(own[SORET_CELL_K] / other[SORET_CELL_K], other[SORET_CELL_K] / own[SORET_CELL_K]));
+      (void)FaceOutflow(grid, face, ijk, own, other, &by_own, &by_other);
       coefficient.g[face / 2][SoretFlowFace(grid, face, p)] = by_own;
     }
   }
@@ -248,6 +257,8 @@ PetscErrorCode SoretHeatFillElliptic(SoretHeat heat, PetscReal t, PetscReal shif
       coefficient.mirror[face][q] = heat->spec->condition[face].kind == SORET_HEAT_VALUE ? -1.0 : 1.0 + 2.0 * by_own / half;
     }
   }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &jump, 1, MPIU_REAL, MPI_MAX, grid->comm));
+  PetscCall(SoretEllipticSetSweeps(heat->elliptic, jump > LARGE_JUMP ? SWEEPS_AT_JUMPS : 1)); /* corrections are interpolated across jumps, which leaves much to smooth there */
   PetscCall(SoretEllipticUpdate(heat->elliptic, shift));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -137,6 +137,9 @@ PetscErrorCode SoretCycleOptionsRead(MPI_Comm comm, SoretCycleOptions *options);
 PetscErrorCode SoretFASCreate(SoretSystem *finest, Vec c_0, SoretFAS *fas);
 PetscErrorCode SoretFASDestroy(SoretFAS *fas);
 
+/* Sweeps before and after what each coarser level does, unless options say otherwise. */
+PetscErrorCode SoretFASSetSweeps(SoretFAS fas, PetscInt sweeps);
+
 /* The SNES of the finest level, for options, monitors and tolerances; it is solved by SoretFASSolve(), since its own vectors have no entries. */
 SNES SoretFASGetSNES(SoretFAS fas);
 PetscErrorCode SoretFASSolve(SoretFAS fas, Vec c, SNESConvergedReason *reason, PetscInt *cycles);

@@ -2,10 +2,12 @@
 """Nonlinear multigrid, whose kernels are made for each number of species and kind of transport, Newton's method with an assembled Jacobian, and Newton's method
 without one find the same state: 1 to 5 species in a chain, constant conductivity and not, a wall that holds a concentration, another that exchanges, numbers of cells that fit no vector.
 The linear solvers of both take few iterations around solid, too, in whatever units: the fluid of a random medium is not held by the rows of solid in coarse matrices.
+Heat around and through a disc and a ball that conduct a thousand times better or worse than what is around them is found by multigrid, without a matrix.
 
     SORET=build/soret python3 tests/run_solvers.py
 """
 import os
+import re
 import sys
 import tempfile
 
@@ -40,8 +42,24 @@ def random_medium(directory, cells, length, diffusivity, pc):
     return counts
 
 
+def cycles_of_heat(directory, cells, solid, conductivity, ranks):
+    """Cycles that each linear problem takes; none if multigrid was given up."""
+    case = dict(soret=1, units="reduced", domain={"size": [1] * len(cells), "cells": cells, "solid": solid}, species=[{"name": "A", "diffusivity": 1, "initial": 1}],
+                temperature={"conduction": {"conductivity": 1, "solid_conductivity": conductivity, "boundaries": {"x-": {"value": 1}, "x+": {"value": 2}}}})
+    done = soretrun.execute(case, ["output.file=heat.h5", "output.overwrite=true"], ranks, ["-heat_ksp_monitor"], directory, 600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = [int(n) for n in re.findall(r"^ *(\d+) KSP Residual norm", done.stdout, re.M)]
+    return [] if "trying a matrix" in done.stdout else [n for n, after in zip(counts, [*counts[1:], 0]) if after == 0]
+
+
 def main():
     failures = 0
+    with tempfile.TemporaryDirectory() as directory:
+        for cells, solid, ranks in (([200, 200], "0.04 - (x - 0.5)^2 - (y - 0.5)^2", 1), ([200, 200], "sin(20*x)*sin(23*y + 3*x) - 0.5", 2), ([32, 32, 32], "0.06 - (x - 0.5)^2 - (y - 0.45)^2 - (z - 0.5)^2", 1)):
+            for conductivity in (1000, 0.001):
+                counts = cycles_of_heat(directory, cells, solid, conductivity, ranks)
+                print(f"heat, {cells}, {ranks} ranks, solid conducts {conductivity}: cycles {counts}")
+                failures += not (counts and max(counts) <= 60)
     with tempfile.TemporaryDirectory() as directory:
         for length, diffusivity in ((1.0, 1.0), (1e-4, 1e-10)):
             for pc in ("mg", "fas"):

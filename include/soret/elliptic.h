@@ -35,6 +35,9 @@ SoretEllipticCoefficients SoretEllipticGet(SoretElliptic elliptic);
 /* Says that the coefficients have been filled anew, and the shift. Collective. */
 PetscErrorCode SoretEllipticUpdate(SoretElliptic elliptic, PetscReal shift);
 
+/* Sweeps of the smoother before and after what each coarser grid does; 1 at first. Collective. */
+PetscErrorCode SoretEllipticSetSweeps(SoretElliptic elliptic, PetscInt sweeps);
+
 /* The left side as a matrix (a shell). */
 Mat SoretEllipticMatrix(SoretElliptic elliptic);
 
