@@ -125,11 +125,12 @@ def add_arrows(view, axes, species):
     middle = slice(step // 2, None, step)
     flux, x, y = flux[middle, middle], view.centres("x")[::coarse][middle], view.centres("y")[::coarse][middle]
     size = np.hypot(flux[..., 0], flux[..., 1])
+    flux = flux / np.nanmax(size)  # matplotlib finds directions by adding arrows to positions, beside which fluxes in SI are nothing
     flux = np.where(size[..., None] < 0.03 * np.nanmax(size), np.nan, flux)  # no dots where next to nothing flows
     if axes.get_aspect() == "auto":  # stretched: lengths along x and y are no longer the same
-        scale = {"scale": np.nanmax(size) * ARROWS / 0.95, "scale_units": "width"}
+        scale = {"scale": ARROWS / 0.95, "scale_units": "width"}
     else:
-        scale = {"scale": np.nanmax(size) * ARROWS / (0.95 * max(np.ptp(view.edges("x")), np.ptp(view.edges("y")))), "scale_units": "x"}
+        scale = {"scale": ARROWS / (0.95 * max(np.ptp(view.edges("x")), np.ptp(view.edges("y")))), "scale_units": "x"}
     shape = {"width": 0.0045, "headwidth": 4, "headlength": 4.5, "headaxislength": 4, "color": "white", "edgecolor": "#303030", "linewidth": 0.3}
     axes.quiver(x, y, flux[..., 0], flux[..., 1], angles="xy", pivot="mid", **scale, **shape)
 

@@ -607,6 +607,17 @@ class Plotting(WithFiles):
         picture = Picture(soretpost.plot(path))
         self.assertEqual([any(type(c).__name__ == "Quiver" for c in picture.map_of(n).collections) for n in ("A", "A2")], [False, True])
 
+    def test_arrows_of_small_fluxes(self):
+        """Fluxes in SI are small numbers: the same arrows, not all of them along x."""
+        images = []
+        for factor in (1.0, 1e-20):
+            path = self.make(2, flux=True)
+            with h5py.File(path, "a") as file:
+                for name in ("A", "A2"):
+                    file[f"frames/000000/flux/{name}"][...] *= factor
+            images.append(Picture(soretpost.plot(path)).pixels)
+        np.testing.assert_array_equal(*images)
+
     def test_rounding_is_no_picture(self):
         """S_T that is the same everywhere, but for rounding, and an entropy production of nothing look like that."""
         path, random = self.make(2, derived=True), np.random.default_rng(2)
