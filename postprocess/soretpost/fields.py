@@ -17,11 +17,11 @@ ARROWS = 14  # of the flux, along the longer axis of a map
 
 
 def totals(view):
-    """Sums of more than one species that the file names: [(name, {species: weight})]."""
-    found = []
-    for name in view.result.series:
+    """Sums of more than one species that the file names, in its series or, of a sweep, in its table: [(name, {species: weight})]."""
+    found, columns = [], view.result.series or view.result.sweep
+    for name in columns:
         if name.startswith("total/"):
-            weights = view.result.series.formula(name)
+            weights = columns.formula(name)
             if len(weights) > 1 and all(s in view.result.species for s in weights):
                 found.append((sum_name(weights), weights))
     return found

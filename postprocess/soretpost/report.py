@@ -54,7 +54,8 @@ def verdict(result):
     if not result.summary:
         return '<p class="bad">No summary: the run did not end, or goes on.</p>'
     good = bool(result.summary.get("converged", 0))
-    return f'<p class="{"good" if good else "bad"}">{"Converged" if good else "Not converged"}: {escape(result.summary.get("reason", "no reason given"))}</p>'
+    reason = escape(result.summary.get("reason", "no reason given"))
+    return f'<p class="good">{reason[:1].upper() + reason[1:]}</p>' if good else f'<p class="bad">Not converged: {reason}</p>'
 
 
 def picture(result):
@@ -143,7 +144,7 @@ def split_summary(result):
     timings = [(name, f"{value:.4g} s") for name, value in timing]
     if "peak_bytes" in result.summary:
         timings.append(("memory, all ranks", f"{result.summary['peak_bytes'] / 2**30:.3g} GiB"))
-    solver = ("method", "residual", "newton_iterations", "linear_iterations", "cycles", "steps", "rejected_steps", "scaled_corrections", "checkpoints", "attempt")
+    solver = ("method", "residual", "newton_iterations", "linear_iterations", "cycles", "steps", "rejected_steps", "backward_euler_steps", "scaled_corrections", "checkpoints", "attempt")
     known = set(solver) | {"converged", "reason", "peak_bytes", "conservation_drift"}
     outcome = [(k.replace("_", " "), ("yes" if v else "no") if k == "detailed_balance" else v) for k, v in result.summary.items() if k not in known and not k.startswith("seconds_")]
     return outcome, [(k.replace("_", " "), result.summary[k]) for k in solver if k in result.summary], timings

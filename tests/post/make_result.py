@@ -104,7 +104,7 @@ def make(path, dimension, frames=1, units="reduced", solid=False, flux=False, si
         if sweep:
             write_sweep(file)
         summary = file.create_group("summary")
-        summary.attrs["converged"], summary.attrs["reason"], summary.attrs["residual"] = 1, "residual below tolerance", 3.2e-9
+        summary.attrs["converged"], summary.attrs["reason"], summary.attrs["residual"] = 1, "converged: residual below tolerance", 3.2e-9
 
 
 def write_series(file, T, times):

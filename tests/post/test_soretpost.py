@@ -74,7 +74,7 @@ class Reading(WithFiles):
             self.assertEqual(result.temperature.dims, ("z", "y", "x"))
             np.testing.assert_allclose(result.times, [0, 1 / 3, 2 / 3, 1])
             np.testing.assert_array_equal(result.steps, [0, 10, 20, 30])
-            self.assertEqual(result.summary["reason"], "residual below tolerance")
+            self.assertEqual(result.summary["reason"], "converged: residual below tolerance")
             self.assertEqual(result.series["total/0"].dims, ("time",))
             np.testing.assert_allclose(result.series["total/0"].values, 1.0)
             self.assertIn("not read", repr(result["A"]))
@@ -664,6 +664,15 @@ class Plotting(WithFiles):
         self.assertIn("k = 100", picture.figure._suptitle.get_text())
         self.check_not_blank(picture)
         self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
+
+    def test_sums_of_a_sweep(self):
+        """Which are known from its table, for it has no series."""
+        path = self.make(1, sweep=True)
+        with h5py.File(path, "a") as file:
+            del file["series"]
+            file["sweep/total/0"].attrs["formula"] = "A + 2 A2"
+        profiles = self.panel(Picture(soretpost.plot(path)), ylabel="concentration")
+        self.assertEqual([line.get_label() for line in profiles.lines][:3], ["A", "A2", "A + 2 A2"])
 
     def test_page_on_sweeps(self):
         """The block of docs/result-file.md draws a sweep as it stands there."""
