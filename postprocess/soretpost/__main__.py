@@ -97,6 +97,9 @@ def main(arguments=None):
     options = parse(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has enough, as `head`; what is left must not be tried again at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ImportError as error:
         print(f"soretpost: {error.name} is missing, which this command needs (Debian: python3-{error.name})", file=sys.stderr)
         return 1

@@ -1169,6 +1169,19 @@ class CommandLine(WithFiles):
             self.assertGreater(os.path.getsize(self.path(made)), 1000)
         self.assertIn("nothing to show as 'sweep' (there is: fields, time)", self.run_main("plot", path, "--only", "sweep")[2])
 
+    def test_reader_that_has_enough(self):
+        """`soretpost info FILE | head` says nothing of a broken pipe."""
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            file.attrs["case"] = "# a long case\n" * 20000
+        environment = dict(os.environ, PYTHONPATH=os.path.join(HERE, "..", "..", "postprocess"))
+        process = subprocess.Popen([sys.executable, "-m", "soretpost", "info", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.stderr.read(), b"")
+        self.assertEqual(process.wait(), 0)
+        process.stderr.close()
+
     def test_info(self):
         status, out, _ = self.run_main("info", self.make(3, 4))
         self.assertEqual(status, 0)
