@@ -4,7 +4,8 @@
 #
 #   docs/regenerate.sh figures     the pictures in docs/images, from the examples in input/, those of docs/images/paper among them
 #   docs/regenerate.sh tables      runs the commands behind the tables of docs/verification.md, for about ten minutes, and prints their numbers;
-#                                  those on a cluster are printed by `ctest -L slurm`, those of the fuzzer by a build for it
+#                                  those of stops, kills and damage are printed by `ctest -V -L fault`, those on a cluster by `ctest -V -L slurm`,
+#                                  those of the fuzzer by a build for it
 #   docs/regenerate.sh reference   docs/case-reference.md
 #   docs/regenerate.sh             all of it
 #
@@ -68,7 +69,7 @@ tables()
   for file in order/*.yaml; do row "$python" order/run_order.py "$file"; done
   row "$python" run_network.py
   for file in shipped ranks check; do row "$python" run_meter.py $file; done
-  for file in run_bad_input.py run_meanings.py run_cli.py run_record.py; do row "$python" $file; done
+  for file in run_rock.py run_solvers.py run_random.py run_bad_input.py run_meanings.py run_cli.py run_record.py; do row "$python" $file; done
   for file in "$(dirname "$SORET")"/tests/test_*; do if [ -x "$file" ]; then row "$file"; fi; done
   [ ${#failed[@]} -eq 0 ] || { printf 'failed: %s\n' "${failed[@]}" >&2 && exit 1; }
 }

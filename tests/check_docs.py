@@ -89,6 +89,16 @@ def check_rows(page, text):
                         yield f"a row of a table names '{name}', which is no test"
 
 
+def check_regenerated(page, text):
+    """Programs behind the tables of docs/verification.md are run by docs/regenerate.sh, which says what else prints those of stops and of clusters."""
+    if page.name != "verification.md":
+        return
+    script = (ROOT / "docs" / "regenerate.sh").read_text(encoding="utf-8")
+    for program in sorted(set(re.findall(r"python3 (?!fault/|slurm/)(?:\w+/)?(run_\w+\.py)", text))):
+        if program not in script:
+            yield f"docs/regenerate.sh tables does not run {program}"
+
+
 def check_options(text, cmake):
     for option in re.findall(r"(?:\b|-D)(SORET_[A-Z]+)\b", text):
         if option not in cmake:
@@ -121,7 +131,7 @@ def main():
     problems = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_scripts(text), *check_rows(page, text), *check_options(text, cmake), *check_presets(text, presets)]
+        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_scripts(text), *check_rows(page, text), *check_regenerated(page, text), *check_options(text, cmake), *check_presets(text, presets)]
         problems += [f"{page.relative_to(ROOT)}: {problem}" for problem in found]
     if reference and (ROOT / "docs" / "case-reference.md").read_text(encoding="utf-8").partition("\n")[2] != reference:
         problems.append("docs/case-reference.md is not what `soret reference` prints, after its first line")
