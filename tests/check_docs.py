@@ -99,6 +99,13 @@ def check_regenerated(page, text):
             yield f"docs/regenerate.sh tables does not run {program}"
 
 
+def check_functions(text, code):
+    """Functions and types of the program that are named are there."""
+    for name in sorted(set(re.findall(r"\bSoret[A-Z]\w+", text))):
+        if not re.search(rf"\b{name}\b", code):
+            yield f"there is no {name} in the program"
+
+
 def check_options(text, cmake):
     for option in re.findall(r"(?:\b|-D)(SORET_[A-Z]+)\b", text):
         if option not in cmake:
@@ -126,12 +133,13 @@ def main():
     help_text, reference = run("--help"), run("reference")
     commands = soretpost_commands()
     headers = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "include" / "soret").glob("*.h"))  # constants of the code may be named too
+    code = headers + "".join(p.read_text(encoding="utf-8") for p in (ROOT / "src").glob("*.[ch]"))
     cmake = headers + (ROOT / "CMakeLists.txt").read_text(encoding="utf-8") + (ROOT / "tests" / "CMakeLists.txt").read_text(encoding="utf-8")
     presets = [p["name"] for p in json.loads((ROOT / "CMakePresets.json").read_text(encoding="utf-8"))["configurePresets"]]
     problems = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_scripts(text), *check_rows(page, text), *check_regenerated(page, text), *check_options(text, cmake), *check_presets(text, presets)]
+        found = [*check_links(page, text), *check_paths(text), *check_commands(text, help_text), *check_soretpost(text, commands), *check_scripts(text), *check_rows(page, text), *check_regenerated(page, text), *check_functions(text, code), *check_options(text, cmake), *check_presets(text, presets)]
         problems += [f"{page.relative_to(ROOT)}: {problem}" for problem in found]
     if reference and (ROOT / "docs" / "case-reference.md").read_text(encoding="utf-8").partition("\n")[2] != reference:
         problems.append("docs/case-reference.md is not what `soret reference` prints, after its first line")
