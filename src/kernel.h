@@ -217,13 +217,16 @@ static inline void SoretBallisticWeights(PetscReal d_far, PetscReal d_near, Pets
 }
 
 /* Value at a face from the three cells; `limited` takes the smaller, harmonic slope of van Leer (1974), which keeps a transient
-   free of new extrema but is not differentiable. */
+   free of new extrema but is not differentiable. Beside a wall there is one slope alone: there the value is between nothing and twice
+   what is in the cell, as by the harmonic slope, or a cell that runs empty would go on giving. */
 static inline PetscReal SoretBallisticValue(const PetscReal weight[3], PetscReal d_far, PetscReal d_near, PetscReal d_face, PetscReal far, PetscReal up, PetscReal down, PetscBool limited)
 {
+  const PetscReal value = weight[0] * far + weight[1] * up + weight[2] * down;
+
   if (limited && d_far > 0.0 && d_near > 0.0) {
     const PetscReal s0 = (up - far) / d_far, s1 = (down - up) / d_near;
 
     return s0 * s1 > 0.0 ? up + d_face * 2.0 * s0 * s1 / (s0 + s1) : up;
   }
-  return weight[0] * far + weight[1] * up + weight[2] * down;
+  return limited ? PetscMax(PetscMin(0.0, 2.0 * up), PetscMin(PetscMax(0.0, 2.0 * up), value)) : value;
 }
