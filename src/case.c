@@ -128,15 +128,6 @@ PetscErrorCode SoretCaseWarnOfUnused(MPI_Comm comm, const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode DefineLengths(SoretInput in, const SoretGridSpec *grid)
-{
-  static const char *const names[] = {"Lx", "Ly", "Lz"};
-
-  PetscFunctionBegin;
-  for (int axis = 0; axis < 3; axis++) PetscCall(SoretInputDefine(in, names[axis], grid->size[axis]));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* A field that is one number can be judged without the grid. */
 static PetscBool IsNumber(SoretField field, PetscReal *value)
 {
@@ -334,7 +325,6 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   if (c->petsc && c->petsc->kind != SORET_NODE_MAP) PetscCall(SoretInputError(c->in, c->petsc, "'petsc' must be a map of option to value, as in {ksp_type: gmres}"));
   else PetscCall(CheckOptions(c->in, c->petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
-  PetscCall(DefineLengths(c->in, &c->grid));
   PetscCall(SoretSolidSpecRead(c->in, &c->grid, &c->solid));
   PetscCall(ReadTemperature(c, top.section[2]));
   PetscCall(SoretFlowSpecRead(c->in, top.section[10], &c->grid, &c->flow));

@@ -18,9 +18,32 @@ typedef struct {
   int              solid_pockets;
 } DomainSpec;
 
+/* Lx, Ly and Lz in formulas; 1 along an axis that is not there. */
+static PetscErrorCode DefineLengths(SoretInput in, const SoretReals *size)
+{
+  static const char *const names[] = {"Lx", "Ly", "Lz"};
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < 3; axis++) PetscCall(SoretInputDefine(in, names[axis], axis < size->n ? size->value[axis] : 1.0));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The first row of its table, so that the others may use the lengths. */
+static PetscErrorCode ReadSize(SoretInput in, const SoretNode *node, const SoretKey *key, void *dest)
+{
+  static const SoretReals none = {0, NULL};
+  const SoretKey          row  = {key->key, SORET_REALS, key->unit, SORET_REQUIRED, SORET_POSITIVE, 0, key->meaning};
+  PetscBool               ok;
+
+  PetscFunctionBegin;
+  PetscCall(SoretInputReadValue(in, node, &row, dest, &ok));
+  PetscCall(DefineLengths(in, ok ? (const SoretReals *)dest : &none)); /* a bad size is one mistake, its uses are none */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 #define AT(field) offsetof(DomainSpec, field)
 static const SoretKey domain_keys[] = {
-  {"size", SORET_REALS, "m", SORET_REQUIRED, SORET_POSITIVE, AT(size), "extent along each axis; one, two or three entries set the dimension of the problem"},
+  {"size", SORET_CUSTOM, "m", SORET_REQUIRED, SORET_POSITIVE, AT(size), "extent along each axis; one, two or three entries set the dimension of the problem", .parse = ReadSize, .syntax = "list of numbers, positive"},
   {"cells", SORET_REALS, "1", SORET_REQUIRED, SORET_POSITIVE, AT(cells), "number of cells along each axis"},
   {"origin", SORET_REALS, "m", SORET_OPTIONAL, SORET_ANY, AT(origin), "coordinates of the lower corner (default 0)"},
   {"periodic", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, AT(periodic), "axes along which the box is periodic", .syntax = "list of axes: `[x, z]`"},
@@ -215,7 +238,7 @@ static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const Doma
 PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
 {
   const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain"), *size, *cells;
-  DomainSpec       domain;
+  DomainSpec       domain = {.size = {0, NULL}};
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
@@ -224,8 +247,9 @@ PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
     spec->size[axis] = 1.0;
   }
   spec->dim = 1;
-  if (!node) PetscFunctionReturn(PETSC_SUCCESS); /* reported by the table of the whole case */
-  PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
+  if (node) PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
+  if (domain.size.n < 1) PetscCall(DefineLengths(in, &domain.size)); /* it may be missing */
+  if (!node) PetscFunctionReturn(PETSC_SUCCESS);
   if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
   spec->solid         = domain.solid;
   spec->solid_pockets = domain.solid_pockets;

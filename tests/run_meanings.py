@@ -86,7 +86,7 @@ def test_formula_where_a_steady_run_takes_a_number(soret):
 
 def test_lengths_and_pi(soret):
     # Lx, Ly, Lz are the size of the box, pi is pi, x starts at the origin
-    solve(soret, "soret: 1\nunits: reduced\ndomain: {size: [2, 3], cells: [4, 6], origin: [10, 20]}\n"
+    solve(soret, "soret: 1\nunits: reduced\ndomain: {size: [2, 3], cells: [4, 6], origin: [5*Lx, 20], edges: {y: [20, 20.5, 21, 21.5, 22, 22.5, 20 + Ly]}}\n"
           "temperature: 1 + Lx + 10*Ly + 100*Lz + pi + x + y*1000\nspecies: [{name: A, diffusivity: 1, initial: \"(x - 10)/Lx + (y - 20)/Ly\"}]\nsolve: {mode: transient, end: 1e-9}\n" + END)
     x, y = 10 + centers(4, 2), 20 + centers(6, 3)
     with soret.open() as f:
