@@ -50,7 +50,7 @@ static const SoretKey range_keys[] = {
 static const SoretKey refine_keys[] = {
   {"of", SORET_STRING, NULL, "soret_mean", SORET_ANY, AT(of), "column of the table that decides, such as `contrast`, `total/0`, `max/A`"},
   {"change", SORET_REAL, "*", SORET_OPTIONAL, SORET_POSITIVE, AT(change), "add points until it changes by no more than this from one to the next"},
-  {"zero", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-14, 1.0), AT(zero), "where it changes sign, add points until the place is known to this, relative to the parameter"},
+  {"zero", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-14, 1.0), AT(zero), "where it changes sign, add points until the place is known to this, relative to the parameter (between values of different signs, at least to the smaller of them)"},
   {"smallest", SORET_REAL, "1", "1.0e-3", SORET_BETWEEN(0, 1), AT(smallest), "distance below which no points are added for `change`, relative to the whole range"},
   {"most", SORET_INT, NULL, "100", SORET_BETWEEN(1, MOST_VALUES), AT(most), "number of points added"},
   {.key = NULL}};
@@ -273,6 +273,16 @@ static PetscReal TowardZero(const SoretPoints *points, PetscInt i, PetscReal wid
   return x;
 }
 
+/* To what the place of a zero between two points is relative: the parameter, which may be next to 0 where the two values of the list around it have
+   different signs; there the smaller of these. */
+static PetscReal ScaleOfZero(const SoretPoints *points, const SoretSweepPoint *a, const SoretSweepPoint *b)
+{
+  const SoretReals *values = &points->spec->values;
+  const PetscReal   lo = values->value[a->given], hi = values->value[PetscMin(a->given + 1, values->n - 1)];
+
+  return PetscMax(PetscMax(fabs(a->value), fabs(b->value)), lo * hi < 0.0 ? PetscMin(fabs(lo), fabs(hi)) : 0.0);
+}
+
 /* Does refinement want a point between places i and i + 1? */
 static PetscBool Wants(const SoretPoints *points, PetscInt i, PetscReal *value)
 {
@@ -283,7 +293,7 @@ static PetscBool Wants(const SoretPoints *points, PetscInt i, PetscReal *value)
 
   if (!a || !b || a->value == b->value) return PETSC_FALSE;
   if (refine->zero.given && a->observable * b->observable < 0.0) {
-    const PetscReal width = refine->zero.value * PetscMax(fabs(a->value), fabs(b->value));
+    const PetscReal width = refine->zero.value * ScaleOfZero(points, a, b);
 
     if (fabs(b->value - a->value) > width) {
       *value = TowardZero(points, i, width);

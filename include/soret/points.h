@@ -16,7 +16,7 @@ typedef enum {
 typedef struct {
   char         *of;       /* name of a column of the table                                              */
   SoretOptional change;   /* points are added until it changes by no more than this from one to the next */
-  SoretOptional zero;     /* a change of its sign is located to this, relative to the parameter          */
+  SoretOptional zero;     /* a change of its sign is located to this, relative to ScaleOfZero()           */
   PetscReal     smallest; /* distance of points added for `change`, relative to the whole range          */
   PetscInt      most;     /* points added                                                                */
 } SoretRefineSpec;

@@ -107,11 +107,37 @@ static PetscErrorCode TestZeroAtPoint(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscReal NearlyLine(PetscReal x)
+{
+  return x - 1.0e-13;
+}
+
+/* No precision relative to the parameter is ever reached where it is 0: a few points do, not one for each of its digits. */
+static PetscErrorCode TestZeroNearZero(void)
+{
+  PetscReal      value[] = {-1, 2}, zero[3];
+  SoretSweepSpec spec    = Values(2, value);
+  SoretPoints    points;
+  PetscInt       num, rounds;
+
+  PetscFunctionBeginUser;
+  spec.refines = PETSC_TRUE;
+  spec.refine  = (SoretRefineSpec){.zero = {.value = 1.0e-6, .given = PETSC_TRUE}, .most = 90};
+  PetscCall(SoretPointsCreate(&spec, 1, &points));
+  PetscCall(RunAll(&points, NearlyLine, &rounds));
+  SoretPointsZeros(&points, &num, zero);
+  Check(num == 1 && fabs(zero[0]) < 1.0e-6);
+  Check(points.num_inserted < 8);
+  PetscCall(SoretPointsDestroy(&points));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode TestZero(void)
 {
   PetscFunctionBeginUser;
   PetscCall(LocateZeros(1));
   PetscCall(LocateZeros(2));
+  PetscCall(TestZeroNearZero());
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
