@@ -139,9 +139,10 @@ def draw_soret_against_temperature(view, axes):
     if len(axes.lines) > 1:
         legend_above(axes, list(axes.lines), ncol=2)
     if np.isfinite(S).any():
-        low, high = float(np.nanmin(S)), float(np.nanmax(S))
-        if widened(low, high) != (low, high):
-            axes.set_ylim(*widened(low, high))
+        ends = float(np.nanmin(S)), float(np.nanmax(S))
+        wider = widened(*ends)
+        if wider != ends:
+            axes.set_ylim(wider[0] or -wider[1], wider[1])  # a line at 0 would lie on the frame
     else:
         say_undefined(axes)
     mark_sign_changes(axes, T, S)

@@ -646,6 +646,21 @@ class Plotting(WithFiles):
             self.assertEqual(len(said), count)
             self.assertFalse([a for a in said if a.child_axes])
 
+    def test_soret_of_zero_is_seen(self):
+        path = self.make(1, derived=True)
+        with h5py.File(path, "a") as file:
+            file["frames/000000/soret"][...] = 0.0
+        low, high = self.panel(Picture(soretpost.plot(path)), ylabel="$S_T$ of A + 2 A2").get_ylim()
+        self.assertTrue(low < 0 < high)
+
+    def test_what_has_not_converged_is_told(self):
+        """Of a steady run; the states of a run in time are good up to its last."""
+        for frames, told in ((1, True), (3, False)):
+            path = self.make(1, frames)
+            with h5py.File(path, "a") as file:
+                file["summary"].attrs["converged"] = 0
+            self.assertEqual("not converged" in Picture(soretpost.plot(path)).figure._suptitle.get_text(), told)
+
     def test_derived_planes(self):
         picture = Picture(soretpost.plot(self.make(3, derived=True)))
         self.assertEqual(len(picture.maps), 18)
