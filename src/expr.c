@@ -158,6 +158,13 @@ static PetscBool RefuseName(const Reader *r, const char *name, PetscBool called)
     for (PetscInt i = 0; i < PetscMin(r->num_constants, 256); i++) near[n++] = r->constants[i].name;
   }
   best = SoretNearest(name, n, near);
+  if (called && !best) {
+    char   list[160] = "";
+    size_t used      = 0;
+
+    for (int i = 0; i < NUM_FUNCTIONS; i++) used += (size_t)snprintf(list + used, sizeof(list) - used, " %s", functions[i].name);
+    return Refuse(r->error, r->at, "unknown function '%s'; there are%s", name, list);
+  }
   return Refuse(r->error, r->at, "unknown %s '%s'%s%s%s", called ? "function" : "name", name, best ? "; did you mean '" : "", best ? best : "", best ? "'?" : "");
 }
 
@@ -221,6 +228,16 @@ static PetscBool ReadName(Reader *r)
   return PETSC_TRUE;
 }
 
+/* Whatever stands here: a character of UTF-8 has several bytes. */
+static PetscBool RefuseCharacter(const Reader *r)
+{
+  const char *s      = r->text + r->at;
+  int         length = *s ? 1 : 0;
+
+  while (length && (s[length] & 0xc0) == 0x80) length++;
+  return Refuse(r->error, r->at, "unexpected '%.*s'", length, s);
+}
+
 static PetscBool ReadNumber(Reader *r)
 {
   const char  *start  = r->text + r->at;
@@ -254,7 +271,7 @@ static PetscBool ReadOperand(Reader *r)
   }
   if (c == '*' && r->at && r->text[r->at - 1] == '*') return Refuse(r->error, r->at - 1, "unexpected '**'; a power is written ^");
   if (c && strchr("+-*/^<>=!&|?:,)", c)) return Refuse(r->error, r->at, "unexpected '%c'; a value is missing before it", c);
-  return Refuse(r->error, r->at, "unexpected '%c'", isprint((unsigned char)c) ? c : '?');
+  return RefuseCharacter(r);
 }
 
 /* The end of the arguments of a function, of parentheses or of the formula. */
@@ -307,7 +324,7 @@ static PetscBool ReadOperator(Reader *r)
     return Refuse(r->error, r->at, "unexpected '='; equality is written ==");
   default:
     if (isalnum((unsigned char)*s) || *s == '(' || *s == '_' || *s == '.') return Refuse(r->error, r->at, "an operator is missing before '%c'", *s);
-    return Refuse(r->error, r->at, "unexpected '%c'", isprint((unsigned char)*s) ? *s : '?');
+    return RefuseCharacter(r);
   }
   r->at++;
   return PETSC_TRUE;

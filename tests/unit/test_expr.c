@@ -140,7 +140,8 @@ static PetscErrorCode TestMistakes(void)
   PetscCall(CheckRefused("lx", SORET_VAR_ALL, 0, "unknown name 'lx'; did you mean 'Lx'?"));
   PetscCall(CheckRefused("PI", SORET_VAR_ALL, 0, "unknown name 'PI'; did you mean 'pi'?"));
   PetscCall(CheckRefused("x + epx(y)", SORET_VAR_ALL, 4, "unknown function 'epx'; did you mean 'exp'?"));
-  PetscCall(CheckRefused("rnd()", SORET_VAR_ALL, 0, "unknown function 'rnd'"));
+  PetscCall(CheckRefused("rnd()", SORET_VAR_ALL, 0, "unknown function 'rnd'; there are exp log log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh erf floor abs sign min max"));
+  PetscCall(CheckRefused("x \xe2\x88\x92 1", SORET_VAR_ALL, 2, "unexpected '\xe2\x88\x92'")); /* the minus of printed texts */
   PetscCall(CheckRefused("_pi", SORET_VAR_ALL, 0, "unknown name '_pi'; did you mean 'pi'?"));
   PetscCall(CheckRefused("300 + T", SORET_VAR_SPACE_TIME, 6, "'T' cannot be used here; allowed: x, y, z, t, numbers and parameters"));
   PetscCall(CheckRefused("x", SORET_VAR_TEMPERATURE, 0, "'x' cannot be used here; allowed: T, numbers and parameters"));
