@@ -277,7 +277,8 @@ static PetscErrorCode FindType(SoretInput in, const SoretNode *node, const Soret
 {
   const SoretNode *law = SoretNodeFind(node, "law");
   const char      *names[sizeof(law_types) / sizeof(law_types[0])], *nearest;
-  PetscInt         n = 0;
+  PetscInt         n     = 0;
+  PetscBool        other = PETSC_FALSE; /* a law, but of diffusivities */
 
   PetscFunctionBegin;
   *type = NULL;
@@ -286,13 +287,20 @@ static PetscErrorCode FindType(SoretInput in, const SoretNode *node, const Soret
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   for (PetscInt i = 0; i < NUM_LAWS; i++) {
-    if (law_types[i].diffusivity && !use->diffusivity) continue;
+    const PetscBool named = law && law->kind == SORET_NODE_SCALAR && !strcmp(law->text, law_types[i].name) ? PETSC_TRUE : PETSC_FALSE;
+
+    if (law_types[i].diffusivity && !use->diffusivity) {
+      other = other || named ? PETSC_TRUE : PETSC_FALSE;
+      continue;
+    }
     names[n++] = law_types[i].name;
-    if (law && law->kind == SORET_NODE_SCALAR && !strcmp(law->text, law_types[i].name)) *type = &law_types[i];
+    if (named) *type = &law_types[i];
   }
   if (*type) PetscFunctionReturn(PETSC_SUCCESS);
   if (!law) {
     PetscCall(SoretInputError(in, node, "a map of a law of temperature needs the key 'law'"));
+  } else if (other) {
+    PetscCall(SoretInputError(in, law, "the law '%s' is one of diffusivities alone", law->text));
   } else {
     nearest = SoretNearest(law->text, n, names);
     PetscCall(SoretInputError(in, law, "unknown law '%s'%s%s%s", law->kind == SORET_NODE_SCALAR ? law->text : "", nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
