@@ -77,11 +77,12 @@ static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
 static PetscErrorCode SayFailed(SoretHeat heat, PetscBool cut, PetscReal norm, PetscReal gross, PetscInt iterations)
 {
   PetscMPIInt cold = cut ? 1 : 0;
+  const char *grows = SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE ? "the source depends on T: it may release more than can be led away, and there is no steady state" : NULL;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &cold, 1, MPI_INT, MPI_MAX, heat->grid->comm));
   PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations,
-                         cold ? "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere" : "try -heat_ksp_monitor, or -heat_pc_type lu"));
+                         cold ? "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere" : grows ? grows : "try -heat_ksp_monitor, or -heat_pc_type lu"));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 

@@ -412,6 +412,15 @@ def test_heat_without_a_solution(soret):
         assert said.count("temperatures went to 0 or below") == 1 and "-heat_pc_type" not in said, said
 
 
+def test_heat_that_runs_away(soret):
+    """A slab that heats itself, k T'' = -delta exp(T - 10) beside a wall at 10, has a steady state up to delta = 0.8785 and none above: that is named as the cause."""
+    text = BOX1 + "temperature: {conduction: {conductivity: 1, source: 0.88*exp(T - 10), boundaries: {x+: {value: 10}}}}\nspecies: [{name: A, diffusivity: T, initial: 1}]\n" + END
+    for ranks in (1, 2):
+        said = solve(soret, text, status=3, ranks=ranks).stderr
+        assert said.count("the source depends on T: it may release more than can be led away, and there is no steady state") == 1 and "-heat_pc_type" not in said, said
+    solve(soret, text.replace("0.88", "0.87"))
+
+
 def test_first_step_that_is_far_too_long(soret):
     # a step that leaves a concentration below -absolute is rejected and shortened: nothing negative is accepted, nothing clipped
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 2*x}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 1e4, backward: T}]\nsolve: {mode: transient, end: 20, first_step: 10, absolute: 1e-9}\n" + END
