@@ -835,6 +835,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSolidReport(&c->solid, &problem.grid));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
   if (problem.boundary.flow) PetscCall(SoretFlowReport(&problem.flow));
+  PetscCall(SoretOperatorReportPeclet(&problem.op));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));

@@ -296,6 +296,32 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretOperatorReportPeclet(const SoretOperator *op)
+{
+  const PetscInt ns = op->num_species;
+  struct {
+    PetscReal value;
+    int       species;
+  } mine = {0.0, 0}, all;
+  PetscReal fitted;
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < op->grid->dim; axis++) {
+    for (PetscInt q = 0; op->w[axis] && q < SoretFlowCountFaces(op->grid, axis) * ns; q++) {
+      const PetscReal g = op->g_diffusive[axis][q], peclet = g > 0.0 ? PetscAbsReal(op->w[axis][q]) / g : 0.0;
+
+      if (peclet <= mine.value) continue;
+      mine.value   = peclet;
+      mine.species = (int)(q % ns);
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE_INT, MPI_MAXLOC, op->grid->comm));
+  if (all.value == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  SoretFitted(1.0, all.value, &fitted);
+  PetscCall(SoretSay(op->grid->comm, "largest cell Peclet number |v| h/D: %.3g (%s), where the scheme adds %.3g D along the flow\n", (double)all.value, op->model->species[all.species].name, (double)(fitted - 1.0)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 void SoretOperatorConstantLanes(const SoretOperator *op, PetscInt row, PetscInt i, const PetscReal *k[])
 {
   const PetscInt   nx     = op->grid->count[0];

@@ -421,6 +421,19 @@ def test_heat_that_runs_away(soret):
     solve(soret, text.replace("0.88", "0.87"))
 
 
+def test_peclet_number_of_cells(soret):
+    """What the log says that the scheme adds to D is what a plug spreads by: p = 1*(1/16)/0.01, (p/2) coth(p/2) - 1."""
+    text = "soret: 1\nunits: reduced\ndomain: {size: [8], cells: [128]}\ntemperature: 1\nflow: {velocity: [1]}\nspecies: [{name: A, diffusivity: 0.01, initial: exp(-((x - 2)/0.5)^2)}, {name: B, diffusivity: 1}]\nsolve: {mode: transient, end: 2, tolerance: 1e-7}\n" + END
+    told = "largest cell Peclet number |v| h/D: 6.25 (A), where the scheme adds 2.14 D along the flow\n"
+    for ranks in (1, 2):
+        assert told in solve(soret, text, ranks=ranks).stdout
+    assert told in soret("check", "case.yaml").stdout
+    with soret.open() as f:
+        x, frames = centers(128, 8), [f["frames"][k]["A"][:] for k in sorted(f["frames"])]
+    variance = [np.average((x - np.average(x, weights=c)) ** 2, weights=c) for c in (frames[0], frames[-1])]
+    np.testing.assert_allclose(variance[1] - variance[0], 2 * 2 * 0.01 * 3.125 / np.tanh(3.125), rtol=1e-4)
+
+
 def test_first_step_that_is_far_too_long(soret):
     # a step that leaves a concentration below -absolute is rejected and shortened: nothing negative is accepted, nothing clipped
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 2*x}, {name: A2, diffusivity: 1}]\nreactions: [{equation: 2 A <=> A2, forward: 1e4, backward: T}]\nsolve: {mode: transient, end: 20, first_step: 10, absolute: 1e-9}\n" + END
