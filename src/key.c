@@ -106,7 +106,8 @@ static PetscErrorCode ReadQuantity(SoretInput in, const SoretNode *node, const c
   default:
     if (!IsPure(unit) && !strcmp(unit, "*")) PetscCall(SoretInputError(in, node, "'%s' is not a unit that soret computes with", text));
     else if (IsPure(unit)) PetscCall(SoretInputError(in, node, "'%s' is not a unit of %s; expected a number without unit", text, label));
-    else PetscCall(SoretInputError(in, node, "'%s' is not a unit%s%s; expected %s", text, status == SORET_UNIT_WRONG ? " of " : "", status == SORET_UNIT_WRONG ? label : "", unit));
+    else if (status == SORET_UNIT_WRONG) PetscCall(SoretInputError(in, node, "'%s' is not a unit of %s; expected %s", text, label, unit));
+    else PetscCall(SoretInputError(in, node, "'%s' is not a unit; expected %s%s", text, unit, strpbrk(text, "+*") ? ". Numbers in a formula are in base units; a quantity enters it as a parameter" : ""));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

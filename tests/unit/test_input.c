@@ -331,6 +331,7 @@ static PetscErrorCode TestWrongUnits(void)
   PetscCall(CheckReal("1 m/s", "m^2/s", PETSC_FALSE, 0, "case.yaml:1:8: 'm/s' is not a unit of value; expected m^2/s\n"));
   PetscCall(CheckReal("1 s", "1/s", PETSC_FALSE, 0, "case.yaml:1:8: 's' is not a unit of value; expected 1/s\n")); /* not its reciprocal */
   PetscCall(CheckReal("1 blorb", "m", PETSC_FALSE, 0, "case.yaml:1:8: 'blorb' is not a unit; expected m\n"));
+  PetscCall(CheckReal("25 degC + 10*x", "K", PETSC_FALSE, 0, "case.yaml:1:8: 'degC + 10*x' is not a unit; expected K. Numbers in a formula are in base units; a quantity enters it as a parameter\n"));
   PetscCall(CheckReal("1 m", NULL, PETSC_FALSE, 0, "case.yaml:1:8: 'm' is not a unit of value; expected a number without unit\n"));
   PetscCall(CheckReal("1 m^7", "*", PETSC_FALSE, 0, "case.yaml:1:8: 'm^7' is not a unit that soret computes with\n"));
   PetscCall(CheckReal("1.0 m", "m", PETSC_TRUE, 0, "case.yaml:1:8: '1.0 m' has a unit, but 'units: reduced' takes plain numbers\n"));
