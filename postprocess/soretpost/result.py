@@ -101,7 +101,7 @@ class Array:
 
 
 class Table(Mapping):
-    """The datasets below a group, by their path in it; all have one dimension in common."""
+    """The datasets below a group, by their path in it; columns have one dimension in common."""
 
     def __init__(self, group, dim, units):
         self._group, self._dim, self._units = group, dim, units
@@ -114,7 +114,8 @@ class Table(Mapping):
             raise KeyError(f"there is no '{name}' in {self._group.name if self._group else 'the file'}: {', '.join(self._names)}")
         data = self._group[name]
         coords = {self._dim: self._group[self._dim][:]} if self._dim in self._names else {}
-        dims = (self._dim,) + tuple(f"axis{i}" for i in range(1, data.ndim))
+        rows = not coords or len(data) == len(coords[self._dim])  # the zeros of a column are no rows
+        dims = (self._dim if rows else name,) + tuple(f"axis{i}" for i in range(1, data.ndim))
         return Array(name, data, dims, coords, text(data.attrs.get("units", "")) or self._units(name))
 
     def __iter__(self):

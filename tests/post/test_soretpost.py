@@ -116,6 +116,7 @@ class Reading(WithFiles):
         with soretpost.open(self.make(1, units="SI", sweep=True)) as result:
             self.assertEqual((result.sweep["total/0"].units, result.sweep["frame"].units), ("mol/m^3", ""))
             self.assertEqual(result.sweep_point(0), 100.0)
+            self.assertEqual((result.sweep["zero"].dims, result.sweep["zero"].coords), (("zero",), {}))
 
     def test_sweep_with_points_that_are_not_defined(self):
         """The points beside them are seen: S_T where T is uniform at some values of the parameter."""
