@@ -14,8 +14,7 @@ static void Complain(char trouble[], const char *kind, const char *name, PetscRe
   (void)snprintf(trouble, TROUBLE, "soret: %s '%s' is %g at (%g, %g, %g), T = %g, t = %g; it must be %s everywhere\n", kind, name, (double)value, (double)point->x[0], (double)point->x[1], (double)point->x[2], (double)point->T, (double)point->t, must);
 }
 
-/* Point with the y, z and t of a row; x and T follow cell by cell. */
-static SoretPoint RowPoint(const SoretOperator *op, PetscInt j, PetscInt k)
+SoretPoint SoretOperatorRowPoint(const SoretOperator *op, PetscInt j, PetscInt k)
 {
   const SoretGrid *grid  = op->grid;
   SoretPoint       point = {{0.0, 0.0, 0.0}, op->t, 1.0};
@@ -107,7 +106,7 @@ PetscErrorCode SoretOperatorFillCells(SoretOperator *op)
   PetscFunctionBegin;
   PetscCall(PetscMalloc1(3 * grid->count[0], &work));
   for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
-    const SoretPoint row = RowPoint(op, number % grid->count[1], number / grid->count[1]);
+    const SoretPoint row = SoretOperatorRowPoint(op, number % grid->count[1], number / grid->count[1]);
 
     FillTransportRow(op, &row, number, work, op->b + number * grid->count[0] * ns, sum_D, trouble);
     FillConstantsRow(op, &row, number, work, trouble);
@@ -230,7 +229,7 @@ PetscErrorCode SoretOperatorFillConductances(SoretOperator *op)
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(grid->num_cells * ns, &a, 2 * nx, &work));
   for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
-    const SoretPoint row = RowPoint(op, number % grid->count[1], number / grid->count[1]);
+    const SoretPoint row = SoretOperatorRowPoint(op, number % grid->count[1], number / grid->count[1]);
 
     for (PetscInt s = 0; s < ns; s++) {
       SoretModelTransportRow(op->model, s, nx, &row, grid->center[0] + grid->start[0], op->temperature->T + number * nx, work, work + nx);

@@ -663,12 +663,14 @@ static void AddReactions(BoxContext *bc, PetscReal source[])
 static void FindPotentials(const BoxContext *bc, PetscReal mu[])
 {
   const SoretOperator *op    = bc->around.op;
-  const PetscInt       first = bc->around.row->first, nx = op->grid->count[0];
+  const SoretRow      *row   = bc->around.row;
+  const PetscInt       first = row->first, nx = op->grid->count[0];
+  const SoretPoint     point = SoretOperatorRowPoint(op, row->j, row->k);
   const PetscReal     *k[2 * SORET_MAX_REACTIONS];
 
   for (PetscInt i = 0; i < nx; i += op->num_lanes) {
-    SoretOperatorConstantLanes(op, bc->around.row->number, i, k);
-    SoretThermoPotentials(bc->thermo, PetscMin(op->num_lanes, nx - i), op->temperature->T + first + i, k, mu + i * op->num_species);
+    SoretOperatorConstantLanes(op, row->number, i, k);
+    SoretThermoPotentials(bc->thermo, PetscMin(op->num_lanes, nx - i), &point, op->grid->center[0] + op->grid->start[0] + i, op->temperature->T + first + i, k, mu + i * op->num_species);
   }
 }
 

@@ -188,7 +188,7 @@ static PetscErrorCode PrintBudgets(SoretOutput o, PetscBool steady)
   if (o->sums->num) PetscCall(SoretSay(o->comm, "\n"));
   if (isnan(meter->entropy_reactions)) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretSay(o->comm, "entropy production: reactions %.7g + diffusion %.7g", (double)meter->entropy_reactions, (double)meter->entropy_diffusion));
-  if (isnan(meter->entropy_heat)) PetscCall(SoretSay(o->comm, " (no detailed balance: no heat to set against it)\n"));
+  if (isnan(meter->entropy_heat)) PetscCall(SoretSay(o->comm, " (%s: no heat to set against it)\n", o->thermo.balanced ? "a reaction rests in places" : "no detailed balance"));
   else {
     PetscCall(SoretSay(o->comm, " = heat %.7g + mobility %.7g", (double)meter->entropy_heat, (double)meter->entropy_mobility));
     if (meter->entropy_velocity != 0.0) PetscCall(SoretSay(o->comm, " + velocity %.7g", (double)meter->entropy_velocity));

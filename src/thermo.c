@@ -207,7 +207,19 @@ static void Correct(const SoretThermo *thermo, const PetscReal value[], PetscRea
   }
 }
 
-void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const PetscReal T[], const PetscReal *const k[], PetscReal mu[])
+/* K of a reaction, which its rate constants tell but where they are 0. */
+static void EquilibriumRow(const SoretReaction *reaction, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], const PetscReal forward[], const PetscReal backward[], PetscReal K[])
+{
+  PetscBool rests = PETSC_FALSE;
+
+  for (PetscInt i = 0; i < n; i++) {
+    K[i]  = forward[i] / backward[i];
+    rests = rests || isnan(K[i]) ? PETSC_TRUE : PETSC_FALSE;
+  }
+  if (rests && reaction->kind == SORET_BACKWARD_EQUILIBRIUM) SoretLawEvaluateRow(reaction->equilibrium, n, point, x, T, K);
+}
+
+void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], const PetscReal *const k[], PetscReal mu[])
 {
   const SoretReaction *reaction = thermo->model->network.reaction;
   PetscReal            lnK[SORET_MAX_SPECIES * SORET_MAX_LANES];
@@ -215,7 +227,9 @@ void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const PetscRea
   for (PetscInt j = 0; j < thermo->rank; j++) {
     const PetscInt r = thermo->independent[j];
 
-    for (PetscInt i = 0; i < n; i++) lnK[j * n + i] = reaction[r].kind == SORET_BACKWARD_ENERGIES ? 1.0 : k[2 * r][i] / k[2 * r + 1][i];
+    if (reaction[r].kind != SORET_BACKWARD_ENERGIES) EquilibriumRow(&reaction[r], n, point, x, T, k[2 * r], k[2 * r + 1], lnK + j * n);
+    else
+      for (PetscInt i = 0; i < n; i++) lnK[j * n + i] = 1.0; /* exact already */
   }
   SoretLogRow(thermo->rank * n, lnK);
   for (PetscInt i = 0; i < n; i++) {

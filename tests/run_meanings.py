@@ -204,6 +204,20 @@ def test_patches_and_species_without_reactions(soret):
     np.testing.assert_allclose(flux[:7], flux[0], rtol=1e-12)
 
 
+def test_budget_around_a_patch(soret):
+    """Where no catalyst is a reaction rests, and its law K(T) still tells the energies: entropy production is set against heat. Two rate constants of 0 tell nothing, and that is said."""
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: 0.3*T}]\nreactions: [{equation: A <=> B, forward: '%s', %s}]\n" + END
+    patch, K = "x < 0.3 ? 5 : 0", "exp(2/T)"
+    said = solve(soret, text % (patch, f"equilibrium: {K}")).stdout
+    assert "= heat " in said and "detailed balance: holds" in soret("check", "case.yaml").stdout
+    with soret.open() as f:
+        a = f["summary"].attrs
+        produced = a["entropy_reactions"] + a["entropy_diffusion"]
+        assert produced > 1e-3 and abs(a["entropy_closure"]) < 1e-12
+        np.testing.assert_allclose(a["entropy_heat"] + a["entropy_mobility"], produced, rtol=1e-6)
+    assert "(a reaction rests in places: no heat to set against it)" in solve(soret, text % (patch, f"backward: '({patch})/{K}'")).stdout
+
+
 # ---- fields from files ----
 
 

@@ -45,13 +45,14 @@ PetscErrorCode SoretThermoJudge(SoretThermo *thermo, PetscReal T_min, PetscReal 
 PetscErrorCode SoretThermoCycleName(const SoretThermo *thermo, PetscInt cycle, size_t length, char name[]);
 
 /* Standard potentials over RT: ln K_r = -sum_i nu_ri mu_i. From the energies of the species as far as those explain K, the rest by the
-   smallest correction. Meaningful with detailed balance only; NaN where a reaction rests.
+   smallest correction. Meaningful with detailed balance only; NaN where a reaction rests whose K is told by its rate constants alone.
 
-   T     - [n] temperatures, n <= SORET_MAX_LANES
-   k     - [num_reactions][2] pointers to n constants at these temperatures each
+   point - of a row, whose x and T follow in
+   x, T  - [n] places and temperatures, n <= SORET_MAX_LANES
+   k     - [num_reactions][2] pointers to n constants there each
    mu    - [n][num_species], or [num_species]
-   point - SoretThermoPotentialsAt() evaluates the laws there, and also the slopes dmu/dT: energy_i = -R T^2 slope_i (van 't Hoff) */
-void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const PetscReal T[], const PetscReal *const k[], PetscReal mu[]);
+   SoretThermoPotentialsAt() evaluates the laws at the point, and also the slopes dmu/dT: energy_i = -R T^2 slope_i (van 't Hoff) */
+void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], const PetscReal *const k[], PetscReal mu[]);
 void SoretThermoPotentialsAt(const SoretThermo *thermo, const SoretPoint *point, PetscReal mu[], PetscReal slope[]);
 
 /* Concentrations at rest with these amounts of the conserved sums: in local equilibrium, or stationary (thermo->rest).
