@@ -63,10 +63,13 @@ static void FillTransportRow(SoretOperator *op, const SoretPoint *row, PetscInt 
     }
     sum_D[s] += sum;
     for (PetscInt i = 0; i < nx && !good && !*trouble; i++) {
-      const PetscReal  value = IsPositive(b_row[i]) ? a_row[i] * b_row[i] : b_row[i];
-      const SoretPoint point = CellPoint(op, row, T, i);
+      const SoretSpecies *species = &op->model->species[s];
+      const SoretPoint    point   = CellPoint(op, row, T, i);
+      const PetscReal     value   = IsPositive(b_row[i]) ? a_row[i] * b_row[i] : b_row[i], D = SoretLawEvaluate(species->diffusivity, &point);
 
-      if (!IsPositive(value) && (diffuses || !IsPositive(b_row[i]))) Complain(trouble, "the diffusivity of species", op->model->species[s].name, value, "positive and finite", &point);
+      if (IsPositive(value) || (!diffuses && IsPositive(b_row[i]))) continue;
+      if (IsPositive(D)) Complain(trouble, "exp(int soret dT) of species", species->name, b_row[i], "positive and finite", &point);
+      else Complain(trouble, "the diffusivity of species", species->name, D, "positive and finite", &point);
     }
   }
 }

@@ -218,6 +218,13 @@ def test_budget_around_a_patch(soret):
     assert "(a reaction rests in places: no heat to set against it)" in solve(soret, text % (patch, f"backward: '({patch})/{K}'")).stdout
 
 
+def test_soret_coefficient_beyond_the_numbers(soret):
+    """Amounts that differ by exp(3000) are no double numbers: not the diffusivity is named, but the Soret coefficient."""
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, soret: 3000, initial: 1}]\n" + END
+    said = solve(soret, text, status=2).stderr
+    assert "soret: exp(int soret dT) of species 'A' is " in said and "diffusivity" not in said, said
+
+
 # ---- fields from files ----
 
 
