@@ -336,8 +336,8 @@ static PetscErrorCode MeanTemperature(const SoretStokes s, PetscReal *mean)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Buoyancy and force on each control volume; the temperature of a face is that of its two half cells. */
-static PetscErrorCode FillForce(SoretStokes s)
+/* Buoyancy and force on each control volume; the temperature of a face is that of its two half cells. *largest - of them, per mass */
+static PetscErrorCode FillForce(SoretStokes s, PetscReal *largest)
 {
   const SoretGrid *grid = s->grid;
   PetscReal        mean;
@@ -345,6 +345,7 @@ static PetscErrorCode FillForce(SoretStokes s)
   PetscFunctionBegin;
   PetscCall(MeanTemperature(s, &mean));
   PetscCall(VecSet(s->rhs, 0.0));
+  *largest = 0.0;
   for (PetscInt p = 0; p < grid->num_cells; p++) {
     PetscInt ijk[3];
 
@@ -356,11 +357,13 @@ static PetscErrorCode FillForce(SoretStokes s)
       const PetscReal     below = *SoretHaloCell(&s->temperature->halo, s->temperature->T, p, 2 * axis);
       const PetscReal     value = area * (s->spec->force[axis] * (w0 + w1) - s->spec->gravity[axis] * s->spec->expansion * (w0 * (below - mean) + w1 * (s->temperature->T[p] - mean)));
 
+      *largest = PetscMax(*largest, PetscAbsReal(value) / (area * (w0 + w1)));
       if (IsFree(s, p, ijk, axis)) PetscCall(DMStagVecSetValuesStencil(s->dm, s->rhs, 1, &row, &value, INSERT_VALUES));
     }
   }
   PetscCall(VecAssemblyBegin(s->rhs));
   PetscCall(VecAssemblyEnd(s->rhs));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, largest, 1, MPIU_REAL, MPI_MAX, grid->comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -389,16 +392,34 @@ static PetscErrorCode CopyVelocities(SoretStokes s, PetscReal *const v[3])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Where pressure balances the forces, as in layers that are warmer above, what is left is rounding of the velocity that they would drive without it: no flow. */
+static PetscErrorCode DropRounding(SoretStokes s, PetscReal force, PetscReal *const v[3])
+{
+  const PetscReal  rounding = 1.0e-14;
+  const SoretGrid *grid     = s->grid;
+  PetscReal        length = 0.0, largest = 0.0;
+
+  PetscFunctionBegin;
+  for (int axis = 0; axis < grid->dim; axis++) {
+    length = PetscMax(length, grid->size[axis]);
+    for (PetscInt q = 0; q < SoretFlowCountFaces(grid, axis); q++) largest = PetscMax(largest, PetscAbsReal(v[axis][q]));
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPIU_REAL, MPI_MAX, grid->comm));
+  if (largest > rounding * force * length * length / s->spec->viscosity) PetscFunctionReturn(PETSC_SUCCESS);
+  for (int axis = 0; axis < grid->dim; axis++) PetscCall(PetscArrayzero(v[axis], SoretFlowCountFaces(grid, axis)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretStokesFill(void *context, PetscReal t, PetscReal *const v[3])
 {
   SoretStokes        s = (SoretStokes)context;
   KSPConvergedReason reason;
-  PetscReal          norm, size;
+  PetscReal          force, norm, size;
   PetscBool          changed;
 
   PetscFunctionBegin;
   PetscCall(SoretTemperatureSetTime(s->temperature, t, &changed));
-  PetscCall(FillForce(s));
+  PetscCall(FillForce(s, &force));
   PetscCall(KSPSolve(s->ksp, s->rhs, s->x));
   PetscCall(KSPGetConvergedReason(s->ksp, &reason));
   PetscCall(KSPGetResidualNorm(s->ksp, &norm));
@@ -408,5 +429,6 @@ PetscErrorCode SoretStokesFill(void *context, PetscReal t, PetscReal *const v[3]
     PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
   }
   PetscCall(CopyVelocities(s, v));
+  PetscCall(DropRounding(s, force, v));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

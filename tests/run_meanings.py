@@ -442,6 +442,16 @@ def test_heat_that_runs_away(soret):
     solve(soret, text.replace("0.88", "0.87"))
 
 
+def test_buoyancy_without_flow(soret):
+    """Layers that are warmer above, one temperature, a force between closed walls: pressure balances them, and nothing flows; what rounding leaves was told as a flow that is not free of divergence."""
+    text = "soret: 1\nunits: reduced\ndomain: {size: [1, 2], cells: [12, 24]}\ntemperature: %s\nflow: {boussinesq: {gravity: [0, -9.81], expansion: 0.1, viscosity: 0.3, force: %s}}\nspecies: [{name: A, diffusivity: 1, initial: 1}]\n" + END
+    for temperature, force in (("300 + 7*y/Ly", "[0, 0]"), ("300.1", "[0, 0]"), ("300.1", "[0.7, 0]")):
+        for ranks in (1, 2):
+            said = solve(soret, text % (temperature, force), ranks=ranks).stdout
+            assert "flow: largest velocity at a face 0, divergence 0 of the largest flow through one\n" in said and "warning" not in said, said
+    assert "largest velocity at a face 0," not in solve(soret, text % ("300 + 1e-9*x", "[0, 0]")).stdout
+
+
 def test_peclet_number_of_cells(soret):
     """What the log says that the scheme adds to D is what a plug spreads by: p = 1*(1/16)/0.01, (p/2) coth(p/2) - 1."""
     text = "soret: 1\nunits: reduced\ndomain: {size: [8], cells: [128]}\ntemperature: 1\nflow: {velocity: [1]}\nspecies: [{name: A, diffusivity: 0.01, initial: exp(-((x - 2)/0.5)^2)}, {name: B, diffusivity: 1}]\nsolve: {mode: transient, end: 2, tolerance: 1e-7}\n" + END
