@@ -76,13 +76,14 @@ static PetscErrorCode FindStep(SoretHeat heat, PetscReal share, PetscBool *good)
 /* cut: temperatures would be 0 or below on this rank */
 static PetscErrorCode SayFailed(SoretHeat heat, PetscBool cut, PetscReal norm, PetscReal gross, PetscInt iterations)
 {
-  PetscMPIInt cold = cut ? 1 : 0;
-  const char *grows = SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE ? "the source depends on T: it may release more than can be led away, and there is no steady state" : NULL;
+  PetscMPIInt cold   = cut ? 1 : 0;
+  const char *advice = "try -heat_ksp_monitor, or -heat_pc_type lu";
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &cold, 1, MPI_INT, MPI_MAX, heat->grid->comm));
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations,
-                         cold ? "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere" : grows ? grows : "try -heat_ksp_monitor, or -heat_pc_type lu"));
+  if (SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE) advice = "the source depends on T: it may release more than can be led away, and there is no steady state";
+  if (cold) advice = "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere";
+  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations, advice));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 

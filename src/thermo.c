@@ -207,13 +207,13 @@ static void Correct(const SoretThermo *thermo, const PetscReal value[], PetscRea
   }
 }
 
-/* K of a reaction, which its rate constants tell but where they are 0. */
+/* K of a reaction, which its rate constants tell but where they are 0; 1 where the energies of the species tell it. */
 static void EquilibriumRow(const SoretReaction *reaction, PetscInt n, const SoretPoint *point, const PetscReal x[], const PetscReal T[], const PetscReal forward[], const PetscReal backward[], PetscReal K[])
 {
   PetscBool rests = PETSC_FALSE;
 
   for (PetscInt i = 0; i < n; i++) {
-    K[i]  = forward[i] / backward[i];
+    K[i]  = reaction->kind == SORET_BACKWARD_ENERGIES ? 1.0 : forward[i] / backward[i];
     rests = rests || isnan(K[i]) ? PETSC_TRUE : PETSC_FALSE;
   }
   if (rests && reaction->kind == SORET_BACKWARD_EQUILIBRIUM) SoretLawEvaluateRow(reaction->equilibrium, n, point, x, T, K);
@@ -227,9 +227,7 @@ void SoretThermoPotentials(const SoretThermo *thermo, PetscInt n, const SoretPoi
   for (PetscInt j = 0; j < thermo->rank; j++) {
     const PetscInt r = thermo->independent[j];
 
-    if (reaction[r].kind != SORET_BACKWARD_ENERGIES) EquilibriumRow(&reaction[r], n, point, x, T, k[2 * r], k[2 * r + 1], lnK + j * n);
-    else
-      for (PetscInt i = 0; i < n; i++) lnK[j * n + i] = 1.0; /* exact already */
+    EquilibriumRow(&reaction[r], n, point, x, T, k[2 * r], k[2 * r + 1], lnK + j * n);
   }
   SoretLogRow(thermo->rank * n, lnK);
   for (PetscInt i = 0; i < n; i++) {
