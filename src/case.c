@@ -595,6 +595,7 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
   }
+  if (c->solve.mode == SORET_STEADY && problem->op.varies) PetscCall(SoretSay(comm, "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n"));
   for (PetscInt s = 0; s < ns; s++) {
     if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) PetscCall(SoretSay(comm, "warning: the viscosity of water is known from 253.15 to 383.15 K; for species '%s' it is extrapolated to T from %g to %g\n", c->model.species[s].name, (double)temperature->min, (double)temperature->max));
   }

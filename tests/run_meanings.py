@@ -225,6 +225,18 @@ def test_soret_coefficient_beyond_the_numbers(soret):
     assert "soret: exp(int soret dT) of species 'A' is " in said and "diffusivity" not in said, said
 
 
+def test_time_in_a_steady_run(soret):
+    """Steady is the default: where T, a rate, a wall or the flow depends on time, that they are those of t = 0 is said."""
+    still = {"T": "1 + x", "k": "1", "wall": "1", "v": "0.1"}
+    case = BOX1 + "temperature: %(T)s\nflow: {velocity: ['%(v)s']}\nspecies: [{name: A, diffusivity: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A <=> B, forward: '%(k)s', backward: 1}]\nboundaries: {x-: {A: {value: '%(wall)s'}}, x+: {A: {outflow: true}, B: {outflow: true}}}\n" + END
+    told = "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n"
+    assert "warning" not in solve(soret, case % still).stdout
+    for place in still:
+        moving = dict(still, **{place: f"({still[place]})*(1 + 0.5*sin(t))"})
+        assert solve(soret, case % moving).stdout.count(told) == 1 and soret("check", "case.yaml").stdout.count(told) == 1
+        assert told not in soret("check", "case.yaml", "solve={mode: transient, end: 1}").stdout
+
+
 # ---- fields from files ----
 
 

@@ -75,7 +75,8 @@ typedef struct {
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem);
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
 
-/* Tells of sums that are kept though conditions are there to let a member in or out, and of diffusivities that are extrapolated. Collective. */
+/* Tells of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water beyond the temperatures that its
+   viscosity is known for, time in a steady run. Collective. */
 PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem);
 
 /* A table of several cases has one name for each sum: refuses a case with others than the kinds of its conditions tell. Message and SORET_ERR_INPUT. */
