@@ -286,6 +286,7 @@ static PetscErrorCode CreateSNES(SoretFAS fas)
   PetscCall(SNESCreate(fas->sys[0]->op->grid->comm, &fas->snes));
   for (int k = 0; k < 2; k++) PetscCall(VecCreateMPI(fas->sys[0]->op->grid->comm, 0, 0, &fas->none[k]));
   PetscCall(SNESSetFunction(fas->snes, fas->none[1], FormResidual, fas->sys[0]));
+  PetscCall(SNESSetTolerances(fas->snes, 0.0, 0.0, 0.0, fas->sys[0]->op->grid->closed ? 120 : 60, PETSC_MAX_INT)); /* winding pores take their time, and still less than a matrix */
   PetscCall(SNESSetFromOptions(fas->snes)); /* -snes_monitor, -snes_max_it; the type is set after it, -snes_type fas means this one */
   PetscCall(SNESSetType(fas->snes, SNESSHELL));
   PetscCall(SNESShellSetContext(fas->snes, fas));

@@ -340,6 +340,23 @@ static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscR
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* How many iterations a SNES may make, as its default or -snes_max_it says, and max_steps. */
+static PetscErrorCode MostOf(SNES snes, PetscInt max_steps, PetscInt *most)
+{
+  PetscFunctionBegin;
+  PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, most, NULL));
+  *most = PetscMin(*most, max_steps);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The next solve makes `most` of them: none where a run that goes on may make fewer than it has made. */
+static PetscErrorCode Allow(SNES snes, PetscInt most)
+{
+  PetscFunctionBegin;
+  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, PetscMax(most, 0), PETSC_MAX_INT));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], SNES *snes)
 {
   SNESLineSearch search;
@@ -354,7 +371,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(VecDestroy(&f));
   PetscCall(SNESSetJacobian(*snes, steady->sys->A, steady->sys->P, FormJacobian, steady));
   PetscCall(SNESSetConvergenceTest(*snes, TestSteady, steady, NULL));
-  PetscCall(SNESSetTolerances(*snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
+  PetscCall(Allow(*snes, 50));
   PetscCall(SNESGetLineSearch(*snes, &search));
   PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SoretSystemSetPositive(steady->sys, search));
@@ -443,7 +460,7 @@ static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SoretOutcome *ou
 
 /* Pseudo-transient continuation: implicit Euler steps in time, longer as the residual falls, then Newton again. The sums keep their
    term in the residual, so that no drift can pass as convergence. */
-static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
+static PetscErrorCode Rescue(Steady *steady, SNES snes, PetscInt most, Vec guess, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
 {
   SoretSystem *sys = steady->sys;
   Vec          f;
@@ -474,7 +491,7 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretO
     PetscCall(Poll(steady, c, 0, 0));
     if (steady->stopped) break;
     PetscCall(VecCopy(c, sys->old));
-    PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 3, PETSC_MAX_INT));
+    PetscCall(Allow(snes, 3));
     PetscCall(RunSNES(steady, snes, c, outcome, reason));
     before     = fnorm;
     sys->shift = 0.0;
@@ -493,7 +510,7 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, Vec guess, Vec c, SoretO
 
       PetscCall(VecCopy(c, sys->old));
       sys->shift = 0.0;
-      PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, 50, PETSC_MAX_INT));
+      PetscCall(Allow(snes, most));
       PetscCall(RunSNES(steady, snes, c, outcome, reason));
       if (*reason > 0) break;
       PetscCall(VecCopy(sys->old, c));
@@ -571,34 +588,29 @@ static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good, SoretOutcom
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Iterations that are left of `most`: none where a run that goes on may make fewer than it has made. */
-static PetscInt Left(const Steady *steady, PetscInt most)
-{
-  return PetscMax(most - steady->first, 0);
-}
-
-/* Newton's method in one of its phases. Where rows are weighed rounding is not far below what is left: two digits from a linear solver at a time, and it may fall short. */
-static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt max_steps, Vec c, PetscBool *solved, SNESConvergedReason *reason, SoretOutcome *outcome)
+/* Newton's method in one of its phases; `most` counts the steps before the checkpoint that the run goes on from. Where rows are weighed rounding is not far below what
+   is left: two digits from a linear solver at a time, and it may fall short. */
+static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt most, Vec c, PetscBool *solved, SNESConvergedReason *reason, SoretOutcome *outcome)
 {
   PetscReal rtol, absolute, divergence;
-  PetscInt  most, failures;
+  PetscInt  most_linear, failures;
   PetscBool goes_on;
   KSP       ksp;
 
   PetscFunctionBegin;
   PetscCall(SNESGetKSP(snes, &ksp));
-  PetscCall(KSPGetTolerances(ksp, &rtol, &absolute, &divergence, &most));
+  PetscCall(KSPGetTolerances(ksp, &rtol, &absolute, &divergence, &most_linear));
   PetscCall(SNESGetMaxLinearSolveFailures(snes, &failures));
   if (phase == PHASE_FOLLOW && steady->sys->at) {
-    PetscCall(KSPSetTolerances(ksp, PetscMax(rtol, 1.0e-2), absolute, divergence, most));
+    PetscCall(KSPSetTolerances(ksp, PetscMax(rtol, 1.0e-2), absolute, divergence, most_linear));
     PetscCall(SNESSetMaxLinearSolveFailures(snes, PetscMax(failures, 50)));
   }
   PetscCall(Begin(steady, phase, c, &goes_on));
   PetscCall(SoretSystemFollow(steady->sys, phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE));
-  PetscCall(SNESSetTolerances(snes, 0.0, 0.0, 0.0, Left(steady, PetscMin(50, max_steps)), PETSC_MAX_INT));
+  PetscCall(Allow(snes, most - steady->first));
   PetscCall(RunSNES(steady, snes, c, outcome, reason));
   PetscCall(SoretSystemFollow(steady->sys, PETSC_FALSE));
-  PetscCall(KSPSetTolerances(ksp, rtol, absolute, divergence, most));
+  PetscCall(KSPSetTolerances(ksp, rtol, absolute, divergence, most_linear));
   PetscCall(SNESSetMaxLinearSolveFailures(snes, failures));
   steady->first = 0;
   if (*reason > 0) PetscCall(Accept(steady, c, solved, outcome));
@@ -611,20 +623,22 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
   SNES                snes;
   SNESConvergedReason reason = SNES_DIVERGED_MAX_IT;
   const PetscBool     follows = steady->restored && steady->phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE;
+  PetscInt            most;
   Vec                 guess;
 
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
   PetscCall(SoretNewtonCreateMatrices(steady->sys, steady->prefix));
   PetscCall(CreateSNES(steady, sizeof(outcome->method), outcome->method, &snes));
+  PetscCall(MostOf(snes, max_steps, &most));
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
   if (!steady->restored || steady->phase != PHASE_PSEUDO) {
-    if (!follows) PetscCall(RunNewton(steady, snes, PHASE_NEWTON, max_steps, c, solved, &reason, outcome));
-    if (!*solved && !steady->stopped && (follows || steady->at_floor_of_most)) PetscCall(RunNewton(steady, snes, PHASE_FOLLOW, max_steps, c, solved, &reason, outcome));
+    if (!follows) PetscCall(RunNewton(steady, snes, PHASE_NEWTON, most, c, solved, &reason, outcome));
+    if (!*solved && !steady->stopped && (follows || steady->at_floor_of_most)) PetscCall(RunNewton(steady, snes, PHASE_FOLLOW, most, c, solved, &reason, outcome));
   }
   if (!*solved && !steady->stopped && max_steps > 50) {
-    PetscCall(Rescue(steady, snes, guess, c, outcome, &reason));
+    PetscCall(Rescue(steady, snes, most, guess, c, outcome, &reason));
     if (reason > 0 && !steady->stopped) PetscCall(Accept(steady, c, solved, outcome));
   }
   if (reason <= 0 && !steady->stopped) PetscCall(LargestResidual(steady, c, outcome));
@@ -654,20 +668,21 @@ static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
 {
   const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE;
-  const PetscInt      most = closed ? 120 : 60; /* winding pores take their time, and still less than a matrix */
+  const SNES          snes = SoretFASGetSNES(steady->fas);
   SNESConvergedReason reason;
-  PetscInt            cycles;
+  PetscInt            most, cycles;
   PetscBool           goes_on;
 
   PetscFunctionBegin;
   if (closed && !steady->warm) PetscCall(LiftGuess(steady->sys, c));
+  PetscCall(MostOf(snes, max_steps, &most));
   PetscCall(SoretFASSetTest(steady->fas, TestCycle, steady));
   PetscCall(SoretFASStart(steady->fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
   PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
   if (goes_on) PetscCall(SoretFASGoOn(steady->fas, &steady->anderson));
   steady->closes = PETSC_TRUE;
   for (; steady->attempt < 3 && !*solved; steady->attempt++) {
-    PetscCall(SNESSetTolerances(SoretFASGetSNES(steady->fas), 0.0, 0.0, 0.0, Left(steady, PetscMin(most, max_steps)), PETSC_MAX_INT));
+    PetscCall(Allow(snes, most - steady->first));
     PetscCall(SoretFASSolve(steady->fas, c, &reason, &cycles));
     outcome->cycles += cycles;
     steady->iterations += cycles;

@@ -429,6 +429,14 @@ def test_petsc_options(soret):
             assert f["summary"].attrs["method"].decode().startswith(method + ", "), f["summary"].attrs["method"]
 
 
+def test_most_iterations(soret):
+    """-snes_max_it is the most for Newton's method and for cycles, each by itself."""
+    dimer = "reactions=[{equation: 2 A <=> B, forward: 100, backward: 2/T}]"
+    contains(soret("case.yaml", dimer, "solve.max_steps=50", "-snes_max_it", "1", status=3).stdout, "steady solve stopped after 1 iterations")
+    contains(soret("case.yaml", dimer, "domain.size=[1,1]", "domain.cells=[16,16]", "-snes_type", "fas", "-snes_max_it", "2").stdout,
+             "nonlinear multigrid did not converge in 2 cycles; trying Newton's method")
+
+
 def test_options_from_elsewhere(soret):
     """Values of options in the environment, in .petscrc and in a file of options are tried as those of the command line are; what the command line says is told once."""
     said = "PETSC_OPTIONS, .petscrc or -options_file: 'many' is no value of the PETSc option '-snes_max_it': "
