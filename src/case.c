@@ -606,7 +606,7 @@ PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c)
 {
   PetscFunctionBegin;
   if (!c->other_sums) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFPrintf(comm, stderr, "soret: nothing passes at some walls, or a reaction runs nowhere, so that other sums are conserved than elsewhere along the sweep (%s is one); a sweep has one table for all: leave such a value out, also where the parameter is set\n", c->sums.name[0]));
+  PetscCall(SoretComplain(comm, "soret: nothing passes at some walls, or a reaction runs nowhere, so that other sums are conserved than elsewhere along the sweep (%s is one); a sweep has one table for all: leave such a value out, also where the parameter is set\n", c->sums.name[0]));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 

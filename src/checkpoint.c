@@ -76,14 +76,12 @@ static PetscErrorCode PathIn(SoretArchive archive, const char *name, size_t leng
 /* The run asks for something else than the checkpoint holds: a mistake of whoever changed the case. */
 static PetscErrorCode Differs(SoretArchive archive, const char *path, int rank, const PetscInt size[], int rank_there, const PetscInt size_there[])
 {
-  char        text[2][128] = {"", ""};
-  PetscMPIInt me;
+  char text[2][128] = {"", ""};
 
   PetscFunctionBegin;
   for (int a = 0; a < rank; a++) (void)snprintf(text[0] + strlen(text[0]), sizeof(text[0]) - strlen(text[0]), "%s%lld", a ? " x " : "", (long long)size[a]);
   for (int a = 0; a < rank_there; a++) (void)snprintf(text[1] + strlen(text[1]), sizeof(text[1]) - strlen(text[1]), "%s%lld", a ? " x " : "", (long long)size_there[a]);
-  PetscCallMPI(MPI_Comm_rank(archive->comm, &me));
-  if (me == 0) (void)fprintf(stderr, "%s: %s has %s entries, but this run needs %s: the case is not the one that the checkpoint was written for\n", archive->file, path, rank_there < 0 ? "no" : text[1], text[0]);
+  PetscCall(SoretComplain(archive->comm, "%s: %s has %s entries, but this run needs %s: the case is not the one that the checkpoint was written for\n", archive->file, path, rank_there < 0 ? "no" : text[1], text[0]));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
@@ -190,12 +188,11 @@ PetscErrorCode SoretArchiveAgrees(SoretArchive archive, const char *name, const 
 enum { MOST_PARTS = 16 };
 
 struct SoretRestart_s {
-  MPI_Comm        comm;
-  char            prefix[PETSC_MAX_PATH_LEN], file[PETSC_MAX_PATH_LEN];
-  SoretGeneration generation;
-  PetscReal       t;
-  PetscInt        num_read;
-  char            read[MOST_PARTS][48]; /* parts that somebody has asked for */
+  MPI_Comm  comm;
+  char      prefix[PETSC_MAX_PATH_LEN], file[PETSC_MAX_PATH_LEN];
+  PetscReal t;
+  PetscInt  num_read;
+  char      read[MOST_PARTS][48]; /* parts that somebody has asked for */
 };
 
 PetscBool SoretIsGeneration(const char *path)
@@ -289,12 +286,10 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
   SoretManifest    manifest;
   PetscBool        good = PETSC_FALSE;
   PetscInt         num, i;
-  PetscMPIInt      rank;
   SoretRestart     r;
   char             why[512];
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(comm, &rank));
   PetscCall(PetscNew(restart));
   r       = *restart;
   r->comm = comm;
@@ -302,17 +297,14 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
   for (i = num - 1; i >= 0 && !good; i--) {
     PetscCall(SoretGenerationName(r->prefix, &list[i], ".h5", sizeof(r->file), r->file));
     PetscCall(TryGeneration(comm, r->prefix, &list[i], &manifest, &good, sizeof(why), why));
-    r->generation = list[i];
     if (!good) PetscCall(SoretSay(comm, "passing over %s: %s\n", r->file, why));
   }
   if (good) {
     PetscCall(SoretSay(comm, "going on from %s, written %s at step %lld, t = %g\n", r->file, manifest.written, (long long)manifest.step, (double)manifest.t));
     r->t = manifest.t;
     PetscCall(SoretManifestDestroy(&manifest));
-  } else if (rank == 0) {
-    if (num == 0) (void)fprintf(stderr, "soret: there is no checkpoint '%s': no file %s.ckpt-*. Those of a case with `checkpoint.prefix` have that for a name\n", what, r->prefix);
-    else (void)fprintf(stderr, "soret: none of the %d generations of checkpoint '%s' is good; nothing was run\n", (int)num, what);
-  }
+  } else if (num == 0) PetscCall(SoretComplain(comm, "soret: there is no checkpoint '%s': no file %s.ckpt-*. Those of a case with `checkpoint.prefix` have that for a name\n", what, r->prefix));
+  else PetscCall(SoretComplain(comm, "soret: none of the %" PetscInt_FMT " generations of checkpoint '%s' is good; nothing was run\n", num, what));
   PetscCall(PetscFree(list));
   PetscFunctionReturn(good ? PETSC_SUCCESS : num == 0 ? SORET_ERR_INPUT : SORET_ERR_IO);
 }

@@ -645,7 +645,7 @@ static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBound
       if (PetscAbsReal(net) <= 1.0e-12 * gross) continue;
       *found = PETSC_TRUE;
       PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w, sizeof(name), name));
-      PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is no steady state: the walls %s %g of '%s' per time %s a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing %s; use `solid_pockets: fill`, or run `mode: transient`\n", net > 0.0 ? "bring" : "take", (double)PetscAbsReal(net), name, net > 0.0 ? "into" : "out of", (double)grid->pocket_volume[part], net > 0.0 ? "takes it out" : "brings it in"));
+      PetscCall(SoretComplain(grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time %s a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing %s; use `solid_pockets: fill`, or run `mode: transient`\n", net > 0.0 ? "bring" : "take", (double)PetscAbsReal(net), name, net > 0.0 ? "into" : "out of", (double)grid->pocket_volume[part], net > 0.0 ? "takes it out" : "brings it in"));
     }
   }
   PetscCall(PetscFree(in));
@@ -680,7 +680,7 @@ static PetscErrorCode FindContradiction(const SoretSums *sums, MPI_Comm comm, Pe
     (void)snprintf(item, sizeof(item), "%s%s = %.10g%s", k ? ", " : "", sums->name[k], (double)sums->mean[k], sums->prescribed[k] ? "" : " (of `initial`)");
     PetscCall(SoretAppend(list, item, sizeof(list)));
   }
-  PetscCall(PetscFPrintf(comm, stderr, "soret: there is no steady state: with these means some concentration would be negative: %s; correct `totals`, or `initial`, from which those are taken that `totals` does not give\n", list));
+  PetscCall(SoretComplain(comm, "soret: there is no steady state: with these means some concentration would be negative: %s; correct `totals`, or `initial`, from which those are taken that `totals` does not give\n", list));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -709,7 +709,7 @@ static PetscErrorCode FindLayers(const SoretSums *sums, const SoretOperator *op,
       if (!AddToSpan(&known, w + k * ns)) continue;
       *found = PETSC_TRUE;
       PetscCall(SoretNetworkPrintSum(ns, op->model->brief, w + k * ns, sizeof(name), name));
-      PetscCall(PetscFPrintf(op->grid->comm, stderr, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
+      PetscCall(SoretComplain(op->grid->comm, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
     }
     PetscCall(PetscFree(known.basis));
     PetscCall(PetscFree(w));
@@ -774,7 +774,7 @@ static PetscErrorCode FindIdleCell(const SoretSums *sums, const SoretOperator *o
 
     for (int axis = 0; axis < 3; axis++) x[axis] = axis < grid->dim ? grid->center[axis][ijk[axis]] : 0.0;
     (void)snprintf(place, sizeof(place), "(%g, %g, %g)", (double)x[0], (double)x[1], (double)x[2]);
-    PetscCall(PetscFPrintf(grid->comm, stderr, "soret: there is more than one steady state: the rate constants of '%s' are 0 at %s, where nothing else decides about its species that do not move; give it small ones there, or run `mode: transient`, with `until_steady`\n", model->network.reaction[number % nr].equation, place));
+    PetscCall(SoretComplain(grid->comm, "soret: there is more than one steady state: the rate constants of '%s' are 0 at %s, where nothing else decides about its species that do not move; give it small ones there, or run `mode: transient`, with `until_steady`\n", model->network.reaction[number % nr].equation, place));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -783,16 +783,14 @@ PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOpera
 {
   const SoretBoundary *boundary = op->boundary;
   PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
-  PetscMPIInt rank;
   PetscBool   refused = PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(boundary->grid->comm, &rank));
   PetscCall(SoretSumsNetInput(sums, boundary, net, gross));
   for (PetscInt k = 0; k < sums->num_global; k++) {
     if (PetscAbsReal(net[k]) <= 1.0e-12 * gross[k]) continue;
     refused = PETSC_TRUE;
-    if (rank == 0) (void)fprintf(stderr, "soret: there is no steady state: the walls %s %g of '%s' per time and nothing %s; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", net[k] > 0.0 ? "bring in" : "take out", (double)PetscAbsReal(net[k]), sums->name[k], net[k] > 0.0 ? "takes it out" : "brings it in");
+    PetscCall(SoretComplain(boundary->grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time and nothing %s; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", net[k] > 0.0 ? "bring in" : "take out", (double)PetscAbsReal(net[k]), sums->name[k], net[k] > 0.0 ? "takes it out" : "brings it in"));
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));

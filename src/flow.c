@@ -204,7 +204,7 @@ static PetscErrorCode Judge(SoretFlow *flow)
   flow->largest    = all[0];
   flow->divergence = all[2] > 0.0 ? all[1] / all[2] : 0.0;
   if (all[3] == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFPrintf(grid->comm, stderr, "soret: the velocity of 'flow' is not finite everywhere at t = %g\n", (double)flow->t));
+  PetscCall(SoretComplain(grid->comm, "soret: the velocity of 'flow' is not finite everywhere at t = %g\n", (double)flow->t));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 

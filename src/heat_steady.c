@@ -83,7 +83,7 @@ static PetscErrorCode SayFailed(SoretHeat heat, PetscBool cut, PetscReal norm, P
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &cold, 1, MPI_INT, MPI_MAX, heat->grid->comm));
   if (SoretFieldUses(heat->spec->source) & SORET_VAR_TEMPERATURE) advice = "the source depends on T: it may release more than can be led away, and there is no steady state";
   if (cold) advice = "temperatures went to 0 or below: with these sources, walls and conductivities there may be no solution that is positive everywhere";
-  PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations, advice));
+  PetscCall(SoretComplain(heat->grid->comm, "soret: the heat equation did not converge: residual %g of a power of %g after %d iterations; %s\n", (double)norm, (double)gross, (int)iterations, advice));
   PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
 }
 

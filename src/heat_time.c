@@ -139,7 +139,7 @@ static PetscErrorCode StepTo(SoretHeat heat, PetscReal t)
       continue;
     }
     if (reason < 0 || !(now > LastTime(heat))) {
-      PetscCall(PetscFPrintf(heat->grid->comm, stderr, "soret: the heat equation could not be integrated beyond t = %g (%s); try -heat_ts_monitor, -heat_snes_monitor\n", (double)LastTime(heat), TSConvergedReasons[reason]));
+      PetscCall(SoretComplain(heat->grid->comm, "soret: the heat equation could not be integrated beyond t = %g (%s); try -heat_ts_monitor, -heat_snes_monitor\n", (double)LastTime(heat), TSConvergedReasons[reason]));
       PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
     }
     PetscCall(Remember(heat, now));

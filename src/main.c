@@ -123,20 +123,20 @@ static PetscBool WordsFit(const Arguments *a)
   const char *nearest;
 
   if (a->numberless) {
-    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: %s needs a number, 0 or more, after it; see soret --help\n", a->numberless);
+    (void)SoretComplain(PETSC_COMM_WORLD, "soret: %s needs a number, 0 or more, after it; see soret --help\n", a->numberless);
     return PETSC_FALSE;
   }
   if (a->mistake) {
-    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
+    (void)SoretComplain(PETSC_COMM_WORLD, "soret: unknown argument '%s'; see soret --help\n", a->mistake);
     return PETSC_FALSE;
   }
   if (a->num_words == want || (a->num_words > want && !strcmp(a->command, "check"))) return PETSC_TRUE;
   if (a->num_words > want && !strcmp(a->command, "run") && (nearest = SoretNearest(a->words[0], NUM_COMMANDS, commands))) {
-    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
+    (void)SoretComplain(PETSC_COMM_WORLD, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
     return PETSC_FALSE;
   }
-  if (a->num_words > want && want) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
-  else (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
+  if (a->num_words > want && want) (void)SoretComplain(PETSC_COMM_WORLD, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
+  else (void)SoretComplain(PETSC_COMM_WORLD, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
   return PETSC_FALSE;
 }
 
@@ -485,7 +485,7 @@ static PetscErrorCode TryList(const char *from, int num, char *const options[], 
     if (tried || IsValue(options[k])) continue;
     PetscCall(SoretSolveTryOption(options[k], value, sizeof(complaint), complaint));
     if (!complaint[0]) continue;
-    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", options[k], complaint));
+    PetscCall(SoretComplain(PETSC_COMM_WORLD, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", options[k], complaint));
     PetscCall(PetscOptionsClearValue(NULL, options[k])); /* -log_view would be looked at in the end */
     status = SORET_ERR_INPUT;
   }
@@ -514,7 +514,7 @@ static PetscErrorCode CheckUnits(const SoretCase *c, const char *before)
 {
   PetscFunctionBegin;
   if (!before || !before[0] || !strcmp(before, UnitsOf(c))) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint is of a run with `units: %s`, which must stay; nothing was run\n", before));
+  PetscCall(SoretComplain(PETSC_COMM_WORLD, "soret: the checkpoint is of a run with `units: %s`, which must stay; nothing was run\n", before));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
@@ -523,7 +523,7 @@ static PetscErrorCode CheckEnd(const SoretCase *c, SoretRestart restart)
 {
   PetscFunctionBegin;
   if (!restart || c->sweep.given || c->solve.mode != SORET_TRANSIENT || SoretRestartTime(restart) <= c->solve.end.value) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint is of t = %g, behind `solve.end`, which is %g; nothing was run\n", (double)SoretRestartTime(restart), (double)c->solve.end.value));
+  PetscCall(SoretComplain(PETSC_COMM_WORLD, "soret: the checkpoint is of t = %g, behind `solve.end`, which is %g; nothing was run\n", (double)SoretRestartTime(restart), (double)c->solve.end.value));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
@@ -598,7 +598,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(SoretRestartFind(PETSC_COMM_WORLD, a->words[0], &launch.restart));
   PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
   if (!found) {
-    PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the checkpoint does not say which run it is of: it has no part 'run'\n"));
+    PetscCall(SoretComplain(PETSC_COMM_WORLD, "soret: the checkpoint does not say which run it is of: it has no part 'run'\n"));
     PetscCall(SoretRestartDestroy(&launch.restart));
     PetscFunctionReturn(SORET_ERR_IO);
   }
@@ -649,7 +649,10 @@ static PetscErrorCode Check(const Arguments *a)
   for (int k = 0; k < a->num_words; k++) {
     PetscErrorCode status;
 
-    for (int stream = 0; stream < 2 && a->num_words > 1; stream++) PetscCall(PetscFPrintf(PETSC_COMM_WORLD, stream ? stderr : stdout, "# %s\n", a->words[k]));
+    if (a->num_words > 1) {
+      PetscCall(SoretSay(PETSC_COMM_WORLD, "# %s\n", a->words[k]));
+      PetscCall(SoretComplain(PETSC_COMM_WORLD, "# %s\n", a->words[k]));
+    }
     status = CheckCase(a, a->words[k]);
     if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
     if (status) worst = status;
@@ -694,12 +697,12 @@ static PetscErrorCode HandleError(MPI_Comm comm, int line, const char *function,
 {
   if (code >= SORET_ERR_INPUT && code <= SORET_ERR_STOPPED) return code;
   if (code == PETSC_ERR_ARG_UNKNOWN_TYPE) { /* of an option: the defaults are known */
-    if (type == PETSC_ERROR_INITIAL) (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
+    if (type == PETSC_ERROR_INITIAL) (void)SoretComplain(PETSC_COMM_WORLD, "soret: an option of PETSc asks for what it does not have: %.300s\n", message);
     return code;
   }
   if (type == PETSC_ERROR_INITIAL && function && !strncmp(function, "PetscOptions", 12)) {
     bad_option = PETSC_TRUE;
-    (void)PetscFPrintf(PETSC_COMM_WORLD, stderr, "soret: the value of an option of PETSc cannot be read: %.300s\n", message);
+    (void)SoretComplain(PETSC_COMM_WORLD, "soret: the value of an option of PETSc cannot be read: %.300s\n", message);
   }
   if (bad_option) return code;
   return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, context);

@@ -365,7 +365,7 @@ static PetscErrorCode WriteManifest(MPI_Comm comm, const char *data, const char 
   }
   PetscCall(PetscFree2(m->sum, mine));
   if (good) PetscCall(Agree(comm, &trouble, &good));
-  if (!good && rank == 0) (void)fprintf(stderr, "%s: cannot write the checksums: %s\n", path, trouble.text);
+  if (!good) PetscCall(SoretComplain(comm, "%s: cannot write the checksums: %s\n", path, trouble.text));
   PetscFunctionReturn(good ? PETSC_SUCCESS : SORET_ERR_IO);
 }
 

@@ -65,10 +65,8 @@ static PetscErrorCode CheckGrid(const SoretGrid *grid, SoretArchive archive)
   const char *what = NULL;
   PetscInt    there;
   PetscBool   same;
-  PetscMPIInt rank;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(grid->comm, &rank));
   PetscCall(SoretArchiveCount(archive, "edges_x", &there));
   if (!there) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(NameSolid(grid, sizeof(name), name));
@@ -78,7 +76,7 @@ static PetscErrorCode CheckGrid(const SoretGrid *grid, SoretArchive archive)
     PetscCall(CompareEdges(grid, axis, archive, &same));
     if (!same) what = axis == 0 ? "the cells along x" : axis == 1 ? "the cells along y" : "the cells along z";
   }
-  if (what && rank == 0) (void)fprintf(stderr, "soret: the checkpoint is of another grid than this run: %s must stay as in the section `domain` of then\n", what);
+  if (what) PetscCall(SoretComplain(grid->comm, "soret: the checkpoint is of another grid than this run: %s must stay as in the section `domain` of then\n", what));
   PetscFunctionReturn(what ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }
 
@@ -168,7 +166,7 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
   PetscCall(PetscFree(ours));
   PetscCall(SoretSumsAgree(o->sums, archive, &sums));
   if (!same || !sums) {
-    if (rank == 0) (void)fprintf(stderr, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n");
+    PetscCall(SoretComplain(o->comm, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n"));
     PetscFunctionReturn(SORET_ERR_INPUT);
   }
   PetscCall(SoretArchiveCount(archive, "series", &n));

@@ -397,7 +397,7 @@ static PetscErrorCode CloseByVoxels(SoretField field, SoretGrid *grid)
   PetscCall(VoxelsDestroy(&v));
   PetscCall(ierr);
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bad, 1, MPI_INT, MPI_MAX, grid->comm));
-  if (bad) PetscCall(PetscFPrintf(grid->comm, stderr, "soret: the dataset of 'domain.solid' holds values outside 0..1 (or none at all, NaN); 0 is fluid, 1 is solid\n"));
+  if (bad) PetscCall(SoretComplain(grid->comm, "soret: the dataset of 'domain.solid' holds values outside 0..1 (or none at all, NaN); 0 is fluid, 1 is solid\n"));
   PetscFunctionReturn(bad ? SORET_ERR_INPUT : PETSC_SUCCESS);
 }
 
@@ -606,7 +606,7 @@ static PetscErrorCode FindPockets(SoretGrid *grid)
   if (num) {
     PetscCall(MeasureParts(grid, num, parts));
     PetscCall(RankParts(grid, num, parts));
-  } else PetscCall(PetscFPrintf(grid->comm, stderr, "soret: 'domain.solid' leaves no fluid: every cell is solid\n"));
+  } else PetscCall(SoretComplain(grid->comm, "soret: 'domain.solid' leaves no fluid: every cell is solid\n"));
   PetscCall(PetscFree(parts));
   PetscFunctionReturn(num ? PETSC_SUCCESS : SORET_ERR_INPUT);
 }

@@ -425,7 +425,7 @@ PetscErrorCode SoretStokesFill(void *context, PetscReal t, PetscReal *const v[3]
   PetscCall(KSPGetResidualNorm(s->ksp, &norm));
   PetscCall(VecNorm(s->rhs, NORM_2, &size));
   if (size > 0.0 && !(norm <= 1.0e-9 * size)) { /* the last digits may be beyond rounding */
-    PetscCall(PetscFPrintf(s->grid->comm, stderr, "soret: the flow could not be computed (%s, residual %g of %g); try -stokes_ksp_monitor, or -stokes_pc_factor_mat_solver_type\n", KSPConvergedReasons[reason], (double)norm, (double)size));
+    PetscCall(SoretComplain(s->grid->comm, "soret: the flow could not be computed (%s, residual %g of %g); try -stokes_ksp_monitor, or -stokes_pc_factor_mat_solver_type\n", KSPConvergedReasons[reason], (double)norm, (double)size));
     PetscFunctionReturn(SORET_ERR_NOT_CONVERGED);
   }
   PetscCall(CopyVelocities(s, v));

@@ -282,10 +282,7 @@ PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, co
   PetscCall(SoretArchiveGetReals(archive, "points", POINT_SIZE * n, point));
   PetscCall(SameSweep(sweep, &c->sums, count, point, archive, &what));
   if (what) {
-    PetscMPIInt rank;
-
-    PetscCallMPI(MPI_Comm_rank(ranks->comm, &rank));
-    if (rank == 0) (void)fprintf(stderr, "soret: the sweep of the checkpoint has other %s than this run: they must stay as they were\n", what);
+    PetscCall(SoretComplain(ranks->comm, "soret: the sweep of the checkpoint has other %s than this run: they must stay as they were\n", what));
     PetscCall(PetscFree(point));
     PetscFunctionReturn(SORET_ERR_INPUT);
   }

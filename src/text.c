@@ -178,19 +178,38 @@ PetscErrorCode SoretJoinLines(PetscInt n, const char *const text[], char **lines
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
+static PetscErrorCode Print(MPI_Comm comm, FILE *out, const char *format, va_list list) PETSC_ATTRIBUTE_FORMAT(3, 0);
+static PetscErrorCode Print(MPI_Comm comm, FILE *out, const char *format, va_list list)
 {
   PetscMPIInt rank;
-  va_list     list;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  if (rank > 0) PetscFunctionReturn(PETSC_SUCCESS);
+  SoretEndLine();
+  (void)vfprintf(out, format, list);
+  (void)fflush(out);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...)
+{
+  va_list list;
+
+  PetscFunctionBegin;
   va_start(list, format);
-  if (rank == 0) {
-    SoretEndLine();
-    (void)vprintf(format, list);
-    (void)fflush(stdout);
-  }
+  PetscCall(Print(comm, stdout, format, list));
+  va_end(list);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretComplain(MPI_Comm comm, const char *format, ...)
+{
+  va_list list;
+
+  PetscFunctionBegin;
+  va_start(list, format);
+  PetscCall(Print(comm, stderr, format, list));
   va_end(list);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -41,6 +41,9 @@ PetscErrorCode SoretJoinLines(PetscInt n, const char *const text[], char **lines
 /* Prints on rank 0, with C's own formats: PETSc's printf writes 2 as "2.". Collective. */
 PetscErrorCode SoretSay(MPI_Comm comm, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(2, 3);
 
+/* The same on stderr: why a run cannot be. */
+PetscErrorCode SoretComplain(MPI_Comm comm, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(2, 3);
+
 /* The first rank that has something to tell tells it on stderr, then all ranks have failed: SORET_ERR_INPUT. Collective.
 
    trouble - a line with its end, "" where all is well */
