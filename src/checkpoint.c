@@ -248,10 +248,7 @@ static PetscErrorCode TryGeneration(MPI_Comm comm, const char *prefix, const Sor
     PetscCall(SoretH5Close(&h5));
   }
   *good = !ierr && version == 1.0 ? PETSC_TRUE : PETSC_FALSE;
-  if (!*good) {
-    PetscCall(SoretManifestDestroy(manifest));
-    PetscCall(PetscStrncpy(why, ierr ? "HDF5 cannot read it" : "it is of another version of soret", length));
-  }
+  if (!*good) PetscCall(PetscStrncpy(why, ierr ? "HDF5 cannot read it" : "it is of another version of soret", length));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -302,7 +299,6 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
   if (good) {
     PetscCall(SoretSay(comm, "going on from %s, written %s at step %lld, t = %g\n", r->file, manifest.written, (long long)manifest.step, (double)manifest.t));
     r->t = manifest.t;
-    PetscCall(SoretManifestDestroy(&manifest));
   } else if (num == 0) PetscCall(SoretComplain(comm, "soret: there is no checkpoint '%s': no file %s.ckpt-*. Those of a case with `checkpoint.prefix` have that for a name\n", what, r->prefix));
   else PetscCall(SoretComplain(comm, "soret: none of the %" PetscInt_FMT " generations of checkpoint '%s' is good; nothing was run\n", num, what));
   PetscCall(PetscFree(list));
@@ -356,10 +352,8 @@ PetscErrorCode SoretCheckpointVerify(MPI_Comm comm, const char *path, PetscBool 
   *good = SoretGenerationParse(path, prefix, &generation);
   PetscCheck(*good, comm, PETSC_ERR_ARG_WRONG, "%s is no name of a generation", path);
   PetscCall(TryGeneration(comm, prefix, &generation, &manifest, good, sizeof(why), why));
-  if (*good) {
-    PetscCall(SoretSay(comm, "%s: good, %lld bytes, written %s at step %lld, t = %g\n", path, (long long)manifest.bytes, manifest.written, (long long)manifest.step, (double)manifest.t));
-    PetscCall(SoretManifestDestroy(&manifest));
-  } else PetscCall(SoretSay(comm, "%s: not good: %s\n", path, why));
+  if (*good) PetscCall(SoretSay(comm, "%s: good, %lld bytes, written %s at step %lld, t = %g\n", path, (long long)manifest.bytes, manifest.written, (long long)manifest.step, (double)manifest.t));
+  else PetscCall(SoretSay(comm, "%s: not good: %s\n", path, why));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -28,18 +28,16 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
 typedef struct {
   PetscInt64 bytes, block;  /* size of the data file and of its blocks */
   PetscInt   num_blocks;
-  uint64_t  *sum;           /* [num_blocks]                            */
+  uint64_t  *sum;           /* [num_blocks], NULL once they are checked */
   PetscInt64 step;
   PetscReal  t;
   char       written[32];   /* date                                    */
 } SoretManifest;
 
-PetscErrorCode SoretManifestDestroy(SoretManifest *manifest);
-
 /* Checksums the data file, all ranks together, and then writes the manifest and syncs it. Collective. */
 PetscErrorCode SoretManifestWrite(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, PetscInt step, PetscReal t, PetscInt64 *bytes);
 
-/* Reads the manifest and checks the data file against it by plain reads, a share of it on each rank. manifest - filled if good; why - the reason
+/* Reads the manifest and checks the data file against it by plain reads, a share of it on each rank. manifest - filled if good, but for `sum`; why - the reason
    if not, on all ranks. Collective. */
 PetscErrorCode SoretManifestVerify(MPI_Comm comm, const char *prefix, const SoretGeneration *generation, SoretManifest *manifest, PetscBool *good, size_t length, char why[]);
 

@@ -25,7 +25,6 @@ enum {
   MOST_BLOCKS     = 1 << 14,  /* blocks grow with the file, so that a manifest stays small */
   LINE            = 17,       /* of a checksum, with its end                          */
   HEAD            = 512,      /* bytes of a manifest without its checksums, at most   */
-  LARGEST_NUMBER  = 999999999,
   PIECE           = 1 << 18   /* of a block that is read at once                      */
 };
 
@@ -172,13 +171,6 @@ PetscErrorCode SoretGenerationList(const char *prefix, PetscInt *num, SoretGener
 
 /* ---- checksums of a data file ---- */
 
-PetscErrorCode SoretManifestDestroy(SoretManifest *manifest)
-{
-  PetscFunctionBegin;
-  PetscCall(PetscFree(manifest->sum));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
 /* Why a rank fails; the first reason stays. */
 typedef struct {
   char text[256];
@@ -210,6 +202,12 @@ static PetscErrorCode Agree(MPI_Comm comm, Trouble *trouble, PetscBool *good)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The first block of a rank, which is also the end of those of the rank before. */
+static PetscInt FirstBlock(PetscInt num_blocks, PetscMPIInt rank, PetscMPIInt size)
+{
+  return (PetscInt)((PetscInt64)num_blocks * rank / size);
+}
+
 /* Blocks [*first, *last) are those of this rank. */
 static PetscErrorCode Share(MPI_Comm comm, PetscInt num_blocks, PetscInt *first, PetscInt *last)
 {
@@ -218,8 +216,8 @@ static PetscErrorCode Share(MPI_Comm comm, PetscInt num_blocks, PetscInt *first,
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   PetscCallMPI(MPI_Comm_size(comm, &size));
-  *first = (PetscInt)((PetscInt64)num_blocks * rank / size);
-  *last  = (PetscInt)((PetscInt64)num_blocks * (rank + 1) / size);
+  *first = FirstBlock(num_blocks, rank, size);
+  *last  = FirstBlock(num_blocks, rank + 1, size);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -308,8 +306,8 @@ static PetscErrorCode Gather(MPI_Comm comm, SoretManifest *m, const uint64_t min
   if (rank == 0) {
     PetscCall(PetscMalloc2(size, &count, size, &start));
     for (PetscMPIInt r = 0; r < size; r++) {
-      start[r] = (PetscMPIInt)((PetscInt64)m->num_blocks * r / size);
-      count[r] = (PetscMPIInt)((PetscInt64)m->num_blocks * (r + 1) / size) - start[r];
+      start[r] = (PetscMPIInt)FirstBlock(m->num_blocks, r, size);
+      count[r] = (PetscMPIInt)FirstBlock(m->num_blocks, r + 1, size) - start[r];
     }
   }
   PetscCallMPI(MPI_Gatherv(mine, (PetscMPIInt)(last - first), MPI_UINT64_T, m->sum, count, start, MPI_UINT64_T, 0, comm));
@@ -505,10 +503,8 @@ static PetscErrorCode VerifyManifest(MPI_Comm comm, const char *data, const char
     PetscCall(CheckShare(comm, data, manifest, &trouble));
     PetscCall(Agree(comm, &trouble, good));
   }
-  if (!*good) {
-    PetscCall(SoretManifestDestroy(manifest));
-    PetscCall(PetscStrncpy(why, trouble.text, length));
-  }
+  PetscCall(PetscFree(manifest->sum));
+  if (!*good) PetscCall(PetscStrncpy(why, trouble.text, length));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -529,6 +525,5 @@ PetscErrorCode SoretSumsVerify(MPI_Comm comm, const char *path, const char *sums
 
   PetscFunctionBegin;
   PetscCall(VerifyManifest(comm, path, sums, &manifest, good, length, why));
-  if (*good) PetscCall(SoretManifestDestroy(&manifest));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
