@@ -23,44 +23,43 @@ typedef struct {
   PetscReal shift, cnorm, fnorm;
 } Pseudo;
 
-/* What the test of an iteration remembers, as it was before that test. */
+/* What the test of an iteration remembers for the next one. */
 typedef struct {
-  PetscInt  it, linear;
-  PetscReal ratio, eight_ago, measured, totals_off;
-  PetscBool at_floor;
-} Entry;
+  PetscReal ratio;
+  PetscReal four_ago, eight_ago; /* norms of the residual when the iterations were a multiple of four and of eight */
+  PetscReal measured;            /* norm of the residual when the ratio was measured                               */
+  PetscReal totals_off;          /* largest distance of a mean from what it should be, relative to its members     */
+  PetscBool at_floor, at_floor_of_most;
+} Test;
 
 typedef struct {
   SoretSystem     *sys;
   PetscReal        tolerance;
+  PetscInt         max_steps;
+  PetscBool        warm;                       /* the guess is a solution nearby: it is not lifted           */
+  const char      *prefix;                     /* of the options of Newton's method                          */
   SoretStepMonitor monitor;
   void            *context;
-  PetscReal        ratio;
-  PetscReal        four_ago, eight_ago; /* norms of the residual when the iterations were a multiple of four and of eight */
-  PetscReal        measured; /* norm of the residual when the ratio was measured */
-  PetscReal        totals_off; /* largest distance of a mean from what it should be, relative to its members */
-  PetscBool        at_floor, at_floor_of_most;
-  PetscBool        closes;   /* multigrid: the last digits of the means are set after the solve */
-  PetscBool        uncoarsened; /* multigrid was wanted, but there is no coarser grid */
-  PetscBool        warm;        /* the guess is a solution nearby: it is not lifted  */
-  const char      *prefix;      /* of the options of Newton's method                  */
-  PetscInt         iterations; /* of all solves so far, for the monitor */
+  SoretOutcome    *outcome;                    /* its counts are those of the solves that have ended         */
+  Phase            phase;
+  Test             test;
+  PetscInt         iterations;                 /* of all solves so far, for the monitor                      */
+  SoretFAS         fas;                        /* while it is used                                           */
+  PetscBool        uncoarsened;                /* multigrid was wanted, but there is no coarser grid         */
+  Pseudo           pseudo;
   /* checkpoints; all 0 for the coarse solves within a solve */
   SoretCheckpoint  checkpoint;
-  SoretOutcome    *outcome;    /* counts of the solves that have ended      */
-  Vec              c;          /* as it is now                              */
-  Phase            phase;
-  PetscInt         first;      /* iterations of this solve before the checkpoint that it goes on from */
-  PetscInt         before, linear_before; /* iterations of this solve so far, for the checkpoint  */
-  PetscInt         attempt;    /* of the cycles, from 0                     */
-  Pseudo           pseudo;
-  SoretAnderson    anderson;   /* what the acceleration of the cycles remembered then */
-  Vec              restored;   /* what the checkpoint holds, until its phase has come */
-  PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them */
+  Vec              c;                          /* as it is now                                               */
+  PetscInt         first;                      /* iterations of this solve before the checkpoint that it goes on from */
+  PetscInt         before, linear_before;      /* iterations of this solve so far, for the checkpoint        */
+  PetscInt         attempt;                    /* of the cycles, from 0                                      */
+  SoretAnderson    anderson;                   /* what the acceleration of the cycles remembered then        */
+  Vec              restored;                   /* what the checkpoint holds, until its phase has come        */
+  PetscReal        content[SORET_MAX_SPECIES]; /* amounts in it, as the smoother had them                    */
   PetscBool        stopped;
-  Entry            entry;      /* of the iteration of Newton's method that is on the way */
-  PetscBool        interrupted; /* its linear solve has been ended, since a stop is asked for */
-  SoretFAS         fas;        /* while it is used */
+  Test             entry;                      /* before the test of the iteration of Newton's method that is on the way */
+  PetscInt         entry_it, entry_linear;     /* iterations then                                            */
+  PetscBool        interrupted;                /* its linear solve has been ended, since a stop is asked for */
 } Steady;
 
 static PetscBool IsNewton(const Steady *steady)
@@ -175,11 +174,11 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (IsNewton(steady) ? steady->linear_before : 0));
   position[POSITION_CYCLES]       = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0));
   position[POSITION_SCALED]       = (PetscReal)steady->sys->scaled;
-  position[POSITION_RATIO]        = steady->ratio;
-  position[POSITION_FOUR_AGO]     = steady->four_ago;
-  position[POSITION_EIGHT_AGO]    = steady->eight_ago;
-  position[POSITION_MEASURED]     = steady->measured;
-  position[POSITION_TOTALS_OFF]   = steady->totals_off;
+  position[POSITION_RATIO]        = steady->test.ratio;
+  position[POSITION_FOUR_AGO]     = steady->test.four_ago;
+  position[POSITION_EIGHT_AGO]    = steady->test.eight_ago;
+  position[POSITION_MEASURED]     = steady->test.measured;
+  position[POSITION_TOTALS_OFF]   = steady->test.totals_off;
   position[POSITION_PSEUDO_STEP]  = (PetscReal)steady->pseudo.step;
   position[POSITION_PSEUDO_SHIFT] = steady->pseudo.shift;
   position[POSITION_PSEUDO_CNORM] = steady->pseudo.cnorm;
@@ -212,11 +211,11 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
   steady->outcome->linear_iterations = (PetscInt)position[POSITION_LINEAR];
   steady->outcome->cycles            = (PetscInt)position[POSITION_CYCLES];
   steady->sys->scaled                = (PetscInt)position[POSITION_SCALED];
-  steady->ratio                      = position[POSITION_RATIO];
-  steady->four_ago                   = position[POSITION_FOUR_AGO];
-  steady->eight_ago                  = position[POSITION_EIGHT_AGO];
-  steady->measured                   = position[POSITION_MEASURED];
-  steady->totals_off                 = position[POSITION_TOTALS_OFF];
+  steady->test.ratio                      = position[POSITION_RATIO];
+  steady->test.four_ago                   = position[POSITION_FOUR_AGO];
+  steady->test.eight_ago                  = position[POSITION_EIGHT_AGO];
+  steady->test.measured                   = position[POSITION_MEASURED];
+  steady->test.totals_off                 = position[POSITION_TOTALS_OFF];
   steady->pseudo                     = (Pseudo){.step = (PetscInt)position[POSITION_PSEUDO_STEP], .shift = position[POSITION_PSEUDO_SHIFT], .cnorm = position[POSITION_PSEUDO_CNORM], .fnorm = position[POSITION_PSEUDO_FNORM]};
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -254,15 +253,9 @@ static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *c
 /* After that: c is what it was when the iteration began, and so is all that a checkpoint holds. */
 static PetscErrorCode StopWhereItBegan(Steady *steady, Vec c)
 {
-  const Entry entry = steady->entry;
-
   PetscFunctionBegin;
-  steady->ratio      = entry.ratio;
-  steady->eight_ago  = entry.eight_ago;
-  steady->measured   = entry.measured;
-  steady->totals_off = entry.totals_off;
-  steady->at_floor   = entry.at_floor;
-  PetscCall(Poll(steady, c, entry.it, entry.linear));
+  steady->test = steady->entry;
+  PetscCall(Poll(steady, c, steady->entry_it, steady->entry_linear));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -284,7 +277,9 @@ static PetscErrorCode Begin(Steady *steady, Phase phase, Vec c, PetscBool *goes_
    residuals, much for a cycle and little for an iteration of Newton's method: between cycles it is not taken again while the norm says that it cannot be good yet. */
 static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
 {
-  const PetscInt at = steady->first + it;
+  const PetscInt  at     = steady->first + it;
+  Test           *test   = &steady->test;
+  const PetscBool cycles = steady->phase == PHASE_CYCLES ? PETSC_TRUE : PETSC_FALSE, closes = cycles || steady->sys->num_parts ? PETSC_TRUE : PETSC_FALSE; /* the last digits of the means are set afterwards */
 
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;
@@ -293,24 +288,26 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
-  steady->entry = (Entry){.it = it, .linear = linear, .ratio = steady->ratio, .eight_ago = steady->eight_ago, .measured = steady->measured, .totals_off = steady->totals_off, .at_floor = steady->at_floor};
+  steady->entry        = *test;
+  steady->entry_it     = it;
+  steady->entry_linear = linear;
   if (steady->phase != PHASE_PSEUDO) PetscCall(Poll(steady, c, it, linear));
   if (steady->stopped) {
     *reason = SNES_DIVERGED_FUNCTION_DOMAIN; /* nobody looks at it */
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   if (at % 8 == 0) { /* multigrid that gains next to nothing in eight cycles will not do so later; gains of accelerated cycles come in jumps */
-    if (at > 0 && steady->closes && fnorm > 0.5 * steady->eight_ago) *reason = SNES_DIVERGED_DTOL;
-    steady->eight_ago = fnorm;
+    if (at > 0 && cycles && fnorm > 0.5 * test->eight_ago) *reason = SNES_DIVERGED_DTOL;
+    test->eight_ago = fnorm;
   }
-  if (!steady->closes || at % 8 == 0 || steady->ratio * fnorm <= 2.0 * steady->tolerance * steady->measured) {
-    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &steady->ratio, &steady->at_floor, &steady->at_floor_of_most));
-    PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
-    steady->measured = fnorm;
-    if ((steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= (steady->closes || steady->sys->num_parts ? 1.0e-7 : steady->at_floor && at >= 16 ? 1.0e-10 : 1.0e-12)) /* closed afterwards */ *reason = SNES_CONVERGED_FNORM_RELATIVE;
-    else if (steady->phase == PHASE_NEWTON && steady->at_floor_of_most && steady->sys->num) *reason = SNES_DIVERGED_DTOL; /* goes on otherwise */
+  if (!cycles || at % 8 == 0 || test->ratio * fnorm <= 2.0 * steady->tolerance * test->measured) {
+    PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &test->ratio, &test->at_floor, &test->at_floor_of_most));
+    PetscCall(MeasureTotals(steady->sys, c, &test->totals_off));
+    test->measured = fnorm;
+    if ((test->at_floor || test->ratio <= steady->tolerance) && test->totals_off <= (closes ? 1.0e-7 : test->at_floor && at >= 16 ? 1.0e-10 : 1.0e-12)) *reason = SNES_CONVERGED_FNORM_RELATIVE;
+    else if (steady->phase == PHASE_NEWTON && test->at_floor_of_most && steady->sys->num) *reason = SNES_DIVERGED_DTOL; /* goes on otherwise */
   }
-  if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, steady->ratio * (steady->measured > 0.0 ? fnorm / steady->measured : 1.0), c, PETSC_FALSE));
+  if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, test->ratio * (test->measured > 0.0 ? fnorm / test->measured : 1.0), c, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -323,8 +320,8 @@ static PetscErrorCode TestCycle(void *context, PetscInt cycle, PetscReal fnorm, 
   PetscFunctionBegin;
   PetscCall(TestState(steady, cycle, 0, fnorm, c, reason));
   if (*reason || at % 4) PetscFunctionReturn(PETSC_SUCCESS);
-  if (at > 0 && fnorm > 0.1 * steady->four_ago) PetscCall(SoretFASAccelerate(steady->fas, c));
-  steady->four_ago = fnorm;
+  if (at > 0 && fnorm > 0.1 * steady->test.four_ago) PetscCall(SoretFASAccelerate(steady->fas, c));
+  steady->test.four_ago = fnorm;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -341,11 +338,11 @@ static PetscErrorCode TestSteady(SNES snes, PetscInt it, PetscReal xnorm, PetscR
 }
 
 /* How many iterations a SNES may make, as its default or -snes_max_it says, and max_steps. */
-static PetscErrorCode MostOf(SNES snes, PetscInt max_steps, PetscInt *most)
+static PetscErrorCode MostOf(const Steady *steady, SNES snes, PetscInt *most)
 {
   PetscFunctionBegin;
   PetscCall(SNESGetTolerances(snes, NULL, NULL, NULL, most, NULL));
-  *most = PetscMin(*most, max_steps);
+  *most = PetscMin(*most, steady->max_steps);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -357,8 +354,9 @@ static PetscErrorCode Allow(SNES snes, PetscInt most)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], SNES *snes)
+static PetscErrorCode CreateSNES(Steady *steady, SNES *snes)
 {
+  SoretOutcome *outcome = steady->outcome;
   SNESLineSearch search;
   KSP            ksp;
   Vec            f;
@@ -376,7 +374,7 @@ static PetscErrorCode CreateSNES(Steady *steady, size_t length, char method[], S
   PetscCall(SNESLineSearchSetType(search, SORET_LINESEARCH_NONE));
   PetscCall(SoretSystemSetPositive(steady->sys, search));
   PetscCall(SNESGetKSP(*snes, &ksp));
-  PetscCall(SoretSystemSetKSP(steady->sys, ksp, steady->sys->at ? 1.0e-4 : 1.0e-6, length, method)); /* with cycles Newton takes as many steps, and a third fewer of them */
+  PetscCall(SoretSystemSetKSP(steady->sys, ksp, steady->sys->at ? 1.0e-4 : 1.0e-6, sizeof(outcome->method), outcome->method)); /* with cycles Newton takes as many steps, and a third fewer of them */
   if (steady->checkpoint) PetscCall(KSPMonitorSet(ksp, WatchLinear, steady, NULL));
   PetscCall(SoretNewtonSetFromOptions(steady->sys, steady->uncoarsened, *snes, NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -442,7 +440,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
+static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SNESConvergedReason *reason)
 {
   PetscInt its, linear;
 
@@ -452,15 +450,15 @@ static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SoretOutcome *ou
   if (steady->interrupted && !steady->stopped && *reason == SNES_DIVERGED_LINEAR_SOLVE) PetscCall(StopWhereItBegan(steady, c));
   PetscCall(SNESGetIterationNumber(snes, &its));
   PetscCall(SNESGetLinearSolveIterations(snes, &linear));
-  outcome->newton_iterations += its;
-  outcome->linear_iterations += linear;
+  steady->outcome->newton_iterations += its;
+  steady->outcome->linear_iterations += linear;
   steady->iterations += its;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Pseudo-transient continuation: implicit Euler steps in time, longer as the residual falls, then Newton again. The sums keep their
    term in the residual, so that no drift can pass as convergence. */
-static PetscErrorCode Rescue(Steady *steady, SNES snes, PetscInt most, Vec guess, Vec c, SoretOutcome *outcome, SNESConvergedReason *reason)
+static PetscErrorCode Rescue(Steady *steady, SNES snes, PetscInt most, Vec guess, Vec c, SNESConvergedReason *reason)
 {
   SoretSystem *sys = steady->sys;
   Vec          f;
@@ -492,7 +490,7 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, PetscInt most, Vec guess
     if (steady->stopped) break;
     PetscCall(VecCopy(c, sys->old));
     PetscCall(Allow(snes, 3));
-    PetscCall(RunSNES(steady, snes, c, outcome, reason));
+    PetscCall(RunSNES(steady, snes, c, reason));
     before     = fnorm;
     sys->shift = 0.0;
     PetscCall(SoretSystemResidual(sys, c, f));
@@ -511,7 +509,7 @@ static PetscErrorCode Rescue(Steady *steady, SNES snes, PetscInt most, Vec guess
       PetscCall(VecCopy(c, sys->old));
       sys->shift = 0.0;
       PetscCall(Allow(snes, most));
-      PetscCall(RunSNES(steady, snes, c, outcome, reason));
+      PetscCall(RunSNES(steady, snes, c, reason));
       if (*reason > 0) break;
       PetscCall(VecCopy(sys->old, c));
       sys->shift = keep;
@@ -532,8 +530,9 @@ static const char *Advice(const SoretSystem *sys)
 }
 
 /* Species and place of the largest residual, for the message of a failure. */
-static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outcome)
+static PetscErrorCode LargestResidual(Steady *steady, Vec c)
 {
+  SoretOutcome *outcome = steady->outcome;
   Vec       f;
   PetscReal value, x[3];
   PetscInt  s;
@@ -545,13 +544,14 @@ static PetscErrorCode LargestResidual(Steady *steady, Vec c, SoretOutcome *outco
   PetscCall(VecScale(f, -1.0));
   PetscCall(SoretSmallest(steady->sys->op, f, &value, &s, x));
   PetscCall(VecDestroy(&f));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). %s", outcome->newton_iterations + outcome->cycles, (double)steady->ratio, (double)steady->tolerance, steady->totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], Advice(steady->sys));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). %s", outcome->newton_iterations + outcome->cycles, (double)steady->test.ratio, (double)steady->tolerance, steady->test.totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], Advice(steady->sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Is the state free of negative concentrations, but for rounding of those that vanish? */
-static PetscErrorCode CheckPositive(const SoretOperator *op, Vec c, PetscBool *positive, SoretOutcome *outcome)
+static PetscErrorCode CheckPositive(Steady *steady, Vec c, PetscBool *positive)
 {
+  const SoretOperator *op = steady->sys->op;
   PetscReal value, x[3], largest;
   PetscInt  s;
 
@@ -559,38 +559,39 @@ static PetscErrorCode CheckPositive(const SoretOperator *op, Vec c, PetscBool *p
   PetscCall(SoretSmallest(op, c, &value, &s, x));
   PetscCall(VecNorm(c, NORM_INFINITY, &largest));
   *positive = value >= -1.0e-14 * largest ? PETSC_TRUE : PETSC_FALSE;
-  if (!*positive) (void)snprintf(outcome->reason, sizeof(outcome->reason), "the steady state found has a negative concentration, %.3g of species '%s' at (%g, %g, %g): it is not the physical one. Try a better `initial`, or `mode: transient` with `until_steady`", (double)value, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
+  if (!*positive) (void)snprintf(steady->outcome->reason, sizeof(steady->outcome->reason), "the steady state found has a negative concentration, %.3g of species '%s' at (%g, %g, %g): it is not the physical one. Try a better `initial`, or `mode: transient` with `until_steady`", (double)value, op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2]);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Sets the last digits of the means, which cycles, and Newton's method for many parts of the fluid, leave to the size of the tolerance; the state must stay as good as it was. */
 static PetscErrorCode CloseTotals(Steady *steady, Vec c, PetscBool *good)
 {
+  Test     *test = &steady->test;
   PetscBool all[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   for (PetscInt k = 0; k < SORET_MAX_SPECIES; k++) all[k] = PETSC_TRUE;
   PetscCall(SoretSystemClose(steady->sys, steady->sys->sums->mean, all, c));
-  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &steady->ratio, &steady->at_floor, NULL));
-  PetscCall(MeasureTotals(steady->sys, c, &steady->totals_off));
-  *good = (steady->at_floor || steady->ratio <= steady->tolerance) && steady->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(SoretSteadyMeasure(steady->sys->op, steady->sys->sums, PETSC_FALSE, c, &test->ratio, &test->at_floor, NULL));
+  PetscCall(MeasureTotals(steady->sys, c, &test->totals_off));
+  *good = (test->at_floor || test->ratio <= steady->tolerance) && test->totals_off <= 1.0e-12 ? PETSC_TRUE : PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Is the state that Newton's method has found the one to take? */
-static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good, SoretOutcome *outcome)
+static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good)
 {
   PetscFunctionBegin;
   *good = PETSC_TRUE;
-  if (steady->sys->num_parts || steady->totals_off > 1.0e-12) PetscCall(CloseTotals(steady, c, good)); /* fast reactions: rounding leaves more in the means */
-  if (*good) PetscCall(CheckPositive(steady->sys->op, c, good, outcome));
-  else PetscCall(LargestResidual(steady, c, outcome));
+  if (steady->sys->num_parts || steady->test.totals_off > 1.0e-12) PetscCall(CloseTotals(steady, c, good)); /* fast reactions: rounding leaves more in the means */
+  if (*good) PetscCall(CheckPositive(steady, c, good));
+  else PetscCall(LargestResidual(steady, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Newton's method in one of its phases; `most` counts the steps before the checkpoint that the run goes on from. Where rows are weighed rounding is not far below what
    is left: two digits from a linear solver at a time, and it may fall short. */
-static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt most, Vec c, PetscBool *solved, SNESConvergedReason *reason, SoretOutcome *outcome)
+static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt most, Vec c, PetscBool *solved, SNESConvergedReason *reason)
 {
   PetscReal rtol, absolute, divergence;
   PetscInt  most_linear, failures;
@@ -608,17 +609,17 @@ static PetscErrorCode RunNewton(Steady *steady, SNES snes, Phase phase, PetscInt
   PetscCall(Begin(steady, phase, c, &goes_on));
   PetscCall(SoretSystemFollow(steady->sys, phase == PHASE_FOLLOW ? PETSC_TRUE : PETSC_FALSE));
   PetscCall(Allow(snes, most - steady->first));
-  PetscCall(RunSNES(steady, snes, c, outcome, reason));
+  PetscCall(RunSNES(steady, snes, c, reason));
   PetscCall(SoretSystemFollow(steady->sys, PETSC_FALSE));
   PetscCall(KSPSetTolerances(ksp, rtol, absolute, divergence, most_linear));
   PetscCall(SNESSetMaxLinearSolveFailures(snes, failures));
   steady->first = 0;
-  if (*reason > 0) PetscCall(Accept(steady, c, solved, outcome));
+  if (*reason > 0) PetscCall(Accept(steady, c, solved));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Newton's method, then pseudo-transient continuation. */
-static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
+static PetscErrorCode SolveNewton(Steady *steady, Vec c, PetscBool *solved)
 {
   SNES                snes;
   SNESConvergedReason reason = SNES_DIVERGED_MAX_IT;
@@ -629,19 +630,19 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
   PetscFunctionBegin;
   *solved = PETSC_FALSE;
   PetscCall(SoretNewtonCreateMatrices(steady->sys, steady->prefix));
-  PetscCall(CreateSNES(steady, sizeof(outcome->method), outcome->method, &snes));
-  PetscCall(MostOf(snes, max_steps, &most));
+  PetscCall(CreateSNES(steady, &snes));
+  PetscCall(MostOf(steady, snes, &most));
   PetscCall(VecDuplicate(c, &guess));
   PetscCall(VecCopy(c, guess));
   if (!steady->restored || steady->phase != PHASE_PSEUDO) {
-    if (!follows) PetscCall(RunNewton(steady, snes, PHASE_NEWTON, most, c, solved, &reason, outcome));
-    if (!*solved && !steady->stopped && (follows || steady->at_floor_of_most)) PetscCall(RunNewton(steady, snes, PHASE_FOLLOW, most, c, solved, &reason, outcome));
+    if (!follows) PetscCall(RunNewton(steady, snes, PHASE_NEWTON, most, c, solved, &reason));
+    if (!*solved && !steady->stopped && (follows || steady->test.at_floor_of_most)) PetscCall(RunNewton(steady, snes, PHASE_FOLLOW, most, c, solved, &reason));
   }
-  if (!*solved && !steady->stopped && max_steps > 50) {
-    PetscCall(Rescue(steady, snes, most, guess, c, outcome, &reason));
-    if (reason > 0 && !steady->stopped) PetscCall(Accept(steady, c, solved, outcome));
+  if (!*solved && !steady->stopped && steady->max_steps > 50) {
+    PetscCall(Rescue(steady, snes, most, guess, c, &reason));
+    if (reason > 0 && !steady->stopped) PetscCall(Accept(steady, c, solved));
   }
-  if (reason <= 0 && !steady->stopped) PetscCall(LargestResidual(steady, c, outcome));
+  if (reason <= 0 && !steady->stopped) PetscCall(LargestResidual(steady, c));
   PetscCall(VecDestroy(&guess));
   PetscCall(SNESDestroy(&snes));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -652,21 +653,21 @@ static PetscErrorCode SolveNewton(Steady *steady, PetscInt max_steps, Vec c, Pet
 static PetscErrorCode SolveCoarsest(void *context, SoretSystem *sys, Vec c)
 {
   const Steady *finest = (const Steady *)context;
-  Steady        steady = {.sys = sys, .tolerance = finest->tolerance, .prefix = "fas_start_"};
-  SoretOutcome  outcome;
+  SoretOutcome  outcome = {.converged = PETSC_FALSE};
+  Steady        steady  = {.sys = sys, .tolerance = finest->tolerance, .max_steps = 1000, .prefix = "fas_start_", .outcome = &outcome};
   PetscBool     solved;
 
   PetscFunctionBegin;
-  PetscCall(PetscMemzero(&outcome, sizeof(outcome)));
   if (!finest->warm && !finest->sys->op->grid->closed) PetscCall(LiftGuess(sys, c));
-  PetscCall(SolveNewton(&steady, 1000, c, &solved, &outcome));
+  PetscCall(SolveNewton(&steady, c, &solved));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* The full multigrid start and cycles after it. The guess is lifted where it is used: on the coarsest grid; around solid before, since cells that are on no
    coarser grid keep what they have. */
-static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
+static PetscErrorCode Cycle(Steady *steady, Vec c, PetscBool *solved)
 {
+  SoretOutcome       *outcome = steady->outcome;
   const PetscBool     closed = steady->sys->op->grid->closed ? PETSC_TRUE : PETSC_FALSE;
   const SNES          snes = SoretFASGetSNES(steady->fas);
   SNESConvergedReason reason;
@@ -675,12 +676,11 @@ static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool
 
   PetscFunctionBegin;
   if (closed && !steady->warm) PetscCall(LiftGuess(steady->sys, c));
-  PetscCall(MostOf(snes, max_steps, &most));
+  PetscCall(MostOf(steady, snes, &most));
   PetscCall(SoretFASSetTest(steady->fas, TestCycle, steady));
   PetscCall(SoretFASStart(steady->fas, SolveCoarsest, steady, c)); /* also where the run goes on: the coarse levels then remember the same */
   PetscCall(Begin(steady, PHASE_CYCLES, c, &goes_on));
   if (goes_on) PetscCall(SoretFASGoOn(steady->fas, &steady->anderson));
-  steady->closes = PETSC_TRUE;
   for (; steady->attempt < 3 && !*solved; steady->attempt++) {
     PetscCall(Allow(snes, most - steady->first));
     PetscCall(SoretFASSolve(steady->fas, c, &reason, &cycles));
@@ -690,18 +690,17 @@ static PetscErrorCode Cycle(Steady *steady, PetscInt max_steps, Vec c, PetscBool
     if (reason <= 0) break;
     PetscCall(CloseTotals(steady, c, solved));
   }
-  steady->closes = PETSC_FALSE;
-  if (*solved) PetscCall(CheckPositive(steady->sys->op, c, solved, outcome));
+  if (*solved) PetscCall(CheckPositive(steady, c, solved));
   (void)snprintf(outcome->method, sizeof(outcome->method), "nonlinear multigrid, %d levels, %d cycles", (int)SoretFASNumLevels(steady->fas), (int)outcome->cycles);
   if (*solved || steady->stopped) PetscFunctionReturn(PETSC_SUCCESS);
-  if (outcome->cycles >= max_steps) PetscCall(LargestResidual(steady, c, outcome));
+  if (outcome->cycles >= steady->max_steps) PetscCall(LargestResidual(steady, c));
   else PetscCall(SoretSay(steady->sys->op->grid->comm, "nonlinear multigrid did not converge in %d cycles; trying Newton's method\n", (int)outcome->cycles));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Nonlinear multigrid, unless the run goes on from Newton's method. What is not solved begins again with the guess, lifted unless it is warm: as it was around
    solid and where it is a solution nearby, else as far as the next level resolves it. */
-static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c, PetscBool *solved, SoretOutcome *outcome)
+static PetscErrorCode SolveFAS(Steady *steady, Vec c, PetscBool *solved)
 {
   Vec c_0 = NULL;
 
@@ -713,9 +712,9 @@ static PetscErrorCode SolveFAS(Steady *steady, PetscInt max_steps, Vec c, PetscB
       PetscCall(VecDuplicate(c, &c_0));
       PetscCall(VecCopy(c, c_0));
     } else PetscCall(SoretFASKeep(steady->fas, c));
-    if (!steady->restored || steady->phase == PHASE_CYCLES) PetscCall(Cycle(steady, max_steps, c, solved, outcome));
+    if (!steady->restored || steady->phase == PHASE_CYCLES) PetscCall(Cycle(steady, c, solved));
   }
-  if (!*solved && !steady->stopped && outcome->cycles < max_steps) {
+  if (!*solved && !steady->stopped && steady->outcome->cycles < steady->max_steps) {
     if (c_0) PetscCall(VecCopy(c_0, c));
     else if (!steady->uncoarsened) PetscCall(SoretFASRecall(steady->fas, c));
     if (!steady->warm) PetscCall(LiftGuess(steady->sys, c));
@@ -752,7 +751,7 @@ static PetscErrorCode IsEmpty(SoretSystem *sys, Vec c, PetscBool *empty)
 PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretSystem sys;
-  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c, .warm = spec->warm};
+  Steady      steady = {.sys = &sys, .tolerance = spec->tolerance.value, .max_steps = spec->max_steps, .monitor = monitor, .context = context, .checkpoint = checkpoint, .outcome = outcome, .c = c, .warm = spec->warm};
   PetscBool   solved = PETSC_FALSE, use_fas = PETSC_FALSE;
 
   PetscFunctionBegin;
@@ -765,17 +764,17 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretFASChoose(op, &use_fas));
   if (!solved && !spec->warm && !use_fas) PetscCall(LiftGuess(&sys, c));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
-  if (use_fas && !solved) PetscCall(SolveFAS(&steady, spec->max_steps, c, &solved, outcome));
-  if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, spec->max_steps, c, &solved, outcome));
+  if (use_fas && !solved) PetscCall(SolveFAS(&steady, c, &solved));
+  if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, c, &solved));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));
   PetscCall(SoretAndersonDestroy(&steady.anderson));
   outcome->converged = solved;
   outcome->stopped   = steady.stopped;
-  outcome->residual  = steady.ratio;
+  outcome->residual  = steady.test.ratio;
   outcome->scaled    = sys.scaled;
   if (steady.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after iteration %" PetscInt_FMT, SoretCheckpointStopped(checkpoint), steady.iterations);
-  if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.at_floor ? "converged: the residual is rounding error" : "converged");
+  if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.test.at_floor ? "converged: the residual is rounding error" : "converged");
   PetscCall(SoretSystemDestroy(&sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
