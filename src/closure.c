@@ -42,32 +42,6 @@ PetscErrorCode SoretSystemSetPositive(SoretSystem *sys, SNESLineSearch search)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Local sums of every cell. */
-static void CloseCells(SoretSystem *sys, PetscReal c[])
-{
-  const PetscInt ns = sys->op->num_species, n = sys->num_local;
-
-  for (PetscInt p = 0; p < sys->op->grid->num_cells; p++, c += ns) {
-    PetscReal G[SORET_MAX_SPECIES * 8] = {0}, r[SORET_MAX_SPECIES];
-
-    if (n * n > (PetscInt)(sizeof(G) / sizeof(G[0]))) return; /* more than 22 kinds of binding sites: left to the tolerance */
-    for (PetscInt k = 0; k < n; k++) {
-      r[k] = sys->kept[p * n + k];
-      for (PetscInt s = 0; s < ns; s++) r[k] -= sys->q_local[k * ns + s] * c[s];
-      for (PetscInt l = 0; l < n; l++) {
-        for (PetscInt s = 0; s < ns; s++) G[k * n + l] += sys->q_local[k * ns + s] * sys->q_local[l * ns + s] * c[s];
-      }
-    }
-    (void)SoretSolveDense(n, G, r); /* a sum of species that are all absent is left alone */
-    for (PetscInt s = 0; s < ns; s++) {
-      PetscReal factor = 1.0;
-
-      for (PetscInt k = 0; k < n; k++) factor += r[k] * sys->q_local[k * ns + s];
-      c[s] *= factor;
-    }
-  }
-}
-
 /* Factors of the species by which those with these amounts (0 for species that must not change) get sums that differ by `off` from what they are: off
    is [n], and becomes eta. */
 static void ClosingFactors(PetscInt ns, PetscInt n, const PetscReal w[], const PetscReal amount[], PetscReal G[], PetscReal off[], PetscReal factor[])
@@ -78,11 +52,35 @@ static void ClosingFactors(PetscInt ns, PetscInt n, const PetscReal w[], const P
       for (PetscInt s = 0; s < ns; s++) G[a * n + b] += w[a * ns + s] * w[b * ns + s] * amount[s];
     }
   }
-  (void)SoretSolveDense(n, G, off);
+  (void)SoretSolveDense(n, G, off); /* a sum of species that are all absent is left alone */
   for (PetscInt s = 0; s < ns; s++) {
     factor[s] = 1.0;
     for (PetscInt a = 0; a < n && amount[s] != 0.0; a++) factor[s] += off[a] * w[a * ns + s];
   }
+}
+
+/* Local sums of every cell. */
+static PetscErrorCode CloseCells(SoretSystem *sys, Vec x)
+{
+  const PetscInt ns = sys->op->num_species, n = sys->num_local;
+  PetscReal     *array, *G, off[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(n * n, &G));
+  PetscCall(VecGetArray(x, &array));
+  for (PetscInt p = 0; p < sys->op->grid->num_cells; p++) {
+    PetscReal *c = array + p * ns;
+
+    for (PetscInt k = 0; k < n; k++) {
+      off[k] = sys->kept[p * n + k];
+      for (PetscInt s = 0; s < ns; s++) off[k] -= sys->q_local[k * ns + s] * c[s];
+    }
+    ClosingFactors(ns, n, sys->q_local, c, G, off, factor);
+    for (PetscInt s = 0; s < ns; s++) c[s] *= factor[s];
+  }
+  PetscCall(VecRestoreArray(x, &array));
+  PetscCall(PetscFree(G));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Each part of the fluid by itself; in time, what walls feed is left as it comes. */
@@ -123,25 +121,19 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
   const PetscInt   ns   = sums->num_species;
   PetscReal       *c, *G, *w, now[SORET_MAX_SPECIES * 3], off[SORET_MAX_SPECIES], amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES];
   PetscInt         n    = 0;
-  SoretSums        each = {.num_species = ns, .num = ns}; /* each species as a sum of its own: their means */
 
   PetscFunctionBegin;
-  if (sys->num_local) {
-    PetscCall(VecGetArray(x, &c));
-    CloseCells(sys, c);
-    PetscCall(VecRestoreArray(x, &c));
-  }
+  if (sys->num_local) PetscCall(CloseCells(sys, x));
   if (sums->num_parts) {
     PetscCall(CloseParts(sys, x));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   for (PetscInt k = 0; k < sums->num_global; k++) n += closed[k];
   if (!n) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscCalloc3(n * n, &G, n * ns, &w, ns * ns, &each.w));
-  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = 1.0;
-  PetscCall(SoretSumsMeasure(&each, sys->op, x, amount, NULL));
-  for (PetscInt s = 0; s < ns; s++) amount[s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[s]; /* they are kept cell by cell */
-  PetscCall(SoretSumsMeasure(sums, sys->op, x, now, NULL));
+  PetscCall(PetscMalloc2(n * n, &G, n * ns, &w));
+  PetscCall(SoretOperatorContent(sys->op, x, amount));
+  SoretSumsOfContent(sums, sys->op, amount, now, NULL);
+  for (PetscInt s = 0; s < ns; s++) amount[s] = SoretModelIsImmobile(sys->op->model, s) ? 0.0 : amount[s] / sys->op->grid->fluid_volume; /* those are kept cell by cell */
   for (PetscInt k = 0, a = 0; k < sums->num_global; k++) {
     if (!closed[k]) continue;
     off[a] = mean[k] - now[k];
@@ -153,6 +145,6 @@ PetscErrorCode SoretSystemClose(SoretSystem *sys, const PetscReal mean[], const 
     for (PetscInt p = 0; p < sys->op->grid->num_cells && factor[s] != 1.0; p++) c[p * ns + s] *= factor[s];
   }
   PetscCall(VecRestoreArray(x, &c));
-  PetscCall(PetscFree3(G, w, each.w));
+  PetscCall(PetscFree2(G, w));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

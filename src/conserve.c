@@ -289,26 +289,27 @@ PetscErrorCode SoretSumsAgree(const SoretSums *sums, SoretArchive archive, Petsc
 
 /* ---- measuring ---- */
 
-PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec x, PetscReal mean[], PetscReal scale[])
+void SoretSumsOfContent(const SoretSums *sums, const SoretOperator *op, const PetscReal content[], PetscReal mean[], PetscReal scale[])
 {
-  const SoretGrid *grid = op->grid;
-  const PetscInt   ns   = sums->num_species;
-  PetscReal        amount[SORET_MAX_SPECIES] = {0}, total[SORET_MAX_SPECIES];
-  const PetscReal *c;
+  const PetscInt ns = sums->num_species;
 
-  PetscFunctionBegin;
-  PetscCall(VecGetArrayRead(x, &c));
-  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) SoretOperatorAddContent(op, row, c, amount); /* row by row: less rounding than in one go */
-  PetscCall(VecRestoreArrayRead(x, &c));
-  PetscCallMPI(MPI_Allreduce(amount, total, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
   for (PetscInt k = 0; k < sums->num; k++) {
     mean[k] = 0.0;
     if (scale) scale[k] = 0.0;
     for (PetscInt s = 0; s < ns; s++) {
-      mean[k] += sums->w[k * ns + s] * total[s] / grid->fluid_volume;
-      if (scale) scale[k] += PetscAbsReal(sums->w[k * ns + s] * total[s]) / grid->fluid_volume;
+      mean[k] += sums->w[k * ns + s] * content[s] / op->grid->fluid_volume;
+      if (scale) scale[k] += PetscAbsReal(sums->w[k * ns + s] * content[s]) / op->grid->fluid_volume;
     }
   }
+}
+
+PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec c, PetscReal mean[], PetscReal scale[])
+{
+  PetscReal content[SORET_MAX_SPECIES];
+
+  PetscFunctionBegin;
+  PetscCall(SoretOperatorContent(op, c, content));
+  SoretSumsOfContent(sums, op, content, mean, scale);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -539,17 +540,17 @@ PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, Pe
 
 PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec x, PetscBool *ok)
 {
-  const PetscInt ns   = sums->num_species;
-  SoretSums      each = {.num_species = ns, .num = ns}; /* each species as a sum: their means */
+  const PetscInt ns = sums->num_species;
   PetscReal      amount[SORET_MAX_SPECIES], factor[SORET_MAX_SPECIES], lambda[SORET_MAX_SPECIES] = {0.0}, worst = 1.0, *c;
   PetscBool      same = PETSC_TRUE;
 
   PetscFunctionBegin;
   *ok = PETSC_TRUE;
-  PetscCall(PetscCalloc1(ns * ns, &each.w));
-  for (PetscInt s = 0; s < ns; s++) each.w[s * ns + s] = factor[s] = 1.0;
-  PetscCall(SoretSumsMeasure(&each, op, x, amount, NULL));
-  PetscCall(PetscFree(each.w));
+  PetscCall(SoretOperatorContent(op, x, amount));
+  for (PetscInt s = 0; s < ns; s++) {
+    amount[s] /= op->grid->fluid_volume;
+    factor[s] = 1.0;
+  }
   for (int sweep = 0; sweep < 400 && worst > 1.0e-3 && *ok; sweep++) {
     worst = 0.0;
     for (PetscInt k = 0; k < sums->num_global && *ok; k++) {

@@ -152,6 +152,19 @@ void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscR
   for (PetscInt s = 0; s < ns; s++) content[s] += area * sum[s];
 }
 
+PetscErrorCode SoretOperatorContent(const SoretOperator *op, Vec c, PetscReal content[])
+{
+  const PetscReal *x;
+
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(content, op->num_species));
+  PetscCall(VecGetArrayRead(c, &x));
+  for (PetscInt row = 0; row < op->grid->count[1] * op->grid->count[2]; row++) SoretOperatorAddContent(op, row, x, content); /* row by row: less rounding than in one go */
+  PetscCall(VecRestoreArrayRead(c, &x));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, content, (PetscMPIInt)op->num_species, MPIU_REAL, MPI_SUM, op->grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- residual ---- */
 
 typedef struct {

@@ -123,11 +123,19 @@ PetscErrorCode SoretSystemKnow(SoretSystem *sys, Vec c, const PetscReal content[
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[])
+{
+  PetscFunctionBegin;
+  PetscCall(SoretSystemKnow(sys, c, content));
+  sys->summed = PETSC_TRUE;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Amount of each species in the box, sys->content: known, if c has not changed since SoretSystemKnow(). */
 static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
 {
   const PetscInt   ns = sys->op->num_species;
-  PetscReal        content[SORET_MAX_SPECIES] = {0.0};
+  PetscReal        content[SORET_MAX_SPECIES];
   PetscObjectState state;
   PetscObjectId    id;
 
@@ -135,12 +143,8 @@ static PetscErrorCode MeasureContent(SoretSystem *sys, Vec c)
   PetscCall(PetscObjectGetId((PetscObject)c, &id));
   PetscCall(PetscObjectStateGet((PetscObject)c, &state));
   if (id != sys->known || state != sys->known_state) {
-    const PetscReal *x;
-
-    PetscCall(VecGetArrayRead(c, &x));
-    for (PetscInt row = 0; row < sys->op->grid->count[1] * sys->op->grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, x, content);
-    PetscCall(VecRestoreArrayRead(c, &x));
-    PetscCall(SoretSystemKnow(sys, c, content));
+    PetscCall(SoretOperatorContent(sys->op, c, content));
+    PetscCall(SoretSystemKnowAll(sys, c, content));
   }
   if (!sys->summed) PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sys->content, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, sys->op->grid->comm));
   sys->summed = PETSC_TRUE;
@@ -152,14 +156,6 @@ PetscErrorCode SoretSystemContent(SoretSystem *sys, Vec c, PetscReal content[])
   PetscFunctionBegin;
   PetscCall(MeasureContent(sys, c));
   PetscCall(PetscArraycpy(content, sys->content, sys->op->num_species));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretSystemKnowAll(SoretSystem *sys, Vec c, const PetscReal content[])
-{
-  PetscFunctionBegin;
-  PetscCall(SoretSystemKnow(sys, c, content));
-  sys->summed = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -260,17 +256,16 @@ static PetscErrorCode AddSums(SoretSystem *sys, Vec x, Vec y)
   const SoretGrid *grid = sys->op->grid;
   const PetscInt   ns   = sys->op->num_species;
   const PetscReal *xa;
-  PetscReal       *ya, content[SORET_MAX_SPECIES] = {0.0}, all[SORET_MAX_SPECIES], same[SORET_MAX_SPECIES];
+  PetscReal       *ya, content[SORET_MAX_SPECIES], same[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   if (sys->at) PetscCall(SetProfile(sys, sys->at)); /* a cycle has looked at other states */
-  PetscCall(VecGetArrayRead(x, &xa));
   if (sys->num_parts) PetscCall(PartTerms(sys, x, PETSC_FALSE));
   else {
-    for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) SoretOperatorAddContent(sys->op, row, xa, content);
-    PetscCallMPI(MPI_Allreduce(content, all, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
-    SumTerm(ns, sys->num, sys->q, sys->beta, NULL, all, grid->fluid_volume, same);
+    PetscCall(SoretOperatorContent(sys->op, x, content));
+    SumTerm(ns, sys->num, sys->q, sys->beta, NULL, content, grid->fluid_volume, same);
   }
+  PetscCall(VecGetArrayRead(x, &xa));
   PetscCall(VecGetArray(y, &ya));
   for (PetscInt p = 0; p < grid->num_cells; p++) {
     const PetscReal  volume = SoretOperatorCellVolume(sys->op, p), *add = same;

@@ -270,15 +270,14 @@ static PetscErrorCode PostStep(TS ts)
 
 /* ---- tolerances and the first step ---- */
 
-/* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, that of the sums it belongs to. */
-static PetscErrorCode SetAbsolute(SoretTransient *tr, Vec c)
+/* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, that of the sums it belongs to; scale - of the sums. */
+static PetscErrorCode SetAbsolute(SoretTransient *tr, const PetscReal scale[], Vec c)
 {
   const SoretSums *sums = tr->sys.sums;
   const PetscInt   ns   = sums->num_species;
-  PetscReal        mean[3 * SORET_MAX_SPECIES], scale[3 * SORET_MAX_SPECIES], largest;
+  PetscReal        largest;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsMeasure(sums, tr->sys.op, c, mean, scale));
   PetscCall(VecNorm(c, NORM_INFINITY, &largest));
   for (PetscInt s = 0; s < ns; s++) {
     PetscReal amount = 0.0;
@@ -677,7 +676,7 @@ static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, 
 PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op, const SoretSums *sums, PetscInt num_times, const PetscReal times[], SoretCheckpoint checkpoint, SoretStepMonitor monitor, void *context, Vec c, SoretOutcome *outcome)
 {
   SoretTransient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
-  PetscReal      step, now;
+  PetscReal      step, now, scale[3 * SORET_MAX_SPECIES];
   PetscBool      arrived = PETSC_TRUE, restored;
   TS             ts;
 
@@ -691,8 +690,8 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(VecDuplicate(c, &tr.stage_weight));
   PetscCall(CreateStageSolver(&tr, c));
   PetscCall(PetscMalloc2(op->num_species, &tr.absolute, op->num_species, &tr.usual));
-  PetscCall(SetAbsolute(&tr, c));
-  PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, NULL));
+  PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, scale));
+  PetscCall(SetAbsolute(&tr, scale, c));
   for (PetscInt k = 0; k < sums->num_global; k++) tr.closed[k] = !sums->fed[k];
   tr.restarts = tr.sys.num_local ? PETSC_TRUE : PETSC_FALSE;
   for (PetscInt k = 0; k < sums->num_global; k++) tr.restarts = tr.restarts || tr.closed[k] ? PETSC_TRUE : PETSC_FALSE;

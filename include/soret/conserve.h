@@ -78,6 +78,9 @@ PetscReal SoretPocketMean(const SoretSums *sums, const PetscReal volume[], Petsc
 /* Mean over the fluid of each sum, mean[sums->num], and of sum_i |w_i| c_i (scale, may be NULL). Collective. */
 PetscErrorCode SoretSumsMeasure(const SoretSums *sums, const SoretOperator *op, Vec c, PetscReal mean[], PetscReal scale[]);
 
+/* The same from the amounts of the species in the box, see SoretOperatorContent(). Not collective. */
+void SoretSumsOfContent(const SoretSums *sums, const SoretOperator *op, const PetscReal content[], PetscReal mean[], PetscReal scale[]);
+
 /* Changes the amounts of a guess to the means that the global sums must have by factors exp(sum_k lambda_k w_ki): those leave prod c^nu of every
    reaction, and with it local equilibrium, as it is. The lambda are found sum by sum by Newton's method on a convex function; a guess
    needs no more than a few digits.

@@ -220,6 +220,9 @@ const PetscReal *SoretOperatorRowWidths(const SoretOperator *op, PetscInt row, P
 /* Adds the amounts of the species in a row to content[num_species]. */
 void SoretOperatorAddContent(const SoretOperator *op, PetscInt row, const PetscReal c[], PetscReal content[]);
 
+/* Amounts of the species in the box, content[num_species]. Collective. */
+PetscErrorCode SoretOperatorContent(const SoretOperator *op, Vec c, PetscReal content[]);
+
 /* Point with the y, z and t of the row j, k of this rank; x and T follow cell by cell. */
 SoretPoint SoretOperatorRowPoint(const SoretOperator *op, PetscInt j, PetscInt k);
 
