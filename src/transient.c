@@ -217,7 +217,7 @@ static PetscErrorCode RelativeChange(SoretTransient *tr, Vec c, PetscReal *chang
 }
 
 /* What follows a step, from `before` to t: is it the end, is it time for a checkpoint? */
-static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, PetscReal t, Vec c)
+static PetscErrorCode FinishStep(SoretTransient *tr, PetscReal before, PetscReal t, Vec c)
 {
   PetscReal next;
 
@@ -227,7 +227,7 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
   tr->steps++;
   if (!(t > before)) tr->stalled = PETSC_TRUE;
   if (tr->spec->until_steady.given) {
-    PetscReal ratio, change = PETSC_MAX_REAL;
+    PetscReal ratio, change;
     PetscBool at_floor;
 
     PetscCall(SoretOperatorSetTime(tr->sys.op, t));
@@ -235,14 +235,14 @@ static PetscErrorCode FinishStep(SoretTransient *tr, TS ts, PetscReal before, Pe
     PetscCall(RelativeChange(tr, c, &change));
     tr->steady = at_floor || PetscMin(ratio, change) <= tr->spec->until_steady.value ? PETSC_TRUE : PETSC_FALSE;
   }
-  if (tr->stalled || tr->steady) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
-  if (tr->monitor) PetscCall(tr->monitor(tr->context, tr->steps, t, 0.0, c, PETSC_FALSE));
+  if (tr->stalled || tr->steady) PetscCall(TSSetConvergedReason(tr->ts, TS_CONVERGED_USER));
+  PetscCall(tr->monitor(tr->context, tr->steps, t, 0.0, c, PETSC_FALSE));
   if (t >= tr->target || tr->stalled || tr->steady) PetscFunctionReturn(PETSC_SUCCESS); /* a frame comes first, or the end */
   /* a step that will end at the target but for rounding, as TSSolve() takes it where a run goes on */
-  PetscCall(TSGetTimeStep(ts, &next));
-  if (t + next >= tr->target) PetscCall(TSSetTimeStep(ts, tr->target - t));
+  PetscCall(TSGetTimeStep(tr->ts, &next));
+  if (t + next >= tr->target) PetscCall(TSSetTimeStep(tr->ts, tr->target - t));
   PetscCall(SoretCheckpointPoll(tr->checkpoint, tr->steps, t, &tr->stopped));
-  if (tr->stopped) PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_USER));
+  if (tr->stopped) PetscCall(TSSetConvergedReason(tr->ts, TS_CONVERGED_USER));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -264,7 +264,7 @@ static PetscErrorCode PostStep(TS ts)
   PetscCall(TSGetPrevTime(ts, &before));
   tr->forgot = PETSC_FALSE;
   if (!tr->in_stage) PetscCall(SoretSystemClose(&tr->sys, tr->mean, tr->closed, c));
-  PetscCall(FinishStep(tr, ts, before, t, c));
+  PetscCall(FinishStep(tr, before, t, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -385,37 +385,40 @@ static PetscErrorCode CreateEquations(SoretTransient *tr, TS *ts)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char method[], TS *ts)
+static PetscErrorCode CreateTS(SoretTransient *tr, Vec c, size_t length, char method[])
 {
   TSAdapt adapt;
   SNES    snes;
   char    solver[96];
   TSType  type, scheme = NULL;
+  TS      ts;
 
   PetscFunctionBegin;
-  PetscCall(CreateEquations(tr, ts));
-  PetscCall(SoretTimeSetESDIRK(*ts));
-  PetscCall(TSSetExactFinalTime(*ts, TS_EXACTFINALTIME_MATCHSTEP));
-  PetscCall(TSSetMaxSteps(*ts, tr->spec->max_steps));
-  PetscCall(TSSetMaxStepRejections(*ts, MOST_ATTEMPTS));
-  PetscCall(SetVectorTolerance(tr, *ts, c));
-  PetscCall(TSGetAdapt(*ts, &adapt));
+  PetscCall(CreateEquations(tr, &tr->ts));
+  ts = tr->ts;
+  PetscCall(SoretTimeSetESDIRK(ts));
+  PetscCall(TSSetExactFinalTime(ts, TS_EXACTFINALTIME_MATCHSTEP));
+  PetscCall(TSSetMaxSteps(ts, tr->spec->max_steps));
+  PetscCall(TSSetMaxStepRejections(ts, MOST_ATTEMPTS));
+  PetscCall(SetVectorTolerance(tr, ts, c));
+  PetscCall(TSGetAdapt(ts, &adapt));
   PetscCall(TSAdaptSetType(adapt, TSADAPTBASIC));
   PetscCall(TSAdaptSetStepLimits(adapt, 0.0, tr->longest_step)); /* PETSc takes a step of 1e-20, in any unit of time, whatever its error */
-  PetscCall(TSSetPreStep(*ts, PreStep));
-  PetscCall(TSSetPostStage(*ts, PostStage));
-  PetscCall(TSSetPostStep(*ts, PostStep));
-  PetscCall(TSGetSNES(*ts, &snes));
-  if (!tr->stage) PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
-  if (tr->stage) PetscCall(TSSetFromOptions(*ts));
-  else PetscCall(SoretNewtonSetFromOptions(&tr->sys, PETSC_TRUE, snes, *ts));
-  PetscCall(TSGetType(*ts, &type));
-  if (strcmp(type, TSROSW)) PetscCall(TSAdaptSetCheckStage(adapt, CheckStage)); /* what Rosenbrock methods give are increments, of any sign */
+  PetscCall(TSSetPreStep(ts, PreStep));
+  PetscCall(TSSetPostStage(ts, PostStage));
+  PetscCall(TSSetPostStep(ts, PostStep));
+  PetscCall(TSGetSNES(ts, &snes));
   if (tr->stage) {
+    PetscCall(TSSetFromOptions(ts));
     PetscCall(SoretStageSetSNES(tr->stage, snes));
     PetscCall(SoretStageDescribe(tr->stage, sizeof(solver), solver));
+  } else {
+    PetscCall(SetNewton(tr, snes, sizeof(solver), solver));
+    PetscCall(SoretNewtonSetFromOptions(&tr->sys, PETSC_TRUE, snes, ts));
   }
-  if (!strcmp(type, TSARKIMEX)) PetscCall(TSARKIMEXGetType(*ts, &scheme));
+  PetscCall(TSGetType(ts, &type));
+  if (strcmp(type, TSROSW)) PetscCall(TSAdaptSetCheckStage(adapt, CheckStage)); /* what Rosenbrock methods give are increments, of any sign */
+  if (!strcmp(type, TSARKIMEX)) PetscCall(TSARKIMEXGetType(ts, &scheme));
   if (scheme && !strcmp(scheme, SORET_ESDIRK)) PetscCall(PetscSNPrintf(method, length, "ESDIRK4(3), %s", solver));
   else PetscCall(PetscSNPrintf(method, length, "%s%s%s, %s", type, scheme ? " " : "", scheme ? scheme : "", solver));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -510,10 +513,11 @@ static PetscErrorCode TryEuler(SoretTransient *tr, PetscReal t, PetscReal step, 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* One step of backward Euler for the run, with the local error that is asked for: ts, which is where it ends, tells the step to try and gets the
-   next one. TS_DIVERGED_STEP_REJECTED: it cannot be done. */
-static PetscErrorCode StepByEuler(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscErrorCode *status)
+/* One step of backward Euler for the run, with the local error that is asked for: the TS of the run tells the step to try and gets the next one.
+   TS_DIVERGED_STEP_REJECTED: it cannot be done. */
+static PetscErrorCode StepByEuler(SoretTransient *tr, PetscReal target, Vec c, PetscErrorCode *status)
 {
+  const TS  ts   = tr->ts;
   PetscReal t, step, error = 0.0;
   PetscInt  number;
   PetscBool good = PETSC_FALSE;
@@ -548,7 +552,7 @@ static PetscErrorCode StepByEuler(SoretTransient *tr, TS ts, PetscReal target, V
     PetscCall(TSSetConvergedReason(ts, number + 1 >= tr->spec->max_steps ? TS_CONVERGED_ITS : TS_CONVERGED_ITERATING));
     tr->euler_steps++;
     tr->forgot = PETSC_TRUE;
-    PetscCall(FinishStep(tr, ts, t, now, c));
+    PetscCall(FinishStep(tr, t, now, c));
   } else PetscCall(TSSetConvergedReason(ts, TS_DIVERGED_STEP_REJECTED));
   PetscCall(VecDestroy(&once));
   PetscCall(VecDestroy(&y));
@@ -619,12 +623,12 @@ static PetscErrorCode Diagnose(SoretTransient *tr, PetscReal t, const char *what
 
 /* ---- the run ---- */
 
-static PetscErrorCode StopAt(SoretTransient *tr, TS ts, PetscErrorCode status, SoretOutcome *outcome)
+static PetscErrorCode StopAt(SoretTransient *tr, PetscErrorCode status, SoretOutcome *outcome)
 {
   PetscReal t;
 
   PetscFunctionBegin;
-  PetscCall(TSGetTime(ts, &t));
+  PetscCall(TSGetTime(tr->ts, &t));
   tr->sys.op->fresh = PETSC_FALSE; /* what it holds is of the time of the bad value */
   PetscCall(SoretOperatorSetTime(tr->sys.op, t));
   (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped at t = %g after %" PetscInt_FMT " steps: %s", (double)t, tr->steps, status == (PetscErrorCode)SORET_ERR_INPUT ? "the case has no usable values soon after it (see above). Choose an earlier `end`, or correct the formula or dataset" : "the temperature or the flow could not be computed soon after it (see above)");
@@ -632,22 +636,22 @@ static PetscErrorCode StopAt(SoretTransient *tr, TS ts, PetscErrorCode status, S
 }
 
 /* Was the step given up because it would not stay positive? Then backward Euler takes the one that was refused first. */
-static PetscErrorCode TurnToEuler(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscBool *turn, PetscErrorCode *status)
+static PetscErrorCode TurnToEuler(SoretTransient *tr, PetscReal target, Vec c, PetscBool *turn, PetscErrorCode *status)
 {
   TSConvergedReason reason;
 
   PetscFunctionBegin;
-  PetscCall(TSGetConvergedReason(ts, &reason));
+  PetscCall(TSGetConvergedReason(tr->ts, &reason));
   *turn = !*status && reason == TS_DIVERGED_STEP_REJECTED && tr->negative >= MOST_NEGATIVE ? PETSC_TRUE : PETSC_FALSE;
   if (!*turn) PetscFunctionReturn(PETSC_SUCCESS);
   if (!tr->euler) PetscCall(CreateEuler(tr));
-  PetscCall(TSSetTimeStep(ts, tr->refused));
-  PetscCall(StepByEuler(tr, ts, target, c, status));
+  PetscCall(TSSetTimeStep(tr->ts, tr->refused));
+  PetscCall(StepByEuler(tr, target, c, status));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Integrates up to one output time. */
-static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
+static PetscErrorCode RunTo(SoretTransient *tr, PetscReal target, Vec c, PetscBool *arrived, SoretOutcome *outcome)
 {
   TSConvergedReason reason;
   PetscErrorCode    status;
@@ -656,18 +660,18 @@ static PetscErrorCode RunTo(SoretTransient *tr, TS ts, PetscReal target, Vec c, 
 
   PetscFunctionBegin;
   tr->target = target;
-  PetscCall(TSSetMaxTime(ts, target));
-  PetscCall(TSSetConvergedReason(ts, TS_CONVERGED_ITERATING));
+  PetscCall(TSSetMaxTime(tr->ts, target));
+  PetscCall(TSSetConvergedReason(tr->ts, TS_CONVERGED_ITERATING));
   do {
-    status = TSSolve(ts, c);
+    status = TSSolve(tr->ts, c);
     if (!EndsRun(status)) PetscCall(status);
-    PetscCall(TurnToEuler(tr, ts, target, c, &turned, &status));
-    PetscCall(TSGetConvergedReason(ts, &reason));
-    PetscCall(TSGetTime(ts, &t));
+    PetscCall(TurnToEuler(tr, target, c, &turned, &status));
+    PetscCall(TSGetConvergedReason(tr->ts, &reason));
+    PetscCall(TSGetTime(tr->ts, &t));
   } while (turned && !status && !reason && t < target);
   *arrived = t >= target || tr->steady ? PETSC_TRUE : PETSC_FALSE;
   if (*arrived || tr->stopped) PetscFunctionReturn(PETSC_SUCCESS);
-  if (status) PetscCall(StopAt(tr, ts, status, outcome));
+  if (status) PetscCall(StopAt(tr, status, outcome));
   else if (reason == TS_CONVERGED_ITS) PetscCall(Diagnose(tr, t, "max_steps reached", c, outcome));
   else PetscCall(Diagnose(tr, t, tr->stalled ? "the clock stands still: the step is below rounding" : "the step size collapsed", c, outcome));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -678,7 +682,6 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   SoretTransient tr = {.spec = spec, .monitor = monitor, .context = context, .checkpoint = checkpoint};
   PetscReal      step, now, scale[3 * SORET_MAX_SPECIES];
   PetscBool      arrived = PETSC_TRUE, restored;
-  TS             ts;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
@@ -693,28 +696,25 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   PetscCall(SoretSumsMeasure(sums, op, c, tr.mean, scale));
   PetscCall(SetAbsolute(&tr, scale, c));
   for (PetscInt k = 0; k < sums->num_global; k++) tr.closed[k] = !sums->fed[k];
-  tr.restarts = tr.sys.num_local ? PETSC_TRUE : PETSC_FALSE;
-  for (PetscInt k = 0; k < sums->num_global; k++) tr.restarts = tr.restarts || tr.closed[k] ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(CreateTS(&tr, c, sizeof(outcome->method), outcome->method, &ts));
+  PetscCall(CreateTS(&tr, c, sizeof(outcome->method), outcome->method));
   PetscCall(FirstStep(&tr, c, &step));
-  PetscCall(TSSetTimeStep(ts, step));
-  PetscCall(TSSetSolution(ts, c));
-  tr.ts = ts;
+  PetscCall(TSSetTimeStep(tr.ts, step));
+  PetscCall(TSSetSolution(tr.ts, c));
   PetscCall(SoretTransientFindMemory(&tr, c));
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", SoretTransientSave, SoretTransientLoad, &tr, &restored));
   if (!restored) PetscCall(monitor(context, 0, 0.0, 0.0, c, PETSC_TRUE));
-  PetscCall(TSGetTime(ts, &now));
+  PetscCall(TSGetTime(tr.ts, &now));
   PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
   for (PetscInt i = 0; i <= num_times && arrived && !tr.steady && !tr.stopped; i++) {
     const PetscReal target = i < num_times ? PetscMin(times[i], spec->end.value) : spec->end.value;
 
     if (target <= now) continue;
-    PetscCall(RunTo(&tr, ts, target, c, &arrived, outcome));
-    PetscCall(TSGetTime(ts, &now));
+    PetscCall(RunTo(&tr, target, c, &arrived, outcome));
+    PetscCall(TSGetTime(tr.ts, &now));
     if (tr.stopped) break;
     /* the step that hit the output time may have been cut short; go on with the one before */
-    PetscCall(TSGetTimeStep(ts, &step));
-    PetscCall(TSSetTimeStep(ts, PetscMax(step, tr.longer_step)));
+    PetscCall(TSGetTimeStep(tr.ts, &step));
+    PetscCall(TSSetTimeStep(tr.ts, PetscMax(step, tr.longer_step)));
     PetscCall(monitor(context, tr.steps, now, 0.0, c, PETSC_TRUE));
     if (arrived && !tr.steady && i < num_times) PetscCall(SoretCheckpointPoll(checkpoint, tr.steps, now, &tr.stopped));
   }
@@ -730,7 +730,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   else if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), tr.steady ? "steady at t = %g" : "reached t = %g", (double)now);
   else if (arrived) (void)snprintf(outcome->reason, sizeof(outcome->reason), "not steady to %.2g by t = %g; choose a later `end`", (double)spec->until_steady.value, (double)now);
   if (outcome->euler && outcome->converged) PetscCall(SoretSay(op->grid->comm, "note: %" PetscInt_FMT " of %" PetscInt_FMT " steps were taken by backward Euler, of first order, because those of the method would not stay positive however short; with a larger `absolute` they may\n", outcome->euler, tr.steps));
-  PetscCall(TSDestroy(&ts));
+  PetscCall(TSDestroy(&tr.ts));
   PetscCall(TSDestroy(&tr.euler));
   PetscCall(SoretStageDestroy(&tr.stage));
   PetscCall(VecDestroy(&tr.stage_weight));

@@ -163,7 +163,8 @@ PetscErrorCode SoretTransientFindMemory(SoretTransient *tr, Vec c)
   PetscCall(IsOneOf(type, 3, two_steps, &known));
   PetscCall(PetscStrcmp(adapt_type, TSADAPTNONE, &fixed));
   tr->in_stage = known;
-  if (known) tr->restarts = PETSC_FALSE;
+  tr->restarts = !known && tr->sys.num_local ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt k = 0; k < tr->sys.sums->num_global && !known; k++) tr->restarts = tr->restarts || tr->closed[k] ? PETSC_TRUE : PETSC_FALSE;
   tr->remembers = tr->exact && known && !fixed ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscStrcmp(type, TSBEULER, &tr->looks_back));
   if (!tr->stage) tr->looks_back = PETSC_FALSE;
