@@ -303,9 +303,8 @@ static PetscErrorCode CreateLevel(SoretFAS fas, PetscInt l, Vec fine_0)
 
   PetscFunctionBegin;
   PetscCall(SoretOperatorCreateCoarse(finer->op, fas->hierarchy.grid[l], fas->hierarchy.coarsened[l], &level->boundary, &level->op));
-  level->sys.op = &level->op;
-  fas->sys[l]   = &level->sys;
-  PetscCall(SoretTransferCreate(finer, &level->sys, fas->hierarchy.coarsened[l], &fas->level[l - 1].to_coarser));
+  fas->sys[l] = &level->sys;
+  PetscCall(SoretTransferCreate(finer, &level->op, fas->hierarchy.coarsened[l], &fas->level[l - 1].to_coarser));
   PetscCall(SoretOperatorCreateVector(&level->op, &level->c));
   PetscCall(VecDuplicate(level->c, &level->old));
   PetscCall(VecDuplicate(level->c, &level->rhs));

@@ -607,7 +607,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   status = RunCase(&launch);
   PetscCall(SoretRestartDestroy(&launch.restart));
   PetscCall(FreeWords(launch.source.num_overrides, (char **)launch.source.overrides));
-  PetscCall(FreeWords(launch.num_petsc, SORET_OPTION_ARGUMENTS(launch.petsc)));
+  PetscCall(FreeWords(launch.num_petsc, launch.petsc));
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.units));
   PetscCall(PetscFree(launch.source.path));

@@ -7,15 +7,17 @@
 
 #include "soret/solve.h"
 
-/* Steady:  F(c) + V sum_k beta_k q_k (mean_k(c) - M_k) + V sum_l beta q_l (q_l . c - q_l . c_0) + shift V (c - c_old) = 0
-   with orthonormal q_k of the global sums and q_l of the local ones. The first term couples all cells: it is not assembled
-   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma_k q_k q_k^T instead. Where solid cuts the fluid
-   into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean, or that of SoretSystemFollow(). */
+/* The term of the sums that one part of the fluid keeps. */
 typedef struct {
   PetscInt   num;
   PetscReal *q, *target, *beta; /* [num][num_species], [num], [num] */
 } SoretPartTerms;
 
+/* Steady:  F(c) + V sum_k beta_k q_k (mean_k(c) - M_k) + V sum_l beta q_l (q_l . c - q_l . c_0) + shift V (c - c_old) = 0
+   with orthonormal q_k of the global sums and q_l of the local ones. The first term couples all cells: it is not assembled
+   but applied in the operator A; the preconditioner P has the same term cell by cell, gamma_k q_k q_k^T instead. Where solid cuts the fluid
+   into parts each of them has this term with its own mean. Where b varies by more than a factor of a hundred the term has the factor 1/b over its mean, or that of
+   SoretSystemFollow(). */
 typedef struct {
   SoretOperator   *op;
   const SoretSums *sums;

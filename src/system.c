@@ -238,7 +238,8 @@ static PetscErrorCode PartTerms(SoretSystem *sys, Vec x, PetscBool targets)
   for (PetscInt part = 0; part < sys->num_parts; part++) {
     const SoretPartTerms *t = &sys->part[part];
 
-    SumTerm(ns, t->num, t->q, t->beta, targets ? t->target : NULL, sys->amount + part * ns, PetscMax(sys->part_volume[part], PETSC_MIN_REAL), sys->add + part * ns);
+    if (sys->part_volume[part] == 0.0) continue; /* not on this grid */
+    SumTerm(ns, t->num, t->q, t->beta, targets ? t->target : NULL, sys->amount + part * ns, sys->part_volume[part], sys->add + part * ns);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -423,13 +423,12 @@ static PetscErrorCode FillShares(SoretTransfer *t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t)
+PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretOperator *coarse, const PetscBool coarsened[3], SoretTransfer *t)
 {
   PetscFunctionBegin;
-  t->fine_sys   = fine;
-  t->coarse_sys = coarse;
-  t->fine       = fine->op;
-  t->coarse     = coarse->op;
+  t->fine_sys = fine;
+  t->fine     = fine->op;
+  t->coarse   = coarse;
   for (int axis = 0; axis < 3; axis++) {
     const PetscInt layer = axis < t->coarse->grid->dim ? 1 : 0;
 

@@ -8,8 +8,8 @@
 #include "kernel.h"
 
 typedef struct {
-  SoretSystem   *fine_sys, *coarse_sys;
-  SoretOperator *fine, *coarse;   /* theirs */
+  SoretSystem   *fine_sys;
+  SoretOperator *fine, *coarse;
   PetscBool      coarsened[3];
   PetscReal     *share;           /* [fine cells] weight of coarse cells with fluid in what is interpolated, NULL: 1 everywhere */
   PetscReal     *box;             /* u of the coarse grid with a layer of neighbours, edges and corners included */
@@ -22,8 +22,8 @@ typedef struct {
   PetscReal     *volume;          /* [fine cells] volumes, 0 where a cell takes no part in the coarse one: only with several parts of the fluid */
 } SoretTransfer;
 
-/* The systems are borrowed. Collective. */
-PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretSystem *coarse, const PetscBool coarsened[3], SoretTransfer *t);
+/* Both are borrowed. Collective. */
+PetscErrorCode SoretTransferCreate(SoretSystem *fine, SoretOperator *coarse, const PetscBool coarsened[3], SoretTransfer *t);
 PetscErrorCode SoretTransferDestroy(SoretTransfer *t);
 
 /* coarse = mean of the u of the fine cells, over b. Collective. */

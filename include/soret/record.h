@@ -57,6 +57,6 @@ PetscErrorCode SoretRecordMemory(MPI_Comm comm, PetscReal *smallest, PetscReal *
 /* Hash of a text (FNV-1a, 64 bits) as 16 hexadecimal digits. out - [17] */
 void SoretRecordHash(const char *text, char out[]);
 
-/* Writes the record as JSON: the items, then ranks, nodes, memory, phases. A record that cannot be written is a warning, not a failure:
+/* Writes the record as JSON: the items, then ranks, seconds, bytes, memory, phases. A record that cannot be written is a warning, not a failure:
    the result is what counts. Collective. */
 PetscErrorCode SoretRecordWrite(MPI_Comm comm, const char *path, PetscInt num_items, const SoretRecordItem item[]);
