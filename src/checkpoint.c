@@ -178,14 +178,17 @@ PetscErrorCode SoretArchiveAgrees(SoretArchive archive, const char *name, const 
 
   PetscFunctionBegin;
   PetscCall(SoretArchiveGetText(archive, name, &there));
-  *agrees = !there[0] || !strcmp(there, text) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscStrcmp(there, text, agrees));
   PetscCall(PetscFree(there));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* ---- a checkpoint to go on from ---- */
 
-enum { MOST_PARTS = 16 };
+enum {
+  MOST_PARTS = 16,
+  VERSION    = 2 /* of what the parts hold; changes with it */
+};
 
 struct SoretRestart_s {
   MPI_Comm  comm;
@@ -247,7 +250,7 @@ static PetscErrorCode TryGeneration(MPI_Comm comm, const char *prefix, const Sor
     ierr = SoretH5ReadReal(h5, "/", "checkpoint_version", &version, &found);
     PetscCall(SoretH5Close(&h5));
   }
-  *good = !ierr && version == 1.0 ? PETSC_TRUE : PETSC_FALSE;
+  *good = !ierr && version == VERSION ? PETSC_TRUE : PETSC_FALSE;
   if (!*good) PetscCall(PetscStrncpy(why, ierr ? "HDF5 cannot read it" : "it is of another version of soret", length));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -563,7 +566,7 @@ static PetscErrorCode WriteParts(SoretCheckpoint ck, SoretArchive archive)
 {
   PetscFunctionBegin;
   PetscCall(SoretH5WriteString(archive->h5, "/", "format", "soret checkpoint"));
-  PetscCall(SoretH5WriteInt(archive->h5, "/", "checkpoint_version", 1));
+  PetscCall(SoretH5WriteInt(archive->h5, "/", "checkpoint_version", VERSION));
   PetscCall(SoretH5WriteString(archive->h5, "/", "version", SORET_VERSION));
   for (PetscInt k = 0; k < ck->num_parts; k++) {
     PetscCall(PetscSNPrintf(archive->group, sizeof(archive->group), "/%s", ck->part[k].name));

@@ -167,7 +167,7 @@ typedef struct {
   int             num_petsc;
   char          **petsc;   /* options of the command line, without the program */
   SoretRestart    restart; /* what it goes on from, or NULL                    */
-  char           *units;   /* of that, NULL or "" where it does not say        */
+  char           *units;   /* of that                                         */
   char            prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints            */
   const char     *command; /* line */
 } Launch;
@@ -513,7 +513,7 @@ static PetscErrorCode TryOptions(int num, char *const options[])
 static PetscErrorCode CheckUnits(const SoretCase *c, const char *before)
 {
   PetscFunctionBegin;
-  if (!before || !before[0] || !strcmp(before, UnitsOf(c))) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!before || !strcmp(before, UnitsOf(c))) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretComplain(PETSC_COMM_WORLD, "soret: the checkpoint is of a run with `units: %s`, which must stay; nothing was run\n", before));
   PetscFunctionReturn(SORET_ERR_INPUT);
 }

@@ -58,17 +58,14 @@ static PetscErrorCode CompareEdges(const SoretGrid *grid, int axis, SoretArchive
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The state of a checkpoint means another one on another grid. Older checkpoints do not say theirs. */
+/* The state of a checkpoint means another one on another grid. */
 static PetscErrorCode CheckGrid(const SoretGrid *grid, SoretArchive archive)
 {
   char        name[32];
   const char *what = NULL;
-  PetscInt    there;
   PetscBool   same;
 
   PetscFunctionBegin;
-  PetscCall(SoretArchiveCount(archive, "edges_x", &there));
-  if (!there) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(NameSolid(grid, sizeof(name), name));
   PetscCall(SoretArchiveAgrees(archive, "solid", name, &same));
   if (!same) what = "what is solid";

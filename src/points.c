@@ -315,7 +315,6 @@ static PetscInt Insert(SoretPoints *points, PetscInt i, PetscReal value)
   points->point[points->num] = (SoretSweepPoint){.value = value, .inserted = PETSC_TRUE, .branch = before->branch, .given = before->given, .observable = NAN};
   memmove(&points->order[i + 2], &points->order[i + 1], (size_t)(points->num - i - 1) * sizeof(*points->order));
   points->order[i + 1] = points->num;
-  points->num_inserted++;
   return points->num++;
 }
 
@@ -344,6 +343,11 @@ PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *n
   if (*number < 0) *number = FindState(points, branch, SORET_POINT_WAITING);
   if (*number >= 0) points->point[*number].state = SORET_POINT_RUNNING;
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscInt SoretPointsInserted(const SoretPoints *points)
+{
+  return points->num - points->spec->values.n;
 }
 
 void SoretPointsZeros(const SoretPoints *points, PetscInt *num, PetscReal zero[])

@@ -43,7 +43,6 @@ typedef struct {
   SoretOutcome    *outcome;                    /* its counts are those of the solves that have ended         */
   Phase            phase;
   Test             test;
-  PetscInt         iterations;                 /* of all solves so far, for the monitor                      */
   SoretFAS         fas;                        /* while it is used                                           */
   PetscBool        uncoarsened;                /* multigrid was wanted, but there is no coarser grid         */
   Pseudo           pseudo;
@@ -61,6 +60,12 @@ typedef struct {
   PetscInt         entry_it, entry_linear;     /* iterations then                                            */
   PetscBool        interrupted;                /* its linear solve has been ended, since a stop is asked for */
 } Steady;
+
+/* Of all solves that have ended. */
+static PetscInt Iterations(const Steady *steady)
+{
+  return steady->outcome->newton_iterations + steady->outcome->cycles;
+}
 
 static PetscBool IsNewton(const Steady *steady)
 {
@@ -142,7 +147,6 @@ enum {
   POSITION_PHASE,
   POSITION_FIRST,
   POSITION_ATTEMPT,
-  POSITION_ITERATIONS,
   POSITION_NEWTON,
   POSITION_LINEAR,
   POSITION_CYCLES,
@@ -169,7 +173,6 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   position[POSITION_PHASE]        = (PetscReal)steady->phase;
   position[POSITION_FIRST]        = (PetscReal)(steady->first + steady->before);
   position[POSITION_ATTEMPT]      = (PetscReal)steady->attempt;
-  position[POSITION_ITERATIONS]   = (PetscReal)(steady->iterations + steady->before);
   position[POSITION_NEWTON]       = (PetscReal)(steady->outcome->newton_iterations + (IsNewton(steady) ? steady->before : 0));
   position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (IsNewton(steady) ? steady->linear_before : 0));
   position[POSITION_CYCLES]       = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0));
@@ -206,7 +209,6 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
   steady->phase                      = (Phase)position[POSITION_PHASE];
   steady->first                      = (PetscInt)position[POSITION_FIRST];
   steady->attempt                    = (PetscInt)position[POSITION_ATTEMPT];
-  steady->iterations                 = (PetscInt)position[POSITION_ITERATIONS];
   steady->outcome->newton_iterations = (PetscInt)position[POSITION_NEWTON];
   steady->outcome->linear_iterations = (PetscInt)position[POSITION_LINEAR];
   steady->outcome->cycles            = (PetscInt)position[POSITION_CYCLES];
@@ -228,7 +230,7 @@ static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt 
   steady->c             = c;
   steady->before        = iterations;
   steady->linear_before = linear;
-  PetscCall(SoretCheckpointPoll(steady->checkpoint, steady->iterations + iterations, 0.0, &steady->stopped));
+  PetscCall(SoretCheckpointPoll(steady->checkpoint, Iterations(steady) + iterations, 0.0, &steady->stopped));
   steady->before = steady->linear_before = 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -307,7 +309,7 @@ static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, Pe
     if ((test->at_floor || test->ratio <= steady->tolerance) && test->totals_off <= (closes ? 1.0e-7 : test->at_floor && at >= 16 ? 1.0e-10 : 1.0e-12)) *reason = SNES_CONVERGED_FNORM_RELATIVE;
     else if (steady->phase == PHASE_NEWTON && test->at_floor_of_most && steady->sys->num) *reason = SNES_DIVERGED_DTOL; /* goes on otherwise */
   }
-  if (steady->monitor) PetscCall(steady->monitor(steady->context, steady->iterations + it, 0.0, test->ratio * (test->measured > 0.0 ? fnorm / test->measured : 1.0), c, PETSC_FALSE));
+  if (steady->monitor) PetscCall(steady->monitor(steady->context, Iterations(steady) + it, 0.0, test->ratio * (test->measured > 0.0 ? fnorm / test->measured : 1.0), c, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -452,7 +454,6 @@ static PetscErrorCode RunSNES(Steady *steady, SNES snes, Vec c, SNESConvergedRea
   PetscCall(SNESGetLinearSolveIterations(snes, &linear));
   steady->outcome->newton_iterations += its;
   steady->outcome->linear_iterations += linear;
-  steady->iterations += its;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -544,7 +545,7 @@ static PetscErrorCode LargestResidual(Steady *steady, Vec c)
   PetscCall(VecScale(f, -1.0));
   PetscCall(SoretSmallest(steady->sys->op, f, &value, &s, x));
   PetscCall(VecDestroy(&f));
-  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). %s", outcome->newton_iterations + outcome->cycles, (double)steady->test.ratio, (double)steady->tolerance, steady->test.totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], Advice(steady->sys));
+  (void)snprintf(outcome->reason, sizeof(outcome->reason), "steady solve stopped after %" PetscInt_FMT " iterations at %.2g times the gross rates (goal %.2g)%s; largest residual %.3g in species '%s' at (%g, %g, %g). %s", Iterations(steady), (double)steady->test.ratio, (double)steady->tolerance, steady->test.totals_off <= 1.0e-12 ? "" : ", totals not reached", (double)-value, steady->sys->op->model->species[s].name, (double)x[0], (double)x[1], (double)x[2], Advice(steady->sys));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -685,7 +686,6 @@ static PetscErrorCode Cycle(Steady *steady, Vec c, PetscBool *solved)
     PetscCall(Allow(snes, most - steady->first));
     PetscCall(SoretFASSolve(steady->fas, c, &reason, &cycles));
     outcome->cycles += cycles;
-    steady->iterations += cycles;
     steady->first = 0;
     if (reason <= 0) break;
     PetscCall(CloseTotals(steady, c, solved));
@@ -773,7 +773,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   outcome->stopped   = steady.stopped;
   outcome->residual  = steady.test.ratio;
   outcome->scaled    = sys.scaled;
-  if (steady.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after iteration %" PetscInt_FMT, SoretCheckpointStopped(checkpoint), steady.iterations);
+  if (steady.stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after iteration %" PetscInt_FMT, SoretCheckpointStopped(checkpoint), Iterations(&steady));
   if (solved) (void)snprintf(outcome->reason, sizeof(outcome->reason), steady.test.at_floor ? "converged: the residual is rounding error" : "converged");
   PetscCall(SoretSystemDestroy(&sys));
   PetscFunctionReturn(PETSC_SUCCESS);

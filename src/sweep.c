@@ -637,7 +637,7 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
   if (run->stopped) (void)snprintf(outcome->reason, sizeof(outcome->reason), "stopped by %s after %" PetscInt_FMT " of %" PetscInt_FMT " points", SoretCheckpointStopped(run->checkpoint), sweep->num_done, sweep->points.num);
   else if (outcome->converged) (void)snprintf(outcome->reason, sizeof(outcome->reason), "all %" PetscInt_FMT " points converged", sweep->points.num);
   else (void)snprintf(outcome->reason, sizeof(outcome->reason), "%" PetscInt_FMT " of %" PetscInt_FMT " points failed, the first at %s = %.8g: %.300s", sweep->num_failed, sweep->points.num, run->c->sweep.parameter, (double)sweep->points.point[sweep->first_failed].value, sweep->reason[sweep->first_failed]);
-  PetscCall(SoretSay(run->ranks.comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, sweep->points.num_inserted));
+  PetscCall(SoretSay(run->ranks.comm, "%s; %" PetscInt_FMT " added\n", outcome->reason, SoretPointsInserted(&sweep->points)));
   if (run->of >= 0) {
     PetscInt   num;
     PetscReal *zero;
@@ -650,7 +650,7 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
   PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
   PetscCall(SoretOutputSummaryInt(run->output, "points", sweep->points.num));
-  PetscCall(SoretOutputSummaryInt(run->output, "points_added", sweep->points.num_inserted));
+  PetscCall(SoretOutputSummaryInt(run->output, "points_added", SoretPointsInserted(&sweep->points)));
   PetscCall(SoretOutputSummaryInt(run->output, "points_failed", sweep->num_failed));
   PetscCall(SoretOutputSummaryInt(run->output, "branches", sweep->points.num_branches));
   PetscCall(SoretOutputSummaryReal(run->output, "residual", outcome->residual));

@@ -15,7 +15,6 @@ enum {
 enum {
   COUNT_GIVEN,
   COUNT_POINTS,
-  COUNT_INSERTED,
   COUNT_BRANCHES,
   COUNT_DONE,
   COUNT_FAILED,
@@ -31,7 +30,6 @@ enum {
 enum {
   POINT_VALUE,
   POINT_INSERTED,
-  POINT_BRANCH,
   POINT_GIVEN,
   POINT_STATE,
   POINT_OBSERVABLE,
@@ -198,7 +196,6 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
   PetscFunctionBegin;
   count[COUNT_GIVEN]        = (PetscReal)points->spec->values.n;
   count[COUNT_POINTS]       = (PetscReal)points->num;
-  count[COUNT_INSERTED]     = (PetscReal)points->num_inserted;
   count[COUNT_BRANCHES]     = (PetscReal)points->num_branches;
   count[COUNT_DONE]         = (PetscReal)sweep->num_done;
   count[COUNT_FAILED]       = (PetscReal)sweep->num_failed;
@@ -214,7 +211,6 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
 
     p[POINT_VALUE]      = points->point[k].value;
     p[POINT_INSERTED]   = (PetscReal)points->point[k].inserted;
-    p[POINT_BRANCH]     = (PetscReal)points->point[k].branch;
     p[POINT_GIVEN]      = (PetscReal)points->point[k].given;
     p[POINT_STATE]      = (PetscReal)(points->point[k].state == SORET_POINT_RUNNING ? SORET_POINT_INTERRUPTED : points->point[k].state);
     p[POINT_OBSERVABLE] = points->point[k].observable;
@@ -258,8 +254,7 @@ static PetscErrorCode SameSweep(const SoretSweep *sweep, const SoretSums *sums, 
 
 static void SetPoints(SoretPoints *points, const PetscReal count[], const PetscReal point[])
 {
-  points->num          = (PetscInt)count[COUNT_POINTS];
-  points->num_inserted = (PetscInt)count[COUNT_INSERTED];
+  points->num = (PetscInt)count[COUNT_POINTS];
   for (PetscInt k = 0; k < points->num; k++) {
     const PetscReal *p     = point + k * POINT_SIZE;
     const PetscInt   given = (PetscInt)p[POINT_GIVEN];

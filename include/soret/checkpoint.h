@@ -51,7 +51,7 @@ PetscErrorCode SoretArchivePutText(SoretArchive archive, const char *name, const
 /* Free with PetscFree; "" if there is none. */
 PetscErrorCode SoretArchiveGetText(SoretArchive archive, const char *name, char **text);
 
-/* Is this the text, as far as there is one? Older checkpoints may have none of this name. */
+/* Is this the text? */
 PetscErrorCode SoretArchiveAgrees(SoretArchive archive, const char *name, const char *text, PetscBool *agrees);
 
 /* Writes or reads a part. Collective. */

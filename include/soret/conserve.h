@@ -61,7 +61,7 @@ PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
 PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const PetscBool idle[], const PetscBool open[], const SoretTotals *totals, const SoretSums *known, SoretSums *sums);
 PetscErrorCode SoretSumsDestroy(SoretSums *sums);
 
-/* Their names in a checkpoint; and are they those of it, as far as it says? Collective. */
+/* Their names in a checkpoint; and are they those of it? Collective. */
 PetscErrorCode SoretSumsPut(const SoretSums *sums, SoretArchive archive);
 PetscErrorCode SoretSumsAgree(const SoretSums *sums, SoretArchive archive, PetscBool *agree);
 

@@ -58,7 +58,7 @@ typedef struct {
 
 typedef struct {
   const SoretSweepSpec *spec;
-  PetscInt              num, room, num_inserted, num_branches;
+  PetscInt              num, room, num_branches;
   SoretSweepPoint      *point; /* [num], never moved: a number stays that of its point */
   PetscInt             *order; /* [num] the numbers along the sweep                    */
 } SoretPoints;
@@ -73,6 +73,9 @@ PetscErrorCode SoretPointsNext(SoretPoints *points, PetscInt branch, PetscInt *n
 
 /* A point is done. */
 PetscErrorCode SoretPointsSet(SoretPoints *points, PetscInt number, PetscBool converged, PetscReal observable);
+
+/* How many points there are that are not given. */
+PetscInt SoretPointsInserted(const SoretPoints *points);
 
 /* Where the observable is zero, at a point or by interpolation between neighbours of different sign: zero[num] at most. */
 void SoretPointsZeros(const SoretPoints *points, PetscInt *num, PetscReal zero[]);

@@ -296,7 +296,7 @@ def test_sweep_second_try(tmp):
     tries = {0: [], 1: []}
     for generation in often.generations():
         with h5py.File(str(generation)[: -len("manifest")] + "h5") as file:
-            tries[int(file["sweep/counts"][7])].append(generation)
+            tries[int(file["sweep/counts"][6])].append(generation)
     for generation in (tries[0][1], tries[1][0], tries[1][-1], tries[0][-1]):
         part = select(often, generation, tmp / f"part_{generation.stem}", case, "run.h5.1")
         part.run("resume", "run", status=3)
@@ -542,7 +542,7 @@ def test_of_no_run(tmp):
     """A checkpoint whose bytes are good, and in which there is nothing."""
     folder = Folder(tmp)
     with h5py.File(tmp / "run.ckpt-001-000001.h5", "w") as file:
-        file.attrs["checkpoint_version"] = 1
+        file.attrs["checkpoint_version"] = 2
     data = (tmp / "run.ckpt-001-000001.h5").read_bytes()
     text = f"soret checkpoint manifest 1\nstep 0 t 0 written 2026-01-01T00:00:00Z\nbytes {len(data)} block 1048576 blocks 1\n{crc64(data)}\n"
     (tmp / "run.ckpt-001-000001.manifest").write_text(f"{text}end {crc64(text.encode())}\n")

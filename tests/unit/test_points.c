@@ -81,7 +81,7 @@ static PetscErrorCode LocateZeros(PetscInt branches)
   Check(num == 2);
   CheckClose(zero[0], -sqrt(2.0), 1.0e-13);
   CheckClose(zero[1], sqrt(2.0), 1.0e-13);
-  Check(points.num_inserted <= 24);
+  Check(SoretPointsInserted(&points) <= 24);
   for (PetscInt i = 0; i + 1 < points.num; i++) Check(points.point[points.order[i]].value < points.point[points.order[i + 1]].value);
   PetscCall(SoretPointsDestroy(&points));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -155,7 +155,7 @@ static PetscErrorCode TestChange(void)
   PetscCall(SoretPointsCreate(&spec, 1, &points));
   PetscCall(RunAll(&points, Step, &rounds));
   for (PetscInt i = 0; i + 1 < points.num; i++) Check(fabs(points.point[points.order[i + 1]].observable - points.point[points.order[i]].observable) <= 0.1);
-  Check(points.num_inserted > 20 && points.num_inserted < 60);
+  Check(SoretPointsInserted(&points) > 20 && SoretPointsInserted(&points) < 60);
   PetscCall(SoretPointsDestroy(&points));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -173,7 +173,7 @@ static PetscErrorCode TestLimits(void)
   spec.refine  = (SoretRefineSpec){.change = {.value = 1.0e-3, .given = PETSC_TRUE}, .smallest = 1.0e-6, .most = 7};
   PetscCall(SoretPointsCreate(&spec, 1, &points));
   PetscCall(RunAll(&points, Line, &rounds));
-  Check(points.num == 9 && points.num_inserted == 7);
+  Check(points.num == 9 && SoretPointsInserted(&points) == 7);
   PetscCall(SoretPointsDestroy(&points));
   PetscCall(SoretPointsCreate(&spec, 1, &points));
   PetscCall(SoretPointsNext(&points, 0, &number));
