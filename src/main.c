@@ -220,7 +220,6 @@ static PetscErrorCode SummariseHeat(Run *run)
 static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
 {
   const SoretSums *sums     = &run->c->sums;
-  const PetscInt   num_checkpoints = SoretCheckpointCount(run->checkpoint);
   PetscReal        contrast = NAN;
 
   PetscFunctionBegin;
@@ -238,11 +237,7 @@ static PetscErrorCode Summarise(Run *run, const SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "backward_euler_steps", outcome->euler));
   PetscCall(SoretOutputSummaryInt(run->output, "scaled_corrections", outcome->scaled));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", contrast));
-  PetscCall(SoretOutputCost(run->output, SoretOutputDrift(run->output)));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_checkpoint", SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
-  PetscCall(SoretOutputSummaryInt(run->output, "checkpoints", num_checkpoints));
-  PetscCall(SoretOutputSummaryInt(run->output, "attempt", SoretOutputAttempt(run->output)));
-  if (num_checkpoints) PetscCall(SoretSay(run->problem.grid.comm, "%" PetscInt_FMT " checkpoint%s, %.3g s\n", num_checkpoints, num_checkpoints > 1 ? "s" : "", (double)SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
+  PetscCall(SoretOutputCost(run->output, SoretCheckpointCount(run->checkpoint), SoretOutputDrift(run->output)));
   if (isfinite(contrast)) PetscCall(SoretSay(run->problem.grid.comm, "%s: contrast %.9g\n", sums->name[0], (double)contrast));
   PetscCall(SoretOutputMeter(run->output, run->c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE, run->problem.c));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -46,10 +46,10 @@ PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretOutputCost(SoretOutput o, PetscReal drift)
+PetscErrorCode SoretOutputCost(SoretOutput o, PetscInt num_checkpoints, PetscReal drift)
 {
   const PetscReal setup = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
-  const PetscReal solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output - SoretRecordSeconds(SORET_PHASE_CHECKPOINT);
+  const PetscReal checkpoint = SoretRecordSeconds(SORET_PHASE_CHECKPOINT), solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output - checkpoint;
   PetscReal       bytes, smallest, largest;
 
   PetscFunctionBegin;
@@ -58,8 +58,12 @@ PetscErrorCode SoretOutputCost(SoretOutput o, PetscReal drift)
   PetscCall(SoretOutputSummaryReal(o, "seconds_setup", setup));
   PetscCall(SoretOutputSummaryReal(o, "seconds_solve", solve));
   PetscCall(SoretOutputSummaryReal(o, "seconds_output", output));
+  PetscCall(SoretOutputSummaryReal(o, "seconds_checkpoint", checkpoint));
+  PetscCall(SoretOutputSummaryInt(o, "checkpoints", num_checkpoints));
+  PetscCall(SoretOutputSummaryInt(o, "attempt", SoretOutputAttempt(o)));
   PetscCall(SoretOutputSummaryReal(o, "peak_bytes", bytes));
   PetscCall(SoretSay(o->comm, "conservation drift %.2g, setup %.3g s, solve %.3g s, output %.3g s, %.3g GiB\n", (double)drift, (double)setup, (double)solve, (double)output, (double)(bytes / 1073741824.0)));
+  if (num_checkpoints) PetscCall(SoretSay(o->comm, "%" PetscInt_FMT " checkpoint%s, %.3g s\n", num_checkpoints, num_checkpoints > 1 ? "s" : "", (double)checkpoint));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -658,12 +658,9 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
   PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", outcome->linear_iterations));
   PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
   PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
-  PetscCall(SoretOutputSummaryInt(run->output, "checkpoints", SoretCheckpointCount(run->checkpoint)));
-  PetscCall(SoretOutputSummaryInt(run->output, "attempt", SoretOutputAttempt(run->output)));
-  PetscCall(SoretOutputSummaryReal(run->output, "seconds_checkpoint", SoretRecordSeconds(SORET_PHASE_CHECKPOINT)));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", last[AT_CONTRAST]));
   PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", last[AT_SORET]));
-  PetscCall(SoretOutputCost(run->output, worst[AT_DRIFT]));
+  PetscCall(SoretOutputCost(run->output, SoretCheckpointCount(run->checkpoint), worst[AT_DRIFT]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

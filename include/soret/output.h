@@ -118,8 +118,8 @@ PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, Pets
 PetscErrorCode SoretOutputSummaryInt(SoretOutput output, const char *name, PetscInt64 value);
 PetscErrorCode SoretOutputSummaryString(SoretOutput output, const char *name, const char *value);
 
-/* Puts the drift, seconds and memory of the run so far into the summary, and prints them. Collective. */
-PetscErrorCode SoretOutputCost(SoretOutput output, PetscReal drift);
+/* Puts the drift, seconds, memory and checkpoints of the run so far into the summary, and prints them. Collective. */
+PetscErrorCode SoretOutputCost(SoretOutput output, PetscInt num_checkpoints, PetscReal drift);
 
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);
