@@ -266,7 +266,7 @@ PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperatu
       for (int k = 0; k < 3; k++) global[k] = grid->start[k] + local[k];
       FacePoints(boundary, temperature, face, q, local, &wall, &cell);
       wall.t = cell.t = t;
-      p               = (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0];
+      p               = SoretGridCellNumber(grid, local);
       area            = SoretGridIsSolid(grid, p) ? 0.0 : SoretGridFaceArea(grid, face / 2, global);
       flow            = boundary->flow ? boundary->flow->v[face / 2][SoretFlowFace(grid, face, p)] : 0.0;
       for (PetscInt i = 0; i < ns; i++) {
@@ -294,7 +294,7 @@ PetscBool SoretBoundaryPasses(const SoretBoundary *boundary, int face, PetscInt 
   if (boundary->alpha[face][q * boundary->spec->num_species + s] > 0.0) return PETSC_TRUE;
   if (species->diffuses || !SoretConditionLetsLeave(SoretBoundaryCondition(boundary->spec, face, s)->kind) || !(outwards > 0.0)) return PETSC_FALSE;
   SoretBoundaryCell(boundary->grid, face, q, ijk); /* a ballistic species leaves by the operator */
-  return SoretGridIsSolid(boundary->grid, (ijk[2] * boundary->grid->count[1] + ijk[1]) * boundary->grid->count[0] + ijk[0]) ? PETSC_FALSE : PETSC_TRUE;
+  return SoretGridIsSolid(boundary->grid, SoretGridCellNumber(boundary->grid, ijk)) ? PETSC_FALSE : PETSC_TRUE;
 }
 
 PetscErrorCode SoretBoundaryFindOpen(const SoretBoundary *boundary, PetscBool open[])

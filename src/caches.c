@@ -143,7 +143,7 @@ const PetscReal *SoretCellOrGhost(const SoretOperator *op, const PetscReal *x, c
     q[axis] = side ? 0 : op->width - 1;
     return op->halo.recv[axis][side] + ((q[2] * n[1] + q[1]) * n[0] + q[0]) * ns;
   }
-  return x + ((ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]) * ns;
+  return x + SoretGridCellNumber(grid, ijk) * ns;
 }
 
 /* Calls for each face normal to an axis: puts value(lo, hi) of the arrays x of the two cells, walls 0. */
@@ -186,7 +186,7 @@ static void FaceGeometry(const SoretOperator *op, int axis, const PetscInt ijk[3
 /* Does solid close the lower face of cell ijk (local indices; one beyond the last for the upper face of that)? */
 static PetscBool IsClosed(const SoretGrid *grid, int axis, const PetscInt ijk[3])
 {
-  const PetscInt step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, p = (ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0];
+  const PetscInt step[3] = {1, grid->count[0], grid->count[0] * grid->count[1]}, p = SoretGridCellNumber(grid, ijk);
 
   return ijk[axis] < grid->count[axis] ? SoretGridIsClosed(grid, p, 2 * axis) : SoretGridIsClosed(grid, p - step[axis], 2 * axis + 1);
 }

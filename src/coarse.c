@@ -16,7 +16,7 @@ static PetscInt FineRange(const SoretOperator *op, int axis, PetscInt coarse, Pe
 static PetscBool TakesPart(const SoretOperator *op, const PetscInt cell[3])
 {
   const SoretGrid *grid = op->finer->grid;
-  const PetscInt   p    = (cell[2] * grid->count[1] + cell[1]) * grid->count[0] + cell[0];
+  const PetscInt   p    = SoretGridCellNumber(grid, cell);
 
   if (op->finer->volume && op->finer->volume[p] == 0.0) return PETSC_FALSE;
   return SoretGridTakesPart(grid, p, cell, op->grid, op->coarsened);
@@ -196,7 +196,7 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
   PetscInt             ijk[3], first[3], n[3], p;
 
   SoretBoundaryCell(op->grid, face, q, ijk);
-  p = (ijk[2] * op->grid->count[1] + ijk[1]) * op->grid->count[0] + ijk[0];
+  p = SoretGridCellNumber(op->grid, ijk);
   for (int k = 0; k < 3; k++) n[k] = FineRange(op, k, ijk[k], &first[k]);
   first[axis] = face % 2 ? fine->grid->count[axis] - 1 : 0;
   n[axis]     = 1;
@@ -208,7 +208,7 @@ static void AggregateWall(SoretOperator *op, int face, PetscInt q)
       const PetscInt  cell[3] = {first[0] + line % n[0], first[1] + line / n[0] % n[1], first[2] + line / n[0] / n[1]};
       const PetscInt  wall = SoretOperatorWall(fine, face, cell) + s;
       const PetscBool out  = op->grid->num_pockets > 1 && !TakesPart(op, cell) ? PETSC_TRUE : PETSC_FALSE;
-      const PetscReal A = fine->boundary->alpha[face][wall] / fine->b[((cell[2] * fine->grid->count[1] + cell[1]) * fine->grid->count[0] + cell[0]) * ns + s];
+      const PetscReal A = fine->boundary->alpha[face][wall] / fine->b[SoretGridCellNumber(fine->grid, cell) * ns + s];
       const PetscReal share = A > 0.0 && alone ? 1.0 / (1.0 + A * InnerResistance(op, axis, cell, s)) : 1.0;
 
       alpha += out ? 0.0 : share * A;

@@ -374,7 +374,7 @@ static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscBool stead
       PetscInt ijk[3], part;
 
       SoretBoundaryCell(grid, face, q, ijk);
-      part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
+      part = grid->pocket[SoretGridCellNumber(grid, ijk)];
       for (PetscInt s = 0; s < ns && part >= 0; s++) {
         const SoretConditionKind kind   = SoretBoundaryCondition(boundary->spec, face, s)->kind;
         const PetscBool          passes = steady ? SoretBoundaryPasses(boundary, face, q, s) : SoretConditionMayPass(kind);
@@ -626,7 +626,7 @@ static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBound
       PetscInt ijk[3], part;
 
       SoretBoundaryCell(grid, face, q / ns, ijk);
-      part = grid->pocket[(ijk[2] * grid->count[1] + ijk[1]) * grid->count[0] + ijk[0]];
+      part = grid->pocket[SoretGridCellNumber(grid, ijk)];
       if (part < 0) continue;
       in[2 * (part * ns + q % ns)] += boundary->beta[face][q];
       in[2 * (part * ns + q % ns) + 1] += PetscAbsReal(boundary->beta[face][q]);

@@ -214,7 +214,7 @@ PetscErrorCode SoretEllipticUpdate(SoretElliptic e, PetscReal shift)
       PetscInt ijk[3];
 
       SoretGridFaceCell(&e->grid, face, q, ijk);
-      e->boundary.alpha[face][q] *= e->op.b[(ijk[2] * e->grid.count[1] + ijk[1]) * e->grid.count[0] + ijk[0]];
+      e->boundary.alpha[face][q] *= e->op.b[SoretGridCellNumber(&e->grid, ijk)];
     }
   }
   e->sys.shift = shift;

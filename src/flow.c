@@ -220,7 +220,7 @@ static void CloseWalls(SoretFlow *flow)
       PetscReal *v;
 
       SoretGridFaceCell(flow->grid, face, q, ijk);
-      v = &flow->v[face / 2][SoretFlowFace(flow->grid, face, (ijk[2] * flow->grid->count[1] + ijk[1]) * flow->grid->count[0] + ijk[0])];
+      v = &flow->v[face / 2][SoretFlowFace(flow->grid, face, SoretGridCellNumber(flow->grid, ijk))];
       if (PetscAbsReal(*v) <= rounding * flow->largest) *v = 0.0;
     }
   }

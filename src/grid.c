@@ -805,7 +805,7 @@ const PetscReal *SoretHaloEntries(const SoretHalo *halo, const PetscReal value[]
     }
     p[axis] = side ? grid->count[axis] - 1 : 0;
   }
-  return value + ((p[2] * grid->count[1] + p[1]) * grid->count[0] + p[0]) * halo->dof;
+  return value + SoretGridCellNumber(grid, p) * halo->dof;
 }
 
 PetscReal SoretHaloValue(const SoretHalo *halo, const PetscReal value[], const PetscInt ijk[3])

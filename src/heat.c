@@ -83,7 +83,7 @@ PetscErrorCode SoretHeatFill(void *context, PetscReal t, PetscReal T[], PetscRea
       PetscInt local[3];
 
       SoretGridFaceCell(grid, face, q, local);
-      (void)SoretHeatWallInflow(heat, t, face, (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0], &by_own, &wall[face][q]);
+      (void)SoretHeatWallInflow(heat, t, face, SoretGridCellNumber(grid, local), &by_own, &wall[face][q]);
     }
   }
   PetscCall(SoretHeatAgree(heat));
@@ -109,7 +109,7 @@ PetscErrorCode SoretHeatGetBudget(SoretHeat heat, SoretHeatBudget *budget)
       PetscReal by_own, wall, inflow;
 
       SoretGridFaceCell(grid, face, q, local);
-      inflow = SoretHeatWallInflow(heat, heat->filled_t, face, (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0], &by_own, &wall);
+      inflow = SoretHeatWallInflow(heat, heat->filled_t, face, SoretGridCellNumber(grid, local), &by_own, &wall);
       part[face] += inflow;
       part[8] += PetscAbsReal(inflow);
     }

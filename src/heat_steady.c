@@ -25,7 +25,7 @@ static PetscErrorCode Guess(SoretHeat heat, PetscReal t)
       SoretPoint point;
 
       SoretGridFaceCell(heat->grid, face, q, local);
-      point = SoretHeatPoint(heat->grid, (local[2] * heat->grid->count[1] + local[1]) * heat->grid->count[0] + local[0], t, 1.0);
+      point = SoretHeatPoint(heat->grid, SoretGridCellNumber(heat->grid, local), t, 1.0);
       sum[0] += SoretExprEvaluate(level, &point);
       sum[1] += 1.0;
     }

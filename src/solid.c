@@ -344,7 +344,7 @@ static void CloseLayerFaces(const Voxels *v, SoretGrid *grid, int axis, PetscInt
       if (!v->axis[0].num[i + (axis == 0)] || !v->axis[1].num[j + (axis == 1)] || !v->axis[0].num[i] || !v->axis[1].num[j]) continue; /* beyond a wall */
       if (IsOpen(v, axis, entry, below, lower, above, upper)) continue;
       for (int side = 1; side >= 0; side--, at[axis]++) {
-        if (at[axis] >= 0 && at[axis] < grid->count[axis]) grid->closed[(at[2] * grid->count[1] + at[1]) * grid->count[0] + at[0]] |= (unsigned char)(1 << (2 * axis + side));
+        if (at[axis] >= 0 && at[axis] < grid->count[axis]) grid->closed[SoretGridCellNumber(grid, at)] |= (unsigned char)(1 << (2 * axis + side));
       }
     }
   }
@@ -443,7 +443,7 @@ static PetscBool TakeLabels(const SoretGrid *grid, const SoretHalo *halo, PetscI
       PetscInt        at[3] = {q % n[0], q / n[0] % n[1], q / n[0] / n[1]}, p, root;
 
       if (side) at[axis] = grid->count[axis] - 1;
-      p = (at[2] * grid->count[1] + at[1]) * grid->count[0] + at[0];
+      p = SoretGridCellNumber(grid, at);
       if (SoretGridIsClosed(grid, p, face)) continue;
       root = Root(parent, p);
       if (halo->recv[axis][side][q] >= label[root]) continue;

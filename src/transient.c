@@ -578,7 +578,7 @@ static PetscErrorCode FastestReaction(const SoretOperator *op, Vec c, PetscInt s
   }
   PetscCall(VecGetArrayRead(c, &a));
   if (here) {
-    const PetscInt p = (local[2] * grid->count[1] + local[1]) * grid->count[0] + local[0];
+    const PetscInt p = SoretGridCellNumber(grid, local);
 
     SoretOperatorConstants(op, p, k);
     for (PetscInt r = 0; r < net->num_reactions; r++) {

@@ -100,7 +100,13 @@ PetscErrorCode SoretGridGather(const SoretGrid *grid, SoretGridPart part, PetscI
 #define SORET_LOCAL_INDEX(grid, p)  {(p) % (grid)->count[0], (p) / (grid)->count[0] % (grid)->count[1], (p) / (grid)->count[0] / (grid)->count[1]}
 #define SORET_GLOBAL_INDEX(grid, p) {(grid)->start[0] + (p) % (grid)->count[0], (grid)->start[1] + (p) / (grid)->count[0] % (grid)->count[1], (grid)->start[2] + (p) / (grid)->count[0] / (grid)->count[1]}
 
-/* The latter, written to ijk. */
+/* The cell of this rank with these local indices. */
+static inline PetscInt SoretGridCellNumber(const SoretGrid *grid, const PetscInt at[3])
+{
+  return (at[2] * grid->count[1] + at[1]) * grid->count[0] + at[0];
+}
+
+/* The global indices, written to ijk. */
 static inline void SoretGridCellIndex(const SoretGrid *grid, PetscInt p, PetscInt ijk[3])
 {
   const PetscInt at[3] = SORET_GLOBAL_INDEX(grid, p);
