@@ -710,7 +710,7 @@ static PetscErrorCode FindLayers(const SoretSums *sums, const SoretOperator *op,
       if (!AddToSpan(&known, w + k * ns)) continue;
       *found = PETSC_TRUE;
       PetscCall(SoretNetworkPrintSum(ns, op->model->brief, w + k * ns, sizeof(name), name));
-      PetscCall(SoretComplain(op->grid->comm, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, "xyz"[axis], "xyz"[axis], "xyz"[axis]));
+      PetscCall(SoretComplain(op->grid->comm, "soret: there is more than one steady state: nothing carries '%s' along %c, so that each layer of cells keeps what it has of it; leave %c out of the domain, give one of its species a diffusivity or a velocity along %c, or run `mode: transient`, with `until_steady`\n", name, SORET_AXIS_NAMES[axis], SORET_AXIS_NAMES[axis], SORET_AXIS_NAMES[axis]));
     }
     PetscCall(PetscFree(known.basis));
     PetscCall(PetscFree(w));

@@ -30,7 +30,7 @@ static PetscErrorCode SaveGrid(const SoretGrid *grid, SoretArchive archive)
 
   PetscFunctionBegin;
   for (int axis = 0; axis < grid->dim; axis++) {
-    PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", "xyz"[axis]));
+    PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", SORET_AXIS_NAMES[axis]));
     PetscCall(SoretArchivePutReals(archive, name, grid->n[axis] + 1, grid->edge[axis]));
   }
   PetscCall(NameSolid(grid, sizeof(name), name));
@@ -47,7 +47,7 @@ static PetscErrorCode CompareEdges(const SoretGrid *grid, int axis, SoretArchive
   char           name[32];
 
   PetscFunctionBegin;
-  PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", "xyz"[axis]));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "edges_%c", SORET_AXIS_NAMES[axis]));
   PetscCall(SoretArchiveCount(archive, name, &there));
   *same = there == n ? PETSC_TRUE : PETSC_FALSE;
   if (!*same) PetscFunctionReturn(PETSC_SUCCESS);

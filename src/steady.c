@@ -415,7 +415,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
 {
   const SoretOperator *op = sys->op;
   const PetscInt ns = op->num_species, cells = op->grid->num_cells;
-  PetscReal      largest, least[SORET_MAX_SPECIES], mean[3 * SORET_MAX_SPECIES], *c;
+  PetscReal      largest, mean[3 * SORET_MAX_SPECIES], *c;
   PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE}, grows = PETSC_FALSE, matched;
 
   PetscFunctionBegin;
@@ -428,14 +428,16 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
   }
   PetscCall(VecMax(x, NULL, &largest));
   if (largest <= 0.0) largest = 1.0;
-  for (PetscInt s = 0; s < ns; s++) least[s] = changes[s] ? 1.0e-3 * largest : -PETSC_MAX_REAL;
   PetscCall(VecGetArray(x, &c));
   for (PetscInt p = 0; p < cells; p++) {
-    if (op->grid->closed && SoretGridIsSolid(op->grid, p)) continue;
-    for (PetscInt s = 0; s < ns; s++) c[p * ns + s] = PetscMax(c[p * ns + s], least[s]);
-  }
-  for (PetscInt q = 0; q < cells * ns && sys->shaped; q++) {
-    if (changes[q % ns] && !SoretGridIsSolid(op->grid, q / ns) && !SoretModelIsImmobile(op->model, q % ns)) c[q] /= op->b[q] * sys->mean_inverse_b[q % ns];
+    if (SoretGridIsSolid(op->grid, p)) continue;
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscInt q = p * ns + s;
+
+      if (!changes[s]) continue;
+      c[q] = PetscMax(c[q], 1.0e-3 * largest);
+      if (sys->shaped && !SoretModelIsImmobile(op->model, s)) c[q] /= op->b[q] * sys->mean_inverse_b[s];
+    }
   }
   PetscCall(VecRestoreArray(x, &c));
   if (grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
