@@ -15,29 +15,29 @@ typedef struct {
   char            *title;
   int              units;
   SoretOptional    standard_concentration;
-  const SoretNode *section[20];
+  const SoretNode *temperature, *petsc, *flow;
+  const SoretNode *other; /* sections that their modules look for themselves */
 } TopSpec;
 
-#define SECTION(i) offsetof(TopSpec, section) + (i) * sizeof(const SoretNode *)
 static const SoretKey top_keys[] = {
   {"soret", SORET_INT, NULL, SORET_REQUIRED, SORET_BETWEEN(1, 1), offsetof(TopSpec, version), "version of this format"},
   {"title", SORET_STRING, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, title), "one line for logs and pictures"},
   {"units", SORET_CHOICE, NULL, "SI", SORET_ANY, offsetof(TopSpec, units), "`SI`: m, s, K, mol/m^3, J/mol; `reduced`: plain numbers, k_B = R = 1", .choices = "SI|reduced"},
   {"standard_concentration", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, offsetof(TopSpec, standard_concentration), "c0 of `balance: energies`; 1 in reduced units, required in SI where the number of molecules changes"},
-  {"parameters", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(0), "named numbers for formulas", .syntax = "map of name to number"},
-  {"domain", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(1), "the box and its cells", .syntax = "section"},
-  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, SECTION(2), "temperature at the cell centres, of x, y, z, t; or `conduction`: the heat equation, solved on the grid", .syntax = "field, or `{conduction: ...}`"},
-  {"species", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, SECTION(3), "the species", .syntax = "list of maps"},
-  {"reactions", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(4), "the reactions", .syntax = "list of maps"},
-  {"boundaries", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(5), "conditions on the faces of the box", .syntax = "section"},
-  {"totals", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(6), "means of conserved sums", .syntax = "list of maps"},
-  {"solve", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(7), "how to solve", .syntax = "section"},
-  {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(8), "what to write", .syntax = "section"},
-  {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(9), "PETSc options; the command line wins", .syntax = "map of option to value"},
-  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(10), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
-  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(11), "the case for a list of values of one number", .syntax = "section"},
-  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(12), "when to save the run so that it can go on", .syntax = "section"},
-  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, SECTION(13), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
+  {"parameters", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "named numbers for formulas", .syntax = "map of name to number"},
+  {"domain", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, offsetof(TopSpec, other), "the box and its cells", .syntax = "section"},
+  {"temperature", SORET_NODE, "K", SORET_REQUIRED, SORET_ANY, offsetof(TopSpec, temperature), "temperature at the cell centres, of x, y, z, t; or `conduction`: the heat equation, solved on the grid", .syntax = "field, or `{conduction: ...}`"},
+  {"species", SORET_NODE, NULL, SORET_REQUIRED, SORET_ANY, offsetof(TopSpec, other), "the species", .syntax = "list of maps"},
+  {"reactions", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "the reactions", .syntax = "list of maps"},
+  {"boundaries", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "conditions on the faces of the box", .syntax = "section"},
+  {"totals", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "means of conserved sums", .syntax = "list of maps"},
+  {"solve", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "how to solve", .syntax = "section"},
+  {"output", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "what to write", .syntax = "section"},
+  {"petsc", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, petsc), "PETSc options; the command line wins", .syntax = "map of option to value"},
+  {"flow", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, flow), "velocity of the fluid, which carries the species that diffuse", .syntax = "section"},
+  {"sweep", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "the case for a list of values of one number", .syntax = "section"},
+  {"checkpoint", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "when to save the run so that it can go on", .syntax = "section"},
+  {"velocity_states", SORET_NODE, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, other), "generator of a ladder of discrete velocities with thermalization at T: adds to `species` and `reactions`", .syntax = "section, or a list of them"},
   {.key = NULL}};
 
 static const SoretKey temperature_keys[] = {
@@ -321,13 +321,13 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
-  c->petsc                  = top.section[9] && !SoretNodeIsNull(top.section[9]) ? top.section[9] : NULL;
+  c->petsc                  = top.petsc && !SoretNodeIsNull(top.petsc) ? top.petsc : NULL;
   if (c->petsc && c->petsc->kind != SORET_NODE_MAP) PetscCall(SoretInputError(c->in, c->petsc, "'petsc' must be a map of option to value, as in {ksp_type: gmres}"));
   else PetscCall(CheckOptions(c->in, c->petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(SoretSolidSpecRead(c->in, &c->grid, &c->solid));
-  PetscCall(ReadTemperature(c, top.section[2]));
-  PetscCall(SoretFlowSpecRead(c->in, top.section[10], &c->grid, &c->flow));
+  PetscCall(ReadTemperature(c, top.temperature));
+  PetscCall(SoretFlowSpecRead(c->in, top.flow, &c->grid, &c->flow));
   if (c->flow.kind == SORET_FLOW_BOUSSINESQ) PetscCall(SoretStokesSpecRead(c->in, c->flow.boussinesq, &c->grid, &c->stokes));
   errors = SoretInputCountErrors(c->in);
   PetscCall(SoretVelocityGenerate(c->in, c->grid.dim, &c->velocity));
