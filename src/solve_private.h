@@ -63,11 +63,11 @@ PetscErrorCode SoretSystemDestroy(SoretSystem *sys);
 PetscErrorCode SoretSystemGetTerms(SoretSystem *sys, Vec c, SoretCellTerms *terms);
 PetscErrorCode SoretSystemRestoreTerms(SoretSystem *sys, SoretCellTerms *terms);
 
-/* Do the terms of the sums follow the amounts that there are, so that those which no diffusivity tells of (what a velocity presses against a wall) are found to rounding
-   where there is next to nothing, too? Not with several parts of the fluid, nor on coarser levels. Not collective. */
+/* Makes the terms of the sums follow the amounts in each cell, or no longer. Amounts of a shape that b does not tell (what a velocity presses against a wall) are then found
+   to rounding also where there is next to nothing. Does nothing with several parts of the fluid; not for coarser levels. Not collective. */
 PetscErrorCode SoretSystemFollow(SoretSystem *sys, PetscBool follow);
 
-/* Where they do and there is no matrix: rows over the amounts that there are (or back), in which a linear solver then sees what is amiss where there is little. */
+/* Where they do and there is no matrix: divides rows by these amounts (back: multiplies), so that a linear solver sees what is wrong where there is little. */
 PetscErrorCode SoretSystemWeigh(const SoretSystem *sys, PetscBool back, Vec f);
 
 /* f = the left side above. */

@@ -9,7 +9,7 @@
 
 /* ---- SNES ---- */
 
-/* Where a solve is. */
+/* What a solve is doing. */
 typedef enum {
   PHASE_CYCLES, /* of nonlinear multigrid */
   PHASE_NEWTON,
@@ -80,8 +80,8 @@ static PetscErrorCode FormResidual(SNES snes, Vec c, Vec f, void *context)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The norm of the residual is forgotten here. A line search leaves it as a sum over ranks of squares of norms, which rounds otherwise than the norm that a run
-   that goes on from a checkpoint starts with, and the linear solver would divide by it. */
+/* Makes PETSc forget the norm of the residual, by which the linear solver divides. A line search adds it up from squares of the norms of ranks, which rounds
+   differently from VecNorm(), and a run that goes on from a checkpoint has only that. */
 static PetscErrorCode FormJacobian(SNES snes, Vec c, Mat A, Mat P, void *context)
 {
   PetscReal *array;
@@ -235,7 +235,8 @@ static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Inside a linear solve of Newton's method, which may take as long as all else: where a stop is asked for it ends, by an iteration that is its last. */
+/* A linear solve may take as long as all the rest: where a stop is asked for, this iteration becomes its last. Not in PHASE_FOLLOW, where a linear solve may fall short:
+   there Newton's method would take the unfinished correction. */
 static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *context)
 {
   enum { EVERY = 4 };
@@ -252,7 +253,7 @@ static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* After that: c is what it was when the iteration began, and so is all that a checkpoint holds. */
+/* Newton's method takes no step from such a solve: c is what it was when the iteration began, and so becomes all that a checkpoint holds. */
 static PetscErrorCode StopWhereItBegan(Steady *steady, Vec c)
 {
   PetscFunctionBegin;
@@ -397,7 +398,7 @@ static PetscBool IsAbsent(const SoretSums *sums, PetscInt species)
   return PETSC_FALSE;
 }
 
-/* No iteration would come to that. */
+/* Iterations would come near 0, but not to it. */
 static PetscErrorCode RemoveAbsent(const SoretSums *sums, Vec c)
 {
   PetscFunctionBegin;
@@ -409,8 +410,8 @@ static PetscErrorCode RemoveAbsent(const SoretSums *sums, Vec c)
 
 /* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at least a thousandth of the
    amount there is; where b varies much, with the shape 1/b of rest; and all with the amounts that the sums must have, where that can be done:
-   iterations fix them, too, but take long over many decades. Larger amounts are on the side of fewer molecules, so they are set when all are
-   there, and smaller ones before that. */
+   iterations fix them, too, but take long over many decades. Where amounts grow, equilibrium moves to larger molecules, which must be there before the amounts are
+   set; where they shrink that is done first. */
 static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
 {
   const SoretOperator *op = sys->op;
