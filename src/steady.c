@@ -235,8 +235,8 @@ static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A linear solve may take as long as all the rest: where a stop is asked for, this iteration becomes its last. Not in PHASE_FOLLOW, where a linear solve may fall short:
-   there Newton's method would take the unfinished correction. */
+/* A linear solve may take as long as all the rest: where a stop is asked for, this iteration becomes its last. Not in PHASE_FOLLOW, where a linear solve may fall short and
+   Newton's method would take the unfinished correction, nor in PHASE_PSEUDO, which stops between its own steps. */
 static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *context)
 {
   enum { EVERY = 4 };
