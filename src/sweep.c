@@ -811,14 +811,21 @@ static PetscErrorCode CheckColumn(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Does what stands at this node depend on the parameter, by itself or through those from `next` on, which may be made of it? */
-static PetscBool DependsOn(const SoretNode *node, const SoretNode *parameters, const char *name, PetscInt next)
+/* Does what stands at this node depend on a parameter, by itself or through others, each of which may be made of those before it? */
+static PetscErrorCode DependsOn(const SoretNode *node, const SoretNode *parameters, const char *name, PetscBool *depends)
 {
-  if (SoretNodeMentions(node, name)) return PETSC_TRUE;
-  for (PetscInt k = next; k < parameters->size; k++) {
-    if (SoretNodeMentions(parameters->item[k], name) && DependsOn(node, parameters, parameters->key[k]->text, k + 1)) return PETSC_TRUE;
+  PetscBool *changes;
+
+  PetscFunctionBegin;
+  *depends = PETSC_FALSE;
+  PetscCall(PetscMalloc1(parameters->size, &changes));
+  for (PetscInt k = 0; k < parameters->size && !*depends; k++) {
+    changes[k] = !strcmp(parameters->key[k]->text, name) ? PETSC_TRUE : PETSC_FALSE;
+    for (PetscInt j = 0; j < k && !changes[k]; j++) changes[k] = changes[j] && SoretNodeMentions(parameters->item[k], parameters->key[j]->text) ? PETSC_TRUE : PETSC_FALSE;
+    *depends = changes[k] && SoretNodeMentions(node, parameters->key[k]->text) ? PETSC_TRUE : PETSC_FALSE;
   }
-  return PETSC_FALSE;
+  PetscCall(PetscFree(changes));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* A result file holds one mask of what is solid. */
@@ -832,7 +839,7 @@ static PetscErrorCode CheckSolid(SoretCase *c)
   PetscFunctionBegin;
   if (c->sweep.frames == SORET_FRAMES_NONE || !solid) PetscFunctionReturn(PETSC_SUCCESS);
   if (!strncmp(varied, path, sizeof(path) - 1)) changes = PETSC_TRUE;
-  else if (parameters && !strncmp(varied, name, sizeof(name) - 1)) changes = DependsOn(solid, parameters, varied + sizeof(name) - 1, 0);
+  else if (parameters && !strncmp(varied, name, sizeof(name) - 1)) PetscCall(DependsOn(solid, parameters, varied + sizeof(name) - 1, &changes));
   if (changes) PetscCall(SoretInputError(c->in, c->sweep.parameter_node, "%s changes what is solid, and a result file holds one solid; use `frames: none`", varied));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -222,6 +222,9 @@ def test_sweep_of_solid(soret):
         contains(soret("check", *case, *change, status=2).stderr, "changes what is solid, and a result file holds one solid; use `frames: none`")
         soret("check", *case, *change, "sweep.frames=none")
     soret("check", *case, other)
+    chain = ", ".join(f"p{k}: {'+'.join(f'p{j}' for j in range(k)) or 'w'}" for k in range(40))  # looked through once, not along every way
+    soret("check", *case, f"parameters={{k: 2, w: 0.5, a: 0.8, {chain}}}")
+    assert "changes what is solid" in soret("check", *case, f"parameters={{k: 2, w: 0.5, {chain}, a: 0.8 + 0*p39}}", status=2).stderr
 
 
 # ---- results ----
