@@ -95,6 +95,16 @@ PetscErrorCode SoretArchivePutBox(SoretArchive archive, const char *name, int ra
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretArchiveSize(SoretArchive archive, const char *name, int *rank, PetscInt size[])
+{
+  char path[160];
+
+  PetscFunctionBegin;
+  PetscCall(PathIn(archive, name, sizeof(path), path));
+  PetscCall(SoretH5GetSize(archive->h5, path, rank, size));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretArchiveGetBox(SoretArchive archive, const char *name, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], PetscReal data[])
 {
   char     path[160];
@@ -103,10 +113,8 @@ PetscErrorCode SoretArchiveGetBox(SoretArchive archive, const char *name, int ra
 
   PetscFunctionBegin;
   PetscCall(PathIn(archive, name, sizeof(path), path));
-  PetscCall(SoretH5GetSize(archive->h5, path, &rank_there, there));
-  if (rank_there != rank || memcmp(there, size, (size_t)rank * sizeof(*size))) {
-    PetscCall(Differs(archive, path, rank, size, rank_there, there));
-  }
+  PetscCall(SoretArchiveSize(archive, name, &rank_there, there));
+  if (rank_there != rank || memcmp(there, size, (size_t)rank * sizeof(*size))) PetscCall(Differs(archive, path, rank, size, rank_there, there));
   PetscCall(SoretH5ReadBox(archive->h5, path, rank, start, count, data));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -126,13 +134,11 @@ PetscErrorCode SoretArchivePutReals(SoretArchive archive, const char *name, Pets
 
 PetscErrorCode SoretArchiveCount(SoretArchive archive, const char *name, PetscInt *n)
 {
-  char     path[160];
   PetscInt size[8];
   int      rank;
 
   PetscFunctionBegin;
-  PetscCall(PathIn(archive, name, sizeof(path), path));
-  PetscCall(SoretH5GetSize(archive->h5, path, &rank, size));
+  PetscCall(SoretArchiveSize(archive, name, &rank, size));
   *n = rank == 1 ? size[0] : 0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -140,7 +146,7 @@ PetscErrorCode SoretArchiveCount(SoretArchive archive, const char *name, PetscIn
 PetscErrorCode SoretArchiveGetReals(SoretArchive archive, const char *name, PetscInt n, PetscReal value[])
 {
   const PetscInt zero = 0;
-  PetscInt       there, mine;
+  PetscInt       there = 0, mine;
   PetscMPIInt    me, length;
   char           path[160];
 

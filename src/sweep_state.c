@@ -6,10 +6,7 @@
 
 #include "sweep_private.h"
 
-enum {
-  REASONS_AT_ONCE = 100, /* texts are attributes, which HDF5 limits to 64 KiB */
-  SHAPE_SIZE      = 5    /* number of axes, extents                           */
-};
+enum { REASONS_AT_ONCE = 100 }; /* texts are attributes, which HDF5 limits to 64 KiB */
 
 /* Numbers of the part. */
 enum {
@@ -80,24 +77,22 @@ PetscErrorCode SoretSweepRemember(SoretSweep *sweep, const SoretGrid *grid, Pets
 
 static PetscErrorCode PutState(const SoretSweep *sweep, const SoretSweepRanks *ranks, PetscInt branch, SoretArchive archive)
 {
-  const PetscBool mine    = ranks->branch == branch ? PETSC_TRUE : PETSC_FALSE;
-  const PetscInt  none[4] = {0, 0, 0, 0};
-  PetscReal       shape[SHAPE_SIZE];
-  PetscInt        size[4] = {0, 0, 0, 0};
+  const PetscBool mine     = ranks->branch == branch ? PETSC_TRUE : PETSC_FALSE;
+  const PetscInt  none[4]  = {0, 0, 0, 0};
+  PetscInt        shape[5] = {0, 0, 0, 0, 0}; /* number of axes, extents */
   PetscMPIInt     first;
   char            name[32];
 
   PetscFunctionBegin;
   PetscCall(SoretSweepFirstRank(ranks, branch, &first));
-  shape[0] = sweep->state ? (PetscReal)sweep->state_rank : 0.0;
-  for (int a = 0; a < 4; a++) shape[1 + a] = a < shape[0] ? (PetscReal)sweep->state_size[a] : 0.0;
-  PetscCallMPI(MPI_Bcast(shape, SHAPE_SIZE, MPIU_REAL, first, ranks->comm));
-  if (shape[0] == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
-  for (int a = 0; a < 4; a++) size[a] = (PetscInt)shape[1 + a];
-  PetscCall(PetscSNPrintf(name, sizeof(name), "shape_%" PetscInt_FMT, branch));
-  PetscCall(SoretArchivePutReals(archive, name, SHAPE_SIZE, shape));
+  if (sweep->state) {
+    shape[0] = sweep->state_rank;
+    PetscCall(PetscArraycpy(shape + 1, sweep->state_size, sweep->state_rank));
+  }
+  PetscCallMPI(MPI_Bcast(shape, 5, MPIU_INT, first, ranks->comm));
+  if (!shape[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(name, sizeof(name), "state_%" PetscInt_FMT, branch));
-  PetscCall(SoretArchivePutBox(archive, name, (int)shape[0], size, mine ? sweep->state_start : none, mine ? sweep->state_count : none, mine ? sweep->state : NULL));
+  PetscCall(SoretArchivePutBox(archive, name, (int)shape[0], shape + 1, mine ? sweep->state_start : none, mine ? sweep->state_count : none, mine ? sweep->state : NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -105,23 +100,17 @@ static PetscErrorCode PutState(const SoretSweep *sweep, const SoretSweepRanks *r
 static PetscErrorCode GetState(SoretSweep *sweep, const SoretSweepRanks *ranks, PetscInt branch, const SoretGrid *grid, PetscInt num_species, SoretArchive archive)
 {
   const PetscBool mine = ranks->branch == branch ? PETSC_TRUE : PETSC_FALSE;
-  PetscReal       shape[SHAPE_SIZE];
-  PetscInt        n, size[4], start[4], count[4];
+  PetscInt        size[4], start[4], count[4], there[8];
   const int       rank = SoretGridBox(grid, num_species, size, start, count);
-  PetscBool       fits;
+  int             rank_there;
   char            name[32];
 
   PetscFunctionBegin;
-  PetscCall(PetscSNPrintf(name, sizeof(name), "shape_%" PetscInt_FMT, branch));
-  PetscCall(SoretArchiveCount(archive, name, &n));
-  if (n != SHAPE_SIZE) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SoretArchiveGetReals(archive, name, SHAPE_SIZE, shape));
-  fits = (int)shape[0] == rank ? PETSC_TRUE : PETSC_FALSE;
-  for (int a = 0; a < rank && fits; a++) fits = (PetscInt)shape[1 + a] == size[a] ? PETSC_TRUE : PETSC_FALSE;
-  if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscSNPrintf(name, sizeof(name), "state_%" PetscInt_FMT, branch));
+  PetscCall(SoretArchiveSize(archive, name, &rank_there, there));
+  if (rank_there != rank || memcmp(there, size, (size_t)rank * sizeof(*size))) PetscFunctionReturn(PETSC_SUCCESS);
   if (mine) PetscCall(ShapeState(sweep, grid, num_species));
   for (int a = 0; a < 4 && !mine; a++) start[a] = count[a] = 0;
-  PetscCall(PetscSNPrintf(name, sizeof(name), "state_%" PetscInt_FMT, branch));
   PetscCall(SoretArchiveGetBox(archive, name, rank, size, start, count, mine ? sweep->state : NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -36,6 +36,9 @@ typedef struct SoretArchive_s *SoretArchive;
 PetscErrorCode SoretArchivePutBox(SoretArchive archive, const char *name, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], const PetscReal data[]);
 PetscErrorCode SoretArchiveGetBox(SoretArchive archive, const char *name, int rank, const PetscInt size[], const PetscInt start[], const PetscInt count[], PetscReal data[]);
 
+/* Extent of such an array. size - [8]. None of this name: *rank = -1. */
+PetscErrorCode SoretArchiveSize(SoretArchive archive, const char *name, int *rank, PetscInt size[]);
+
 /* Numbers that all ranks share; those of rank 0 are written. Integers are exact up to 2^53. n may be 0. */
 PetscErrorCode SoretArchivePutReals(SoretArchive archive, const char *name, PetscInt n, const PetscReal value[]);
 
