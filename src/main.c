@@ -163,13 +163,14 @@ static PetscErrorCode JoinArguments(int argc, char **argv, char **text)
 
 /* How a run is started: what a checkpoint needs to start it again. */
 typedef struct {
-  SoretCaseSource source;
-  int             num_petsc;
-  char          **petsc;   /* options of the command line, without the program */
-  SoretRestart    restart; /* what it goes on from, or NULL                    */
-  char           *units;   /* of that                                         */
-  char            prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints            */
-  const char     *command; /* line */
+  SoretCaseSource  source;
+  int              num_petsc;
+  char           **petsc;   /* options of the command line, without the program       */
+  SoretRestart     restart; /* what it goes on from, or NULL                          */
+  char            *units;   /* of that                                                */
+  const Arguments *added;   /* then: what the command line adds to that of the start  */
+  char             prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints                  */
+  const char      *command; /* line                                                   */
 } Launch;
 
 typedef struct {
@@ -359,15 +360,10 @@ static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
 }
 
 /* Puts together the launch of a run that goes on: as it was, and what the command line adds. */
-typedef struct {
-  Launch          *launch;
-  const Arguments *a;
-} Relaunch;
-
 static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
 {
-  Launch          *launch = ((Relaunch *)context)->launch;
-  const Arguments *a      = ((Relaunch *)context)->a;
+  Launch          *launch = (Launch *)context;
+  const Arguments *a      = launch->added;
   char            *path, **overrides;
 
   PetscFunctionBegin;
@@ -584,14 +580,13 @@ static PetscBool GivesPrefix(const Arguments *a)
 
 static PetscErrorCode Resume(const Arguments *a, const char *command)
 {
-  Launch         launch   = {.command = command};
-  Relaunch       relaunch = {.launch = &launch, .a = a};
+  Launch         launch = {.command = command, .added = a};
   PetscBool      found;
   PetscErrorCode status;
 
   PetscFunctionBegin;
   PetscCall(SoretRestartFind(PETSC_COMM_WORLD, a->words[0], &launch.restart));
-  PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &relaunch, &found));
+  PetscCall(SoretRestartRead(launch.restart, "run", LoadLaunch, &launch, &found));
   if (!found) {
     PetscCall(SoretComplain(PETSC_COMM_WORLD, "soret: the checkpoint does not say which run it is of: it has no part 'run'\n"));
     PetscCall(SoretRestartDestroy(&launch.restart));
