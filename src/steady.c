@@ -46,7 +46,7 @@ typedef struct {
   SoretFAS         fas;                        /* while it is used                                           */
   PetscBool        uncoarsened;                /* multigrid was wanted, but there is no coarser grid         */
   Pseudo           pseudo;
-  /* checkpoints; all 0 for the coarse solves within a solve */
+  /* checkpoints, of which there are none of the coarse solves within a solve */
   SoretCheckpoint  checkpoint;
   Vec              c;                          /* as it is now                                               */
   PetscInt         first;                      /* iterations of this solve before the checkpoint that it goes on from */
@@ -226,7 +226,6 @@ static PetscErrorCode Load(void *context, SoretArchive archive)
 static PetscErrorCode Poll(Steady *steady, Vec c, PetscInt iterations, PetscInt linear)
 {
   PetscFunctionBegin;
-  if (!steady->checkpoint) PetscFunctionReturn(PETSC_SUCCESS);
   steady->c             = c;
   steady->before        = iterations;
   steady->linear_before = linear;
@@ -245,7 +244,7 @@ static PetscErrorCode WatchLinear(KSP ksp, PetscInt it, PetscReal rnorm, void *c
   PetscInt  most;
 
   PetscFunctionBegin;
-  if (steady->interrupted || it == 0 || it % EVERY || steady->phase != PHASE_NEWTON || steady->sys->shift != 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  if (steady->interrupted || it == 0 || it % EVERY || steady->phase != PHASE_NEWTON) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretCheckpointStopAsked(steady->checkpoint, &steady->interrupted));
   if (!steady->interrupted) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(KSPGetTolerances(ksp, &rtol, &absolute, &divergence, &most));
@@ -281,8 +280,9 @@ static PetscErrorCode Begin(Steady *steady, Phase phase, Vec c, PetscBool *goes_
 static PetscErrorCode TestState(Steady *steady, PetscInt it, PetscInt linear, PetscReal fnorm, Vec c, SNESConvergedReason *reason)
 {
   const PetscInt  at     = steady->first + it;
+  const PetscBool cycles = steady->phase == PHASE_CYCLES ? PETSC_TRUE : PETSC_FALSE;
+  const PetscBool closes = cycles || steady->sys->num_parts ? PETSC_TRUE : PETSC_FALSE; /* the last digits of the means are set afterwards */
   Test           *test   = &steady->test;
-  const PetscBool cycles = steady->phase == PHASE_CYCLES ? PETSC_TRUE : PETSC_FALSE, closes = cycles || steady->sys->num_parts ? PETSC_TRUE : PETSC_FALSE; /* the last digits of the means are set afterwards */
 
   PetscFunctionBegin;
   *reason = SNES_CONVERGED_ITERATING;

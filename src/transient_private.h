@@ -34,7 +34,7 @@ typedef struct {
   Vec                   previous; /* state before the last step, NULL if nothing needs it        */
   PetscBool             exact;    /* all that the method remembers can be saved                  */
   PetscBool             remembers; /* the method itself knows that state: its error is made of it        */
-  PetscBool             looks_back; /* stages are guessed from it: of backward Euler, the others do not damp what such a guess carries on */
+  PetscBool             looks_back; /* backward Euler: stages are guessed from it. Other methods do not damp what such a guess carries on */
   PetscBool             in_stage; /* sums are closed in the only stage of a step, else after the step          */
   PetscBool             restarts; /* then the closing changes the solution, and TS forgets what it knew        */
   PetscBool             priming;  /* the step that gives the method its memory back              */
