@@ -34,8 +34,7 @@ static const char *const own_columns[NUM_OWN] = {"parameter", "converged", "inse
 
 /* A case and what is built of it, for one value. */
 typedef struct {
-  PetscBool    built;
-  const char  *why; /* it is not, or NULL */
+  const char  *why; /* it is not, NULL if it is */
   SoretCase    c;
   SoretProblem problem;
 } Instance;
@@ -68,7 +67,7 @@ static const char *WhyFailed(PetscErrorCode code)
   return NULL;
 }
 
-/* What the case refuses, and a temperature or flow that cannot be computed, is a point that failed; `built` tells. Other errors are errors. Collective. */
+/* What the case refuses, and a temperature or flow that cannot be computed, is a point that failed; `why` tells. Other errors are errors. Collective. */
 static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const SoretCase *c, PetscReal value, Instance *instance)
 {
   Variant        variant;
@@ -85,7 +84,6 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.op);
   instance->why = WhyFailed(ierr);
   if (!instance->why) PetscCall(ierr);
-  instance->built = ierr ? PETSC_FALSE : PETSC_TRUE;
   SoretRecordEnd(SORET_PHASE_SETUP);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -95,7 +93,6 @@ static PetscErrorCode Discard(Instance *instance)
   PetscFunctionBegin;
   PetscCall(SoretProblemDestroy(&instance->problem));
   PetscCall(SoretCaseDestroy(&instance->c));
-  instance->built = PETSC_FALSE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -299,9 +296,9 @@ static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Re
   PetscCall(PetscMemzero(report, sizeof(*report)));
   PetscCall(PetscTime(&begin));
   PetscCall(Build(run->ranks.branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
-  report->built = instance->built;
-  if (instance->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
-  else if (instance->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
+  report->built = instance->why ? PETSC_FALSE : PETSC_TRUE;
+  if (report->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
+  else if (report->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
   else PetscCall(PetscStrncpy(report->outcome.reason, instance->why, sizeof(report->outcome.reason)));
   PetscCall(PetscTime(&end));
   report->seconds = end - begin;
@@ -375,7 +372,7 @@ static PetscErrorCode Spread(const Run *run, PetscReal value, const Instance *mi
 {
   PetscFunctionBegin;
   PetscCall(Build(run->ranks.comm, run->source, run->c, value, everywhere));
-  if (everywhere->built) PetscCall(MoveState(run->ranks.comm, mine, everywhere));
+  if (!everywhere->why) PetscCall(MoveState(run->ranks.comm, mine, everywhere));
   else {
     outcome->converged = PETSC_FALSE;
     PetscCall(PetscStrncpy(outcome->reason, everywhere->why, sizeof(outcome->reason)));
