@@ -127,7 +127,7 @@ static PetscErrorCode TestZeroNearZero(void)
   PetscCall(RunAll(&points, NearlyLine, &rounds));
   SoretPointsZeros(&points, &num, zero);
   Check(num == 1 && fabs(zero[0]) < 1.0e-6);
-  Check(points.num_inserted < 8);
+  Check(SoretPointsInserted(&points) < 8);
   PetscCall(SoretPointsDestroy(&points));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
