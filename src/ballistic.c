@@ -48,12 +48,6 @@ static PetscReal BallisticFlux(const SoretOperator *op, const SoretRow *row, Pet
   up      = row->u[axis][2 + above + stencil.up][q];
   far     = stencil.d_far > 0.0 ? row->u[axis][2 + above + stencil.far][q] : 0.0;
   down    = stencil.d_near > 0.0 ? row->u[axis][2 + above + stencil.down][q] : 0.0;
-  if (op->limited && op->model->species[s].mirror[axis] >= 0) { /* behind a mirror a path goes on, or comes from, as the other species */
-    const PetscReal behind = row->u[axis][2 + above + stencil.up][q - s + op->model->species[s].mirror[axis]];
-
-    if (!(stencil.d_far > 0.0)) far = behind, stencil.d_far = 2.0 * stencil.d_face;
-    if (!(stencil.d_near > 0.0)) down = behind, stencil.d_near = 2.0 * stencil.d_face;
-  }
   return v * SoretBallisticValue(stencil.weight, stencil.d_far, stencil.d_near, stencil.d_face, far, up, down, op->limited);
 }
 
