@@ -597,7 +597,7 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
   }
   if (c->solve.mode == SORET_STEADY && problem->op.varies) PetscCall(SoretSay(comm, "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n"));
   for (PetscInt s = 0; s < ns; s++) {
-    if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) PetscCall(SoretSay(comm, "warning: the viscosity of water is known from 253.15 to 383.15 K; for species '%s' it is extrapolated to T from %g to %g\n", c->model.species[s].name, (double)temperature->min, (double)temperature->max));
+    if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) PetscCall(SoretSay(comm, "warning: the viscosity of water is known from %g to %g K; for species '%s' it is extrapolated to T from %g to %g\n", SORET_WATER_COLDEST, SORET_WATER_HOTTEST, c->model.species[s].name, (double)temperature->min, (double)temperature->max));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

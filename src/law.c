@@ -116,7 +116,7 @@ static PetscReal StokesEinsteinValue(const struct SoretLaw_s *law, const SoretPo
 
 PetscBool SoretLawExtrapolatesWater(SoretLaw law, PetscReal T_min, PetscReal T_max)
 {
-  return law->type->value == StokesEinsteinValue && !law->viscosity && (T_min < 253.15 || T_max > 383.15) ? PETSC_TRUE : PETSC_FALSE;
+  return law->type->value == StokesEinsteinValue && !law->viscosity && (T_min < SORET_WATER_COLDEST || T_max > SORET_WATER_HOTTEST) ? PETSC_TRUE : PETSC_FALSE;
 }
 
 static PetscReal StokesEinsteinSlope(const struct SoretLaw_s *law, const SoretPoint *p)

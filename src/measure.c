@@ -61,11 +61,12 @@ INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
   const PetscReal *restrict net = m->net, *restrict source = m->source, *restrict transport = m->transport, *restrict reaction = m->reaction, *restrict scales = m->scale, *restrict carried = m->carried;
 
   for (PetscInt s = 0; s < ns; s++) {
-    PetscReal residual = 0.0, all = 0.0, floor = 0.0;
+    const PetscReal counts = m->counts[s];
+    PetscReal       residual = 0.0, all = 0.0, floor = 0.0;
 
     SORET_SUM(residual, all, floor)
     for (PetscInt i = 0; i < nx; i++) {
-      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + m->counts[s] * reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
+      const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + counts * reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
 
       residual += f * f;
       all += gross * gross;

@@ -186,20 +186,16 @@ static PetscErrorCode GuessGain(Levels *levels)
   const SoretOperator *op = levels->sys->op;
   const PetscInt       ns = op->num_species;
   const PetscReal     *left, *c;
-  PetscReal            length = 0.0, most = 0.0;
+  PetscReal            rate[SORET_MAX_SPECIES], most = 0.0;
 
   PetscFunctionBegin;
-  for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  for (PetscInt s = 0; s < ns; s++) rate[s] = levels->sys->at_shift + SoretDiffusionRate(op, op->mean_D[s]);
   PetscCall(VecGetArrayRead(levels->left, &left));
   PetscCall(VecGetArrayRead(levels->c, &c));
   for (PetscInt p = 0; p < op->grid->num_cells; p++) {
     const PetscReal volume = SoretOperatorCellVolume(op, p);
 
-    for (PetscInt s = 0; s < ns && volume > 0.0; s++) {
-      const PetscReal rate = levels->sys->at_shift + 10.0 * op->mean_D[s] / (length * length);
-
-      most = PetscMax(most, PetscMax(PetscAbsReal(left[p * ns + s]), rate * volume * c[p * ns + s]) / (levels->sys->augmented ? 1.0 : volume));
-    }
+    for (PetscInt s = 0; s < ns && volume > 0.0; s++) most = PetscMax(most, PetscMax(PetscAbsReal(left[p * ns + s]), rate[s] * volume * c[p * ns + s]) / (levels->sys->augmented ? 1.0 : volume));
   }
   PetscCall(VecRestoreArrayRead(levels->c, &c));
   PetscCall(VecRestoreArrayRead(levels->left, &left));

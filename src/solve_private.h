@@ -53,6 +53,9 @@ typedef struct {
   PetscReal        content[SORET_MAX_SPECIES];
 } SoretSystem;
 
+/* The size of the smallest non-zero eigenvalue of transport by diffusion. */
+PetscReal SoretDiffusionRate(const SoretOperator *op, PetscReal D);
+
 /* finer: the system of the next finer grid, or NULL. c_0: state that gives the local sums. augmented: with the terms of conserved sums (steady). Makes no
    matrices. */
 PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const SoretSystem *finer, Vec c_0, PetscBool augmented, SoretSystem *sys);

@@ -39,8 +39,7 @@ static void Orthonormalise(PetscInt ns, PetscInt num, const PetscReal w[], const
   }
 }
 
-/* The size of the smallest non-zero eigenvalue of transport by diffusion. */
-static PetscReal DiffusionRate(const SoretOperator *op, PetscReal D)
+PetscReal SoretDiffusionRate(const SoretOperator *op, PetscReal D)
 {
   PetscReal length = 0.0;
 
@@ -57,7 +56,7 @@ static PetscReal TransportRate(const SoretOperator *op, const PetscReal q[])
     D += q[i] * q[i] * op->mean_D[i];
     weight += q[i] * q[i];
   }
-  return DiffusionRate(op, D / weight);
+  return SoretDiffusionRate(op, D / weight);
 }
 
 /* How strong the terms of the sums are, and the shifts in their place. Where velocities relax fast, transport is much slower than they are: a shift of
@@ -71,7 +70,7 @@ static PetscErrorCode SetStrengths(SoretSystem *sys, Vec c_0)
   PetscCall(SoretRelaxedDiffusivity(sys->op, sys->sums, c_0, D));
   for (PetscInt k = 0; k < sys->num; k++) {
     sys->beta[k]  = TransportRate(sys->op, sys->q + k * sys->op->num_species);
-    sys->gamma[k] = shift_of_rate * (D[k] > 0.0 ? PetscMin(sys->beta[k], DiffusionRate(sys->op, D[k])) : sys->beta[k]);
+    sys->gamma[k] = shift_of_rate * (D[k] > 0.0 ? PetscMin(sys->beta[k], SoretDiffusionRate(sys->op, D[k])) : sys->beta[k]);
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

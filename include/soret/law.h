@@ -47,7 +47,9 @@ PetscErrorCode SoretIntegralCreate(SoretLaw law, PetscReal T_min, PetscReal T_ma
 PetscReal      SoretIntegralEvaluate(SoretIntegral integral, PetscReal T);
 PetscErrorCode SoretIntegralDestroy(SoretIntegral *integral);
 
-/* Viscosity of liquid water at 0.1 MPa, Pa s; IAPWS SR6-08(2011), valid from 253.15 to 383.15 K. */
+/* Viscosity of liquid water at 0.1 MPa, Pa s; IAPWS SR6-08(2011), valid between these temperatures, K. */
+#define SORET_WATER_COLDEST 253.15
+#define SORET_WATER_HOTTEST 383.15
 PetscReal SoretWaterViscosity(PetscReal T);
 
 /* Does the law use the viscosity of water at temperatures for which it is not known, somewhere from T_min to T_max? */
