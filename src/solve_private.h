@@ -238,8 +238,8 @@ PetscErrorCode SoretStageSetSNES(SoretStage stage, SNES snes);
    counts from, c - (dc/dt)/shift? */
 PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift);
 
-/* For backward Euler, before a step: `before` is the state `span` before its start, from which the stage is guessed. span = 0: there is none. */
-PetscErrorCode SoretStageLookBack(SoretStage stage, PetscReal span, Vec before);
+/* For backward Euler, before a step from `now`: `before` is the state `span` before, from which the stage is guessed. span = 0: there is none. */
+PetscErrorCode SoretStageLookBack(SoretStage stage, PetscReal span, Vec before, Vec now);
 
 PetscErrorCode SoretStageDescribe(SoretStage stage, size_t length, char text[]);
 PetscInt       SoretStageCycles(SoretStage stage);

@@ -7,27 +7,26 @@
 #include "kernel.h"
 #include "solve_private.h"
 
-enum { MOST_PAST = 16 };
+enum { MOST_SLOPES = 3 };
 
 struct SoretStage_s {
   SoretSystem *sys;
   SoretFAS     fas;
-  Mat          J;          /* nothing but a place for TS to ask for a Jacobian        */
-  Vec          weight;     /* borrowed: one over the error allowed in each entry      */
+  Mat          J;      /* nothing but a place for TS to ask for a Jacobian        */
+  Vec          weight; /* borrowed: one over the error allowed in each entry      */
   Vec          before, old;
   PetscBool    recording;
   PetscReal    contraction; /* of the first cycle of a stage, as measured last */
   PetscInt     cycles;
   PetscBool    idle;
   /* where stages start */
-  TS           ts;
-  PetscReal    t;                 /* of the stage                                             */
-  PetscReal    dt;                /* of the step                                              */
-  Vec          ahead;             /* state at its start + slope there over the shift; backward Euler: the state `span` before its start */
-  PetscReal    span;              /* 0: there is none                                         */
-  PetscInt     num_past;
-  PetscReal    past_t[MOST_PAST];
-  Vec          past[MOST_PAST];   /* borrowed: state at the start, and the stages of the step */
+  TS        ts;
+  PetscReal t;         /* of the stage                                                  */
+  PetscReal start, dt; /* of the step                                                   */
+  PetscReal span;      /* backward Euler: what slope[0] is the change in; 0: it has none */
+  int       num_slopes;
+  PetscReal slope_t[MOST_SLOPES], slope_shift[MOST_SLOPES];
+  Vec       slope[MOST_SLOPES]; /* dc/dt over the shift: at the start of the step and of the two stages before */
 };
 
 enum { MOST_CYCLES = 12 };
@@ -43,96 +42,121 @@ PetscBool SoretStageRecord(SoretStage stage, TS ts, PetscReal t, PetscReal shift
 
 /* ---- where a stage starts ---- */
 
-/* Begins to collect what is known in a step: its start and, in what `old` adds to it at the first implicit stage (a_21 = gamma), the slope there. */
-static PetscErrorCode BeginStep(SoretStage stage, PetscReal start, PetscReal dt)
+/* c and `before` become old + the slopes times their weights, but not less than a tenth of what there is at the start of the step. */
+SORET_CLONES static PetscErrorCode Extrapolate(SoretStage stage, const PetscReal weight[], Vec start, Vec c)
 {
-  PetscFunctionBegin;
-  stage->dt        = dt;
-  stage->past_t[0] = start;
-  stage->num_past  = 1;
-  /* it depends on the length of the step: to be measured anew */
-  stage->contraction = 0.5;
-  PetscCall(TSGetSolution(stage->ts, &stage->past[0]));
-  PetscCall(VecCopy(stage->old, stage->ahead));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* c and `before` become c_0 + square (near - c_0) + slope (ahead - c_0), but not less than a tenth of c_0. */
-SORET_CLONES static PetscErrorCode Extrapolate(SoretStage stage, PetscReal square, Vec near, PetscReal slope, Vec c)
-{
-  const PetscReal *start, *at, *ahead;
+  const PetscReal *least, *old, *slope[MOST_SLOPES];
   PetscReal       *guess, *before;
   PetscInt         n;
 
   PetscFunctionBegin;
   PetscCall(VecGetLocalSize(c, &n));
-  PetscCall(VecGetArrayRead(stage->past[0], &start));
-  PetscCall(VecGetArrayRead(near, &at));
-  PetscCall(VecGetArrayRead(stage->ahead, &ahead));
+  for (int i = 0; i < MOST_SLOPES; i++) PetscCall(VecGetArrayRead(stage->slope[i], &slope[i]));
+  PetscCall(VecGetArrayRead(start, &least));
+  PetscCall(VecGetArrayRead(stage->old, &old));
   PetscCall(VecGetArray(c, &guess));
   PetscCall(VecGetArray(stage->before, &before));
   for (PetscInt q = 0; q < n; q++) {
-    const PetscReal value = start[q] + square * (at[q] - start[q]) + slope * (ahead[q] - start[q]), least = 0.1 * start[q];
+    const PetscReal value = old[q] + weight[0] * slope[0][q] + weight[1] * slope[1][q] + weight[2] * slope[2][q];
 
-    guess[q] = before[q] = value > least ? value : least;
+    guess[q] = before[q] = value > 0.1 * least[q] ? value : 0.1 * least[q];
   }
   PetscCall(VecRestoreArray(stage->before, &before));
   PetscCall(VecRestoreArray(c, &guess));
-  PetscCall(VecRestoreArrayRead(stage->ahead, &ahead));
-  PetscCall(VecRestoreArrayRead(near, &at));
-  PetscCall(VecRestoreArrayRead(stage->past[0], &start));
+  PetscCall(VecRestoreArrayRead(stage->old, &old));
+  PetscCall(VecRestoreArrayRead(start, &least));
+  for (int i = 0; i < MOST_SLOPES; i++) PetscCall(VecRestoreArrayRead(stage->slope[i], &slope[i]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The guess of a stage of ESDIRK from what is known in its step, so that nothing has to be kept for an exact restart: the parabola through the
-   start of the step, with its slope there, and the stage that is nearest in time. Longer ones carry on more of the error that stages are left with
-   than they gain. The slope at the start of the first step may belong to a layer that is over in no time: there it is a straight line. */
+/* Keeps the slope at t, c - old, in place of the one at the same time or the older one of the two last. */
+static PetscErrorCode KeepSlope(SoretStage stage, PetscReal t, Vec c, Vec old)
+{
+  int at = 0;
+
+  PetscFunctionBegin;
+  while (at < stage->num_slopes && stage->slope_t[at] != t) at++;
+  if (at == MOST_SLOPES) {
+    const Vec oldest = stage->slope[1];
+
+    at                    = MOST_SLOPES - 1;
+    stage->slope[1]       = stage->slope[at];
+    stage->slope_t[1]     = stage->slope_t[at];
+    stage->slope_shift[1] = stage->slope_shift[at];
+    stage->slope[at]      = oldest;
+  }
+  PetscCall(VecWAXPY(stage->slope[at], -1.0, old, c));
+  stage->slope_t[at]     = t;
+  stage->slope_shift[at] = stage->sys->shift;
+  stage->num_slopes      = PetscMax(stage->num_slopes, at + 1);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Forgets other steps. Where the first stage is explicit, the first implicit one has in its `old` the slope at the start (a_21 = gamma); else it has the start. */
+static PetscErrorCode BeginStep(SoretStage stage, PetscReal start, PetscReal dt, Vec at_start)
+{
+  PetscBool none;
+
+  PetscFunctionBegin;
+  stage->start      = start;
+  stage->dt         = dt;
+  stage->num_slopes = 0;
+  /* it depends on the length of the step: to be measured anew */
+  stage->contraction = 0.5;
+  PetscCall(VecEqual(stage->old, at_start, &none));
+  if (!none) PetscCall(KeepSlope(stage, start, stage->old, at_start));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The guess of a stage of ESDIRK from what is known in its step, so that nothing has to be kept for an exact restart: its `old`, which holds the stages before it with the errors they
+   have, and the slope, extrapolated by the parabola through that at the start and those of the two stages before. The slope at the start of the first step may belong to
+   a layer that is over in no time: there a stage starts where the one before ended. */
 static PetscErrorCode Guess(SoretStage stage, Vec c)
 {
-  PetscReal start, dt, ratio;
+  PetscReal start, dt, weight[MOST_SLOPES] = {0.0};
   PetscInt  step;
-  int       near = 0;
+  Vec       at_start;
 
   PetscFunctionBegin;
   PetscCall(TSGetTime(stage->ts, &start));
   PetscCall(TSGetTimeStep(stage->ts, &dt));
   PetscCall(TSGetStepNumber(stage->ts, &step));
-  if (!stage->num_past || start != stage->past_t[0] || dt != stage->dt) PetscCall(BeginStep(stage, start, dt));
-  for (int i = 1; i < stage->num_past; i++) {
-    if (stage->past_t[i] != start && (!near || PetscAbsReal(stage->past_t[i] - stage->t) < PetscAbsReal(stage->past_t[near] - stage->t))) near = i;
+  PetscCall(TSGetSolution(stage->ts, &at_start));
+  if (!stage->num_slopes || start != stage->start || dt != stage->dt) PetscCall(BeginStep(stage, start, dt, at_start));
+  if (step == 0) {
+    PetscCall(VecCopy(c, stage->before));
+    PetscFunctionReturn(PETSC_SUCCESS);
   }
-  ratio = near ? (stage->t - start) / (stage->past_t[near] - start) : 0.0;
-  if (step > 0) PetscCall(Extrapolate(stage, ratio * ratio, stage->past[near], (stage->t - start) * (1.0 - ratio) * stage->sys->shift, c));
-  else PetscCall(Extrapolate(stage, ratio, stage->past[near], 0.0, c));
+  for (int i = 0; i < stage->num_slopes; i++) {
+    weight[i] = stage->slope_shift[i] / stage->sys->shift;
+    for (int j = 0; j < stage->num_slopes; j++) {
+      if (j != i) weight[i] *= (stage->t - stage->slope_t[j]) / (stage->slope_t[i] - stage->slope_t[j]);
+    }
+  }
+  PetscCall(Extrapolate(stage, weight, at_start, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretStageLookBack(SoretStage stage, PetscReal span, Vec before)
+PetscErrorCode SoretStageLookBack(SoretStage stage, PetscReal span, Vec before, Vec now)
 {
   PetscFunctionBegin;
   stage->span = span;
-  if (span > 0.0) PetscCall(VecCopy(before, stage->ahead));
+  if (span > 0.0) PetscCall(VecWAXPY(stage->slope[0], -1.0, before, now));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The guess of the stage of backward Euler: the straight line through the state at the start of the step and that before. */
+/* The guess of the stage of backward Euler, whose `old` is the start of the step: the straight line through that and the state before. */
 static PetscErrorCode GuessOnward(SoretStage stage, Vec c)
 {
-  PetscReal start;
+  PetscReal start, weight[MOST_SLOPES] = {0.0};
+  Vec       at_start;
 
   PetscFunctionBegin;
   PetscCall(TSGetTime(stage->ts, &start));
-  PetscCall(TSGetSolution(stage->ts, &stage->past[0]));
-  PetscCall(Extrapolate(stage, 0.0, stage->past[0], -(stage->t - start) / stage->span, c));
+  PetscCall(TSGetSolution(stage->ts, &at_start));
+  weight[0] = (stage->t - start) / stage->span;
+  PetscCall(Extrapolate(stage, weight, at_start, c));
   PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Keeps a stage of this step, which TS holds until the next one. */
-static void Keep(SoretStage stage, Vec c)
-{
-  if (stage->num_past == MOST_PAST) return;
-  stage->past[stage->num_past]     = c;
-  stage->past_t[stage->num_past++] = stage->t;
 }
 
 /* ---- solving it ---- */
@@ -193,9 +217,12 @@ static PetscErrorCode Solve(SNES snes, Vec c)
   }
   PetscCall(Learn(stage, snes, c));
   PetscCall(PetscObjectTypeCompare((PetscObject)stage->ts, TSARKIMEX, &guess));
-  if (guess) PetscCall(Guess(stage, c));
-  else if (stage->span > 0.0) PetscCall(GuessOnward(stage, c));
-  else PetscCall(VecCopy(c, stage->before));
+  if (guess)
+    PetscCall(Guess(stage, c));
+  else if (stage->span > 0.0)
+    PetscCall(GuessOnward(stage, c));
+  else
+    PetscCall(VecCopy(c, stage->before));
   for (PetscInt it = 1; !reason; it++) {
     PetscReal rho;
 
@@ -204,19 +231,25 @@ static PetscErrorCode Solve(SNES snes, Vec c)
     stage->cycles++;
     /* before there is a second change to compare with, what the first stage of the step has shown; methods without such steps take what was measured last, but
        not less than is seen of smooth data */
-    rho = it > 1 && last > 0.0 ? change / last : guess ? stage->contraction : PetscMax(stage->contraction, 0.1);
+    rho = it > 1 && last > 0.0 ? change / last : guess ? stage->contraction
+                                                       : PetscMax(stage->contraction, 0.1);
     if (it == 2) stage->contraction = PetscMin(rho, 0.5);
     PetscCall(SNESSetIterationNumber(snes, it));
     PetscCall(SNESMonitor(snes, it, change));
-    if (PetscIsInfOrNanReal(change)) reason = SNES_DIVERGED_FUNCTION_NANORINF;
-    else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.3)) reason = SNES_CONVERGED_SNORM_RELATIVE;
-    else if ((it > 2 && rho > 2.0) || it >= MOST_CYCLES) reason = SNES_DIVERGED_DTOL;
+    if (PetscIsInfOrNanReal(change))
+      reason = SNES_DIVERGED_FUNCTION_NANORINF;
+    else if (change == 0.0 || (rho < 0.95 && rho / (1.0 - rho) * change <= 0.3))
+      reason = SNES_CONVERGED_SNORM_RELATIVE;
+    else if ((it > 2 && rho > 2.0) || it >= MOST_CYCLES)
+      reason = SNES_DIVERGED_DTOL;
     last = change;
     if (!reason) PetscCall(VecCopy(c, stage->before));
   }
   PetscCall(SNESSetConvergedReason(snes, reason));
-  if (guess && reason > 0) Keep(stage, c);
-  else stage->num_past = 0;
+  if (guess && reason > 0)
+    PetscCall(KeepSlope(stage, stage->t, c, stage->old));
+  else
+    stage->num_slopes = 0;
   stage->sys->shift = 0.0;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -240,7 +273,7 @@ PetscErrorCode SoretStageCreate(SoretSystem *sys, Vec c, Vec weight, SoretStage 
   }
   PetscCall(VecDuplicate(c, &s->before));
   PetscCall(VecDuplicate(c, &s->old));
-  PetscCall(VecDuplicate(c, &s->ahead));
+  for (int i = 0; i < MOST_SLOPES; i++) PetscCall(VecDuplicate(c, &s->slope[i]));
   sys->old = s->old;
   PetscCall(VecGetLocalSize(c, &n));
   PetscCall(MatCreateShell(sys->op->grid->comm, n, n, PETSC_DETERMINE, PETSC_DETERMINE, NULL, &s->J));
@@ -300,7 +333,7 @@ PetscErrorCode SoretStageDestroy(SoretStage *stage)
   PetscCall(SoretFASDestroy(&(*stage)->fas));
   PetscCall(VecDestroy(&(*stage)->before));
   PetscCall(VecDestroy(&(*stage)->old));
-  PetscCall(VecDestroy(&(*stage)->ahead));
+  for (int i = 0; i < MOST_SLOPES; i++) PetscCall(VecDestroy(&(*stage)->slope[i]));
   PetscCall(MatDestroy(&(*stage)->J));
   PetscCall(PetscFree(*stage));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -178,7 +178,7 @@ static PetscErrorCode PreStep(TS ts)
   PetscCall(TSGetApplicationContext(ts, &tr));
   PetscCall(TSGetSolution(ts, &c));
   PetscCall(SetStageWeights(tr, c));
-  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, tr->steps > 0 && !tr->forgot ? tr->last_step : 0.0, tr->previous));
+  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, tr->steps > 0 && !tr->forgot ? tr->last_step : 0.0, tr->previous, c));
   if (tr->previous) PetscCall(VecCopy(c, tr->previous));
   tr->jacobian_step = 0.0; /* the state has changed: a fresh Jacobian */
   tr->negative      = 0;
@@ -525,7 +525,7 @@ static PetscErrorCode StepByEuler(SoretTransient *tr, PetscReal target, Vec c, P
 
   PetscFunctionBegin;
   PetscCall(PreStep(ts));
-  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, 0.0, NULL));
+  if (tr->looks_back) PetscCall(SoretStageLookBack(tr->stage, 0.0, NULL, NULL));
   PetscCall(TSGetTime(ts, &t));
   PetscCall(TSGetTimeStep(ts, &step));
   PetscCall(VecDuplicate(c, &once));
