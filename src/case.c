@@ -214,49 +214,35 @@ static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* A value as PETSc takes it: a switch that is on has none. */
-static const char *OptionValue(const SoretNode *item)
+/* Option k as PETSc takes it: a switch that is on has no value. given: it is known already, and wins, as on the command line */
+static PetscErrorCode GetOption(const SoretNode *map, PetscInt k, size_t length, char name[], const char **value, PetscBool *given)
 {
-  return item->text[0] && strcmp(item->text, "true") ? item->text : NULL;
+  const char *key = map->key[k]->text, *text = map->item[k]->text;
+
+  PetscFunctionBegin;
+  *value = text[0] && strcmp(text, "true") ? text : NULL;
+  PetscCall(PetscSNPrintf(name, length, "%s%s", key[0] == '-' ? "" : "-", key));
+  PetscCall(PetscOptionsHasName(NULL, NULL, name, given));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Values that PETSc would stop at when the solvers are made. */
 static PetscErrorCode TryOptions(const SoretCase *c)
 {
-  char complaint[256];
+  char complaint[256], name[256];
 
   PetscFunctionBegin;
   for (PetscInt k = 0; c->petsc && c->petsc->kind == SORET_NODE_MAP && k < c->petsc->size; k++) {
     const SoretNode *item = c->petsc->item[k];
+    const char      *value;
+    PetscBool        given;
 
     if (item->kind != SORET_NODE_SCALAR) continue;
-    PetscCall(SoretSolveTryOption(c->petsc->key[k]->text, OptionValue(item), sizeof(complaint), complaint));
+    PetscCall(GetOption(c->petsc, k, sizeof(name), name, &value, &given));
+    if (given) continue;
+    PetscCall(SoretSolveTryOption(name, value, (SoretMode)c->solve.mode, sizeof(complaint), complaint));
     if (complaint[0]) PetscCall(SoretInputError(c->in, item, "'%s' is no value of the PETSc option '%s': %s", item->text, c->petsc->key[k]->text, complaint));
   }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* The stages of a step end by what an iteration still changes, which is the error that is left where it is one of Newton's method or of multigrid. Others
-   change little long before they are done, or are not asked. */
-static PetscErrorCode CheckStages(const SoretCase *c)
-{
-  static const char *const iterations[] = {"newtonls", "newtontr", "fas"};
-  const SoretNode         *item         = NULL;
-  char                     type[64];
-  PetscBool                given;
-
-  PetscFunctionBegin;
-  if (c->solve.mode != SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscOptionsGetString(NULL, NULL, "-snes_type", type, sizeof(type), &given)); /* the command line wins */
-  if (!given && c->petsc && c->petsc->kind == SORET_NODE_MAP) {
-    item = SoretNodeFind(c->petsc, "snes_type");
-    if (!item) item = SoretNodeFind(c->petsc, "-snes_type");
-    if (!item || item->kind != SORET_NODE_SCALAR) PetscFunctionReturn(PETSC_SUCCESS);
-    PetscCall(PetscStrncpy(type, item->text, sizeof(type)));
-    given = PETSC_TRUE;
-  }
-  for (size_t k = 0; k < sizeof(iterations) / sizeof(iterations[0]); k++) given = given && strcmp(type, iterations[k]) ? PETSC_TRUE : PETSC_FALSE;
-  if (given) PetscCall(SoretInputError(c->in, item ? item : SoretInputRoot(c->in), "'%s' is no -snes_type for a run in time; newtonls, newtontr and fas are", type));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -439,7 +425,6 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   PetscCall(TryOptions(c));
-  PetscCall(CheckStages(c));
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));
@@ -480,14 +465,13 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c)
 PetscErrorCode SoretCaseInsertOptions(const SoretCase *c)
 {
   PetscFunctionBegin;
-  for (PetscInt k = 0; c->petsc && c->petsc->kind == SORET_NODE_MAP && k < c->petsc->size; k++) {
-    const char *key = c->petsc->key[k]->text;
+  for (PetscInt k = 0; c->petsc && k < c->petsc->size; k++) {
     char        name[256];
+    const char *value;
     PetscBool   given;
 
-    PetscCall(PetscSNPrintf(name, sizeof(name), "%s%s", key[0] == '-' ? "" : "-", key));
-    PetscCall(PetscOptionsHasName(NULL, NULL, name, &given));
-    if (!given) PetscCall(PetscOptionsSetValue(NULL, name, OptionValue(c->petsc->item[k])));
+    PetscCall(GetOption(c->petsc, k, sizeof(name), name, &value, &given));
+    if (!given) PetscCall(PetscOptionsSetValue(NULL, name, value));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -461,43 +461,47 @@ static PetscErrorCode WarnUnusedOptions(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Options with values that PETSc would stop at; not those of `but`, which have been tried. from - where they come from */
-static PetscErrorCode TryList(const char *from, int num, char *const options[], int num_but, char *const but[])
+/* Values that PETSc would stop at, or that are not for runs of this mode, of all options that PETSc has found; given - those of the command line */
+static PetscErrorCode TryOptions(SoretMode mode, int num_given, char *const given[])
 {
   PetscErrorCode status = PETSC_SUCCESS;
-  char           complaint[256];
+  char           complaint[256], *all, **words;
+  int            num;
 
   PetscFunctionBegin;
+  PetscCall(PetscOptionsGetAll(NULL, &all));
+  PetscCall(PetscStrToArray(all, ' ', &num, &words));
   for (int k = 0; k < num; k++) {
-    const char *value = k + 1 < num && IsValue(options[k + 1]) ? options[k + 1] : NULL;
-    PetscBool   tried = PETSC_FALSE;
+    const char *value = k + 1 < num && IsValue(words[k + 1]) ? words[k + 1] : NULL, *from = "PETSC_OPTIONS, .petscrc or -options_file";
 
-    for (int i = 0; i < num_but; i++) tried = tried || !strcmp(options[k], but[i]) ? PETSC_TRUE : PETSC_FALSE;
-    if (tried || IsValue(options[k])) continue;
-    PetscCall(SoretSolveTryOption(options[k], value, sizeof(complaint), complaint));
+    if (IsValue(words[k])) continue;
+    PetscCall(SoretSolveTryOption(words[k], value, mode, sizeof(complaint), complaint));
     if (!complaint[0]) continue;
-    PetscCall(SoretComplain(PETSC_COMM_WORLD, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", options[k], complaint));
-    PetscCall(PetscOptionsClearValue(NULL, options[k])); /* -log_view would be looked at in the end */
+    for (int i = 0; i < num_given; i++) from = strcmp(words[k], given[i]) ? from : "command line";
+    PetscCall(SoretComplain(PETSC_COMM_WORLD, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", words[k], complaint));
+    PetscCall(PetscOptionsClearValue(NULL, words[k])); /* -log_view would be looked at in the end */
     status = SORET_ERR_INPUT;
   }
+  PetscCall(PetscStrToArrayDestroy(num, words));
+  PetscCall(PetscFree(all));
   PetscFunctionReturn(status);
 }
 
-/* Those of the command line, and all others that PETSc has found. */
-static PetscErrorCode TryOptions(int num, char *const options[])
+/* The mistakes of the case, and of the options, are told in one go. */
+static PetscErrorCode ReadCase(const SoretCaseSource *source, int num_petsc, char *const petsc[], SoretCase *c)
 {
-  char         **words, *all;
-  int            num_words;
   PetscErrorCode status, others;
 
   PetscFunctionBegin;
-  status = TryList("command line", num, options, 0, NULL);
-  PetscCall(PetscOptionsGetAll(NULL, &all));
-  PetscCall(PetscStrToArray(all, ' ', &num_words, &words));
-  others = TryList("PETSC_OPTIONS, .petscrc or -options_file", num_words, words, num, options);
-  PetscCall(PetscStrToArrayDestroy(num_words, words));
-  PetscCall(PetscFree(all));
-  PetscFunctionReturn(status ? status : others);
+  c->solve.mode = SORET_STEADY; /* where there is no file */
+  status        = SoretCaseRead(PETSC_COMM_WORLD, source, c);
+  if (status != (PetscErrorCode)SORET_ERR_INPUT) PetscCall(status);
+  others = TryOptions((SoretMode)c->solve.mode, num_petsc, petsc);
+  PetscCall(status);
+  PetscCall(others);
+  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, source, c));
+  PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* The numbers of the checkpoint mean something else in other units. */
@@ -528,10 +532,7 @@ static PetscErrorCode RunCase(Launch *launch)
 
   PetscFunctionBegin;
   PetscCall(SoretLaunchCheck(PETSC_COMM_WORLD));
-  PetscCall(TryOptions(launch->num_petsc, launch->petsc));
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &launch->source, &c));
-  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &launch->source, &c));
-  PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, &c));
+  PetscCall(ReadCase(&launch->source, launch->num_petsc, launch->petsc, &c));
   PetscCall(CheckUnits(&c, launch->units));
   PetscCall(CheckEnd(&c, launch->restart));
   PetscCall(SoretCheckpointListen());
@@ -620,9 +621,7 @@ static PetscErrorCode CheckCase(const Arguments *a, const char *path)
   SoretCase             c;
 
   PetscFunctionBegin;
-  PetscCall(SoretCaseRead(PETSC_COMM_WORLD, &source, &c));
-  PetscCall(SoretSweepCheck(PETSC_COMM_WORLD, &source, &c));
-  PetscCall(SoretCaseWarnOfUnused(PETSC_COMM_WORLD, &c));
+  PetscCall(ReadCase(&source, a->num_petsc - 1, a->petsc + 1, &c));
   PetscCall(SoretCaseReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretSweepReport(PETSC_COMM_WORLD, &c));
   PetscCall(SoretCaseDestroy(&c));
@@ -635,7 +634,6 @@ static PetscErrorCode Check(const Arguments *a)
   PetscErrorCode worst = PETSC_SUCCESS;
 
   PetscFunctionBegin;
-  PetscCall(TryOptions(a->num_petsc - 1, a->petsc + 1));
   for (int k = 0; k < a->num_words; k++) {
     PetscErrorCode status;
 

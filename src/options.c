@@ -135,15 +135,17 @@ static PetscErrorCode TryTime(const char *name, size_t length, char complaint[])
 }
 
 /* Types that PETSc has and soret has no use for: methods in time that are explicit, want equations of another form or miss the times of output, steps that are not
-   chosen by the error, and nonlinear solvers that want what soret does not give them, some of which crash without it. */
-static PetscErrorCode TryType(const char *name, const char *value, size_t length, char complaint[])
+   chosen by the error, and nonlinear solvers that want what soret does not give them, some of which crash without it. The stages of a step in time end by what an
+   iteration still changes, which is the error that is left where it is one of Newton's method or of multigrid: others change little long before they are done, or are
+   not asked. */
+static PetscErrorCode TryType(const char *name, const char *value, SoretMode mode, size_t length, char complaint[])
 {
-  static const struct {
+  const struct {
     const char *option, *offered;
   } known[] = {
-    {"ts_type",       " arkimex rosw theta cn beuler bdf alpha "                          },
-    {"ts_adapt_type", " basic dsp none "                                                  },
-    {"snes_type",     " newtonls newtontr fas ngmres anderson qn nrichardson ncg ksponly "}
+    {"ts_type",       " arkimex rosw theta cn beuler bdf alpha "                                                                        },
+    {"ts_adapt_type", " basic dsp none "                                                                                                },
+    {"snes_type",     mode == SORET_STEADY ? " newtonls newtontr fas ngmres anderson qn nrichardson ncg ksponly " : " newtonls newtontr fas "}
   };
   char word[64];
 
@@ -151,7 +153,7 @@ static PetscErrorCode TryType(const char *name, const char *value, size_t length
   (void)snprintf(word, sizeof(word), " %s ", value ? value : "");
   for (size_t k = 0; value && k < sizeof(known) / sizeof(known[0]); k++) {
     if (strcmp(name, known[k].option) || strstr(known[k].offered, word)) continue;
-    PetscCall(PetscSNPrintf(complaint, length, "soret takes one of:%.*s", (int)strlen(known[k].offered) - 1, known[k].offered));
+    PetscCall(PetscSNPrintf(complaint, length, "%s takes one of:%.*s", mode == SORET_STEADY ? "soret" : "a run in time", (int)strlen(known[k].offered) - 1, known[k].offered));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -186,7 +188,7 @@ static PetscErrorCode TryFile(const char *value, size_t length, char complaint[]
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t length, char complaint[])
+PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMode mode, size_t length, char complaint[])
 {
   Complaint      heard = {length, complaint};
   PetscOptions   alone;
@@ -204,7 +206,7 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, size_t l
   }
   PetscCall(TryNumber(name, value, length, complaint));
   PetscCall(TryTime(name, length, complaint));
-  PetscCall(TryType(name, value, length, complaint));
+  PetscCall(TryType(name, value, mode, length, complaint));
   if (complaint[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
   PetscCall(PetscOptionsCreate(&alone));
