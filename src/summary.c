@@ -36,7 +36,7 @@ PetscErrorCode SoretOutputSummaryInt(SoretOutput o, const char *name, PetscInt64
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const char *value)
+static PetscErrorCode SummaryString(SoretOutput o, const char *name, const char *value)
 {
   SoretSummaryEntry *entry = NewEntry(o, name);
 
@@ -46,7 +46,7 @@ PetscErrorCode SoretOutputSummaryString(SoretOutput o, const char *name, const c
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretOutputCost(SoretOutput o, PetscInt num_checkpoints, PetscReal drift)
+PetscErrorCode SoretOutputOutcome(SoretOutput o, const SoretOutcome *outcome, PetscInt num_checkpoints, PetscReal drift)
 {
   const PetscReal setup = SoretRecordSeconds(SORET_PHASE_SETUP), output = SoretRecordSeconds(SORET_PHASE_OUTPUT);
   const PetscReal checkpoint = SoretRecordSeconds(SORET_PHASE_CHECKPOINT), solve = SoretRecordElapsed() - SoretRecordSeconds(SORET_PHASE_START) - setup - output - checkpoint;
@@ -54,6 +54,14 @@ PetscErrorCode SoretOutputCost(SoretOutput o, PetscInt num_checkpoints, PetscRea
 
   PetscFunctionBegin;
   PetscCall(SoretRecordMemory(o->comm, &smallest, &largest, &bytes));
+  PetscCall(SoretOutputSummaryInt(o, "converged", outcome->converged));
+  PetscCall(SummaryString(o, "reason", outcome->reason));
+  PetscCall(SummaryString(o, "method", outcome->method));
+  PetscCall(SoretOutputSummaryReal(o, "residual", outcome->residual));
+  PetscCall(SoretOutputSummaryInt(o, "newton_iterations", outcome->newton_iterations));
+  PetscCall(SoretOutputSummaryInt(o, "linear_iterations", outcome->linear_iterations));
+  PetscCall(SoretOutputSummaryInt(o, "cycles", outcome->cycles));
+  PetscCall(SoretOutputSummaryInt(o, "steps", outcome->steps));
   PetscCall(SoretOutputSummaryReal(o, "conservation_drift", drift));
   PetscCall(SoretOutputSummaryReal(o, "seconds_setup", setup));
   PetscCall(SoretOutputSummaryReal(o, "seconds_solve", solve));

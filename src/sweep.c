@@ -644,20 +644,13 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
     for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->ranks.comm, "%s changes sign at %s = %.10g\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k]));
     PetscCall(PetscFree(zero));
   }
-  PetscCall(SoretOutputSummaryInt(run->output, "converged", outcome->converged));
-  PetscCall(SoretOutputSummaryString(run->output, "reason", outcome->reason));
   PetscCall(SoretOutputSummaryInt(run->output, "points", sweep->points.num));
   PetscCall(SoretOutputSummaryInt(run->output, "points_added", SoretPointsInserted(&sweep->points)));
   PetscCall(SoretOutputSummaryInt(run->output, "points_failed", sweep->num_failed));
   PetscCall(SoretOutputSummaryInt(run->output, "branches", sweep->points.num_branches));
-  PetscCall(SoretOutputSummaryReal(run->output, "residual", outcome->residual));
-  PetscCall(SoretOutputSummaryInt(run->output, "newton_iterations", outcome->newton_iterations));
-  PetscCall(SoretOutputSummaryInt(run->output, "linear_iterations", outcome->linear_iterations));
-  PetscCall(SoretOutputSummaryInt(run->output, "cycles", outcome->cycles));
-  PetscCall(SoretOutputSummaryInt(run->output, "steps", outcome->steps));
   PetscCall(SoretOutputSummaryReal(run->output, "contrast", last[AT_CONTRAST]));
   PetscCall(SoretOutputSummaryReal(run->output, "soret_mean", last[AT_SORET]));
-  PetscCall(SoretOutputCost(run->output, SoretCheckpointCount(run->checkpoint), worst[AT_DRIFT]));
+  PetscCall(SoretOutputOutcome(run->output, outcome, SoretCheckpointCount(run->checkpoint), worst[AT_DRIFT]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -10,6 +10,7 @@
 #include "soret/checkpoint.h"
 #include "soret/diagnose.h"
 #include "soret/h5.h"
+#include "soret/solve.h"
 
 /* Bits of `fields`. */
 enum {
@@ -116,10 +117,9 @@ PetscErrorCode SoretOutputMeter(SoretOutput output, PetscBool steady, Vec c);
 /* Attributes of /summary. Written with the end. Not collective. */
 PetscErrorCode SoretOutputSummaryReal(SoretOutput output, const char *name, PetscReal value);
 PetscErrorCode SoretOutputSummaryInt(SoretOutput output, const char *name, PetscInt64 value);
-PetscErrorCode SoretOutputSummaryString(SoretOutput output, const char *name, const char *value);
 
-/* Puts the drift, seconds, memory and checkpoints of the run so far into the summary, and prints them. Collective. */
-PetscErrorCode SoretOutputCost(SoretOutput output, PetscInt num_checkpoints, PetscReal drift);
+/* Puts into the summary how the run ended, a single one or a sweep, and its drift, seconds, memory and checkpoints; prints what it cost. Collective. */
+PetscErrorCode SoretOutputOutcome(SoretOutput output, const SoretOutcome *outcome, PetscInt num_checkpoints, PetscReal drift);
 
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);
