@@ -575,6 +575,9 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
   PetscBool               open[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
+  PetscCall(SoretSolidReport(&c->solid, &problem->grid));
+  if (problem->boundary.flow) PetscCall(SoretFlowReport(&problem->flow));
+  PetscCall(SoretOperatorReportPeclet(&problem->op));
   SoretBoundaryMayOpen(&c->boundary, open);
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
@@ -817,15 +820,12 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
-  PetscCall(SoretSolidReport(&c->solid, &problem.grid));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
-  if (problem.boundary.flow) PetscCall(SoretFlowReport(&problem.flow));
-  PetscCall(SoretOperatorReportPeclet(&problem.op));
+  PetscCall(SoretCaseSayNotes(comm, c, &problem));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
   PetscCall(ReportParts(comm, &c->sums, &c->model, &problem.grid));
-  PetscCall(SoretCaseSayNotes(comm, c, &problem));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));

@@ -403,9 +403,6 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscFunctionBegin;
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
-  PetscCall(SoretSolidReport(&c->solid, &run->problem.grid));
-  if (run->problem.boundary.flow) PetscCall(SoretFlowReport(&run->problem.flow));
-  PetscCall(SoretOperatorReportPeclet(&run->problem.op));
   PetscCall(SoretCaseSayNotes(comm, c, &run->problem));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.op)); /* before a file is made */
   PetscCall(CreateOutput(run, c));

@@ -75,7 +75,7 @@ typedef struct {
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem);
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
 
-/* Tells of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water beyond the temperatures that its
+/* Tells of the solid and the flow, and of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water beyond the temperatures that its
    viscosity is known for, time in a steady run. Collective. */
 PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem);
 
