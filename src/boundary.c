@@ -93,16 +93,14 @@ static PetscErrorCode ReadFace(SoretInput in, const SoretNode *key, const SoretN
 PetscErrorCode SoretBoundarySpecRead(SoretInput in, const SoretGridSpec *grid, const SoretModel *model, SoretBoundarySpec *spec)
 {
   const SoretNode *map = SoretNodeFind(SoretInputRoot(in), "boundaries");
+  PetscInt         num;
 
   PetscFunctionBegin;
   spec->num_species = model->num_species;
   PetscCall(PetscCalloc1(6 * PetscMax(model->num_species, 1), &spec->condition));
-  if (!map || SoretNodeIsNull(map) || model->num_species == 0) PetscFunctionReturn(PETSC_SUCCESS); /* without species every name in it would be unknown */
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "expected a map of faces, as in {x-: {A: {value: 1.0}}}"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) PetscCall(ReadFace(in, map->key[k], map->item[k], grid, model, spec));
+  if (model->num_species == 0) PetscFunctionReturn(PETSC_SUCCESS); /* every name in it would be unknown */
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "expected a map of faces, as in {x-: {A: {value: 1.0}}}", &num));
+  for (PetscInt k = 0; k < num; k++) PetscCall(ReadFace(in, map->key[k], map->item[k], grid, model, spec));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -82,17 +82,12 @@ static PetscErrorCode ReadUnits(SoretInput in, const SoretNode *node)
 
 static PetscErrorCode ReadParameters(SoretInput in, const SoretNode *map)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!map || SoretNodeIsNull(map)) PetscFunctionReturn(PETSC_SUCCESS);
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "'parameters' must be a map of name to number"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  if (map->size > MOST_PARAMETERS) {
-    PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " parameters are more than %d", map->size, MOST_PARAMETERS));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "'parameters' must be a map of name to number", &num));
+  if (num > MOST_PARAMETERS) PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " parameters are more than %d", num, MOST_PARAMETERS));
+  for (PetscInt k = 0; k < num && num <= MOST_PARAMETERS; k++) {
     const char *taken = SoretExprNameTaken(map->key[k]->text);
     PetscReal   value;
     PetscBool   ok;
@@ -204,8 +199,11 @@ static PetscErrorCode DefaultPrefix(SoretCase *c)
 /* PETSc would take a list for nothing, and stop at a name that it cannot read. */
 static PetscErrorCode CheckOptions(SoretInput in, const SoretNode *map)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  for (PetscInt k = 0; map && k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "'petsc' must be a map of option to value, as in {ksp_type: gmres}", &num));
+  for (PetscInt k = 0; k < num; k++) {
     const char *name = map->key[k]->text + (map->key[k]->text[0] == '-' ? 1 : 0);
 
     if (!SoretIsIdentifier(name)) PetscCall(SoretInputError(in, map->key[k], "'%s' is not the name of a PETSc option, such as ksp_type", map->key[k]->text));
@@ -232,7 +230,7 @@ static PetscErrorCode TryOptions(const SoretCase *c)
   char complaint[256], name[256];
 
   PetscFunctionBegin;
-  for (PetscInt k = 0; c->petsc && c->petsc->kind == SORET_NODE_MAP && k < c->petsc->size; k++) {
+  for (PetscInt k = 0; c->petsc && k < c->petsc->size; k++) {
     const SoretNode *item = c->petsc->item[k];
     const char      *value;
     PetscBool        given;
@@ -307,9 +305,8 @@ PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length,
   PetscCall(SoretInputReadMap(c->in, root, root, "the case", top_keys, &top));
   PetscCall(PetscStrallocpy(top.title ? top.title : "", &c->title));
   c->standard_concentration = top.standard_concentration;
-  c->petsc                  = top.petsc && !SoretNodeIsNull(top.petsc) ? top.petsc : NULL;
-  if (c->petsc && c->petsc->kind != SORET_NODE_MAP) PetscCall(SoretInputError(c->in, c->petsc, "'petsc' must be a map of option to value, as in {ksp_type: gmres}"));
-  else PetscCall(CheckOptions(c->in, c->petsc));
+  c->petsc                  = top.petsc && top.petsc->kind == SORET_NODE_MAP ? top.petsc : NULL;
+  PetscCall(CheckOptions(c->in, top.petsc));
   PetscCall(SoretGridSpecRead(c->in, &c->grid));
   PetscCall(SoretSolidSpecRead(c->in, &c->grid, &c->solid));
   PetscCall(ReadTemperature(c, top.temperature));

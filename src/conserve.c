@@ -36,16 +36,14 @@ static PetscBool IsNonnegative(PetscInt n, const PetscReal weight[])
 PetscErrorCode SoretTotalsRead(SoretInput in, const SoretModel *model, SoretTotals *totals)
 {
   const SoretNode *list = SoretNodeFind(SoretInputRoot(in), "totals");
+  PetscInt         num;
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(totals, sizeof(*totals)));
-  if (!list || SoretNodeIsNull(list) || model->num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
-  if (list->kind != SORET_NODE_LIST) {
-    PetscCall(SoretInputError(in, list, "'totals' must be a list of maps, as in [{of: A + 2 A2, mean: 1.0}]"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(PetscCalloc1(list->size, &totals->total));
-  for (PetscInt k = 0; k < list->size; k++) {
+  if (model->num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretInputEntries(in, list, SORET_NODE_LIST, "'totals' must be a list of maps, as in [{of: A + 2 A2, mean: 1.0}]", &num));
+  PetscCall(PetscCalloc1(num, &totals->total));
+  for (PetscInt k = 0; k < num; k++) {
     SoretTotal *total = &totals->total[totals->num];
     TotalSpec   spec;
     PetscBool   ok = PETSC_FALSE;

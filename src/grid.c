@@ -109,13 +109,11 @@ PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const Sore
 
 static PetscErrorCode ReadPeriodic(SoretInput in, const SoretNode *node, SoretGridSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!node) PetscFunctionReturn(PETSC_SUCCESS);
-  if (node->kind != SORET_NODE_LIST) {
-    PetscCall(SoretInputError(in, node, "expected a list of axes, as in [x, z]"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < node->size; k++) {
+  PetscCall(SoretInputEntries(in, node, SORET_NODE_LIST, "expected a list of axes, as in [x, z]", &num));
+  for (PetscInt k = 0; k < num; k++) {
     PetscInt axis;
 
     PetscCall(ReadAxis(in, node->item[k], spec->dim, &axis));
@@ -128,13 +126,11 @@ static PetscErrorCode ReadPeriodic(SoretInput in, const SoretNode *node, SoretGr
 
 static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "expected a map of axis to list, as in {x: [0, 0.1, 0.3]}"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "expected a map of axis to list, as in {x: [0, 0.1, 0.3]}", &num));
+  for (PetscInt k = 0; k < num; k++) {
     static const SoretKey row = {"edges", SORET_REALS, "m", SORET_REQUIRED, SORET_ANY, 0, ""};
     SoretReals            list = {0, NULL};
     PetscInt              axis;
@@ -186,13 +182,11 @@ static void TanhEdges(PetscInt n, PetscReal origin, PetscReal size, PetscReal b,
 
 static PetscErrorCode ReadGrading(SoretInput in, const SoretNode *map, SoretGridSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "expected a map of axis to grading, as in {x: {ratio: 4}}"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "expected a map of axis to grading, as in {x: {ratio: 4}}", &num));
+  for (PetscInt k = 0; k < num; k++) {
     GradingSpec grading;
     PetscInt    axis, errors = SoretInputCountErrors(in);
 

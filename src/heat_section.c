@@ -80,13 +80,11 @@ static PetscErrorCode ReadCondition(SoretInput in, const SoretNode *key, const S
 
 static PetscErrorCode ReadBoundaries(SoretInput in, const SoretNode *map, const SoretGridSpec *grid, SoretHeatSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!map || SoretNodeIsNull(map)) PetscFunctionReturn(PETSC_SUCCESS);
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "expected a map of faces, as in {x-: {value: 300}}"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "expected a map of faces, as in {x-: {value: 300}}", &num));
+  for (PetscInt k = 0; k < num; k++) {
     int face;
 
     PetscCall(SoretGridReadFace(in, map->key[k], grid, &face));

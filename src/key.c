@@ -535,6 +535,14 @@ PetscErrorCode SoretInputReadMap(SoretInput in, const SoretNode *node, const Sor
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretInputEntries(SoretInput in, const SoretNode *node, SoretNodeKind kind, const char *expected, PetscInt *num)
+{
+  PetscFunctionBeginUser;
+  *num = node && node->kind == kind ? node->size : 0;
+  if (node && node->kind != kind && !SoretNodeIsNull(node)) PetscCall(SoretInputError(in, node, "%s", expected));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* ---- reference ---- */
 
 static void PrintEscaped(FILE *out, const char *text)

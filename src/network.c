@@ -175,24 +175,23 @@ static PetscErrorCode ReadReaction(SoretInput in, const SoretNode *node, SoretOp
 
 PetscErrorCode SoretNetworkRead(SoretInput in, const SoretNode *list, PetscInt num_species, const SoretNetworkSpecies species[], SoretOptional standard, SoretNetwork *net)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
   PetscCall(PetscMemzero(net, sizeof(*net)));
   net->num_species            = num_species;
   net->species                = species;
   net->gas                    = SoretInputIsReduced(in) ? 1.0 : SORET_GAS_CONSTANT;
   net->standard_concentration = standard.given ? standard.value : 1.0;
-  if (!list || SoretNodeIsNull(list) || num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
-  if (list->kind != SORET_NODE_LIST) {
-    PetscCall(SoretInputError(in, list, "'reactions' must be a list of maps with the key 'equation'"));
+  if (num_species == 0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretInputEntries(in, list, SORET_NODE_LIST, "'reactions' must be a list of maps with the key 'equation'", &num));
+  if (num > SORET_MAX_REACTIONS) {
+    PetscCall(SoretInputError(in, list, "%" PetscInt_FMT " reactions are more than the %d that this build holds", num, SORET_MAX_REACTIONS));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (list->size > SORET_MAX_REACTIONS) {
-    PetscCall(SoretInputError(in, list, "%" PetscInt_FMT " reactions are more than the %d that this build holds", list->size, SORET_MAX_REACTIONS));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  PetscCall(PetscCalloc2(list->size, &net->reaction, list->size * num_species, &net->stoichiometry));
-  net->num_reactions = list->size;
-  for (PetscInt r = 0; r < list->size; r++) PetscCall(ReadReaction(in, list->item[r], standard, net, r));
+  PetscCall(PetscCalloc2(num, &net->reaction, num * num_species, &net->stoichiometry));
+  net->num_reactions = num;
+  for (PetscInt r = 0; r < num; r++) PetscCall(ReadReaction(in, list->item[r], standard, net, r));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -30,14 +30,12 @@ PetscErrorCode SoretOutputReference(FILE *out)
 
 static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
   spec->fields = SORET_FIELD_CONCENTRATION;
-  if (!spec->field_list) PetscFunctionReturn(PETSC_SUCCESS);
-  if (spec->field_list->kind != SORET_NODE_LIST) {
-    PetscCall(SoretInputError(in, spec->field_list, "expected a list of fields, as in [concentration, flux]"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < spec->field_list->size; k++) {
+  PetscCall(SoretInputEntries(in, spec->field_list, SORET_NODE_LIST, "expected a list of fields, as in [concentration, flux]", &num));
+  for (PetscInt k = 0; k < num; k++) {
     const SoretNode *node  = spec->field_list->item[k];
     unsigned         known = 0;
 
@@ -57,19 +55,17 @@ static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
 
 static PetscErrorCode CheckHints(SoretInput in, const SoretNode *map)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!map) PetscFunctionReturn(PETSC_SUCCESS);
-  if (map->kind != SORET_NODE_MAP) {
-    PetscCall(SoretInputError(in, map, "'hints' must be a map of hint to value, as in {striping_factor: 16, cb_nodes: 8}"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < map->size; k++) {
+  PetscCall(SoretInputEntries(in, map, SORET_NODE_MAP, "'hints' must be a map of hint to value, as in {striping_factor: 16, cb_nodes: 8}", &num));
+  for (PetscInt k = 0; k < num; k++) {
     const char *value = map->item[k]->text;
 
     if (map->item[k]->kind != SORET_NODE_SCALAR) PetscCall(SoretInputError(in, map->item[k], "the value of the hint '%s' must be a text or a number", map->key[k]->text));
     else if (!value[0] || strlen(value) >= MPI_MAX_INFO_VAL || strlen(map->key[k]->text) >= MPI_MAX_INFO_KEY || !SoretIsIdentifier(map->key[k]->text)) PetscCall(SoretInputError(in, map->key[k], "'%s' with the value '%s' is no hint for MPI-IO, such as cb_nodes: 8", map->key[k]->text, value));
   }
-  if (map->size > 32) PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " hints are more than 32", map->size));
+  if (num > 32) PetscCall(SoretInputError(in, map, "%" PetscInt_FMT " hints are more than 32", num));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -80,7 +76,6 @@ PetscErrorCode SoretOutputSpecRead(SoretInput in, SoretOutputSpec *spec)
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'output'", output_keys, spec));
-  if (spec->hints && SoretNodeIsNull(spec->hints)) spec->hints = NULL;
   PetscCall(ReadFields(in, spec));
   PetscCall(CheckHints(in, spec->hints));
   if (spec->every.given && spec->times.n) PetscCall(SoretInputError(in, node, "give either 'every' or 'times', not both"));

@@ -36,13 +36,11 @@ PetscErrorCode SoretStokesReference(FILE *out)
 
 static PetscErrorCode ReadSlip(SoretInput in, const SoretNode *list, const SoretGridSpec *grid, SoretStokesSpec *spec)
 {
+  PetscInt num;
+
   PetscFunctionBegin;
-  if (!list || SoretNodeIsNull(list)) PetscFunctionReturn(PETSC_SUCCESS);
-  if (list->kind != SORET_NODE_LIST) {
-    PetscCall(SoretInputError(in, list, "expected a list of faces, as in [y-, y+]"));
-    PetscFunctionReturn(PETSC_SUCCESS);
-  }
-  for (PetscInt k = 0; k < list->size; k++) {
+  PetscCall(SoretInputEntries(in, list, SORET_NODE_LIST, "expected a list of faces, as in [y-, y+]", &num));
+  for (PetscInt k = 0; k < num; k++) {
     int face;
 
     PetscCall(SoretGridReadFace(in, list->item[k], grid, &face));

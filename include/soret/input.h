@@ -156,6 +156,9 @@ PetscErrorCode SoretInputReadMap(SoretInput in, const SoretNode *node, const Sor
    added), as for the row's kind, and always a PetscReal for SORET_REAL. A row without a range (0, 0) allows any number. */
 PetscErrorCode SoretInputReadValue(SoretInput in, const SoretNode *node, const SoretKey *key, void *dest, PetscBool *ok);
 
+/* Entries of what must be a list, or a map: none where nothing stands (NULL, or an empty value), nor where something else does, which is told as `expected`. */
+PetscErrorCode SoretInputEntries(SoretInput in, const SoretNode *node, SoretNodeKind kind, const char *expected, PetscInt *num);
+
 /* A list of numbers made by the caller, copied into memory of the input. */
 PetscErrorCode SoretInputKeepReals(SoretInput in, PetscInt n, const PetscReal value[], SoretReals *list);
 
