@@ -143,19 +143,10 @@ static void AddEntry(MatrixRow *m, int axis, PetscInt offset, PetscInt species, 
 /* d(outflow)/dc of ballistic species s through a face, times `factor`, entered into the row. */
 static void AddBallisticEntries(const SoretOperator *op, MatrixRow *m, const PetscInt ijk[3], PetscInt s, int axis, int above, PetscReal factor)
 {
-  const SoretGrid *grid = op->grid;
-  const PetscInt   face = ijk[axis] + above;
   SoretFaceStencil stencil;
-  PetscReal        v;
+  const PetscReal  v = SoretStencilOfFace(op, s, axis, ijk[axis] + above, &stencil);
 
-  if (!op->model->species[s].moves[axis]) return;
-  v = op->model->species[s].velocity.value[axis];
-  if (!grid->periodic[axis] && (face == 0 || face == grid->n[axis])) {
-    const int side = face == 0 ? 0 : 1;
-
-    if ((v > 0.0) != (side == 1) || !SoretLeavesThroughWall(op, s, axis, side)) return;
-  }
-  stencil = SoretStencilOfFace(grid, axis, face, v);
+  if (v == 0.0) return;
   AddEntry(m, axis, above + stencil.up, s, factor * v * stencil.weight[1]);
   AddEntry(m, axis, above + stencil.far, s, factor * v * stencil.weight[0]);
   AddEntry(m, axis, above + stencil.down, s, factor * v * stencil.weight[2]);

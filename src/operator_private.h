@@ -76,11 +76,9 @@ typedef struct {
   PetscReal d_far, d_near, d_face;
 } SoretFaceStencil;
 
-/* face - global index of the face along the axis. The upwind cell must exist. */
-SoretFaceStencil SoretStencilOfFace(const SoretGrid *grid, int axis, PetscInt face, PetscReal v);
-
-/* Does the condition at a wall let a ballistic species leave by its own face value? */
-PetscBool SoretLeavesThroughWall(const SoretOperator *op, PetscInt s, int axis, int side);
+/* The velocity of a ballistic species along an axis at a face, given by its global index, and the stencil; 0, and none, where it does not move, or does not leave
+   through the wall that the face is. */
+PetscReal SoretStencilOfFace(const SoretOperator *op, PetscInt species, int axis, PetscInt face, SoretFaceStencil *stencil);
 
 /* Flux per area, along the axis, of ballistic species s through the lower (above = 0) or upper (1) face of cell i, mirrors included. */
 PetscReal SoretBallisticFaceFlux(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, int axis, int above);

@@ -688,8 +688,7 @@ PetscErrorCode SoretSolveTransient(const SoretSolveSpec *spec, SoretOperator *op
   op->limited = PETSC_TRUE;
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_FALSE, &tr.sys));
-  tr.longest_step   = SoretSolveLongestStep(spec, op->varies);
-  tr.sys.beta_local = 0.0; /* local sums are conserved by the equations themselves */
+  tr.longest_step = SoretSolveLongestStep(spec, op->varies);
   PetscCall(VecDuplicate(c, &tr.stage_weight));
   PetscCall(CreateStageSolver(&tr, c));
   PetscCall(PetscMalloc2(op->num_species, &tr.absolute, op->num_species, &tr.usual));
