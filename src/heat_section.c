@@ -125,15 +125,6 @@ PetscErrorCode SoretHeatSpecRead(SoretInput in, const SoretNode *node, const Sor
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Does it hold the temperature at some level? A transfer coefficient of 0 does not. */
-static PetscBool SetsLevel(const SoretHeatCondition *condition)
-{
-  static const SoretPoint anywhere = {.T = 1.0};
-
-  if (condition->kind == SORET_HEAT_TRANSFER) return SoretExprUses(condition->value) || SoretExprEvaluate(condition->value, &anywhere) > 0.0 ? PETSC_TRUE : PETSC_FALSE;
-  return condition->kind == SORET_HEAT_VALUE ? PETSC_TRUE : PETSC_FALSE;
-}
-
 PetscErrorCode SoretHeatSpecSetMode(SoretInput in, PetscBool transient, SoretHeatSpec *spec)
 {
   PetscBool held = PETSC_FALSE;
@@ -142,7 +133,7 @@ PetscErrorCode SoretHeatSpecSetMode(SoretInput in, PetscBool transient, SoretHea
   if (!spec->node) PetscFunctionReturn(PETSC_SUCCESS);
   spec->in_time = transient && spec->heat_capacity ? PETSC_TRUE : PETSC_FALSE;
   spec->varies  = transient ? DependsOnTime(spec) : PETSC_FALSE;
-  for (int face = 0; face < 6; face++) held = held || SetsLevel(&spec->condition[face]) ? PETSC_TRUE : PETSC_FALSE;
+  for (int face = 0; face < 6; face++) held = held || spec->condition[face].kind == SORET_HEAT_VALUE || spec->condition[face].kind == SORET_HEAT_TRANSFER ? PETSC_TRUE : PETSC_FALSE;
   if (!transient && spec->initial) PetscCall(SoretInputError(in, SoretNodeFind(spec->node, "initial"), "'initial' belongs to transient runs: a steady run has a steady temperature"));
   else if (!held && !(spec->in_time && spec->initial)) PetscCall(SoretInputError(in, spec->node, "nothing sets the level of the temperature: give 'value' or 'transfer' at some face%s", transient ? ", or 'heat_capacity' and 'initial'" : ""));
   PetscFunctionReturn(PETSC_SUCCESS);
