@@ -439,7 +439,7 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const
   if (sys->num_local) PetscCall(KeepLocalSums(sys, c_0));
   /* any positive number: the term is solved exactly in each cell; of the size of the other rates it keeps residuals comparable */
   sys->beta_local = 0.0;
-  for (PetscInt i = 0; i < ns && augmented; i++) sys->beta_local = PetscMax(sys->beta_local, 10.0 * op->mean_D[i] / (op->grid->size[0] * op->grid->size[0]));
+  for (PetscInt i = 0; i < ns && augmented; i++) sys->beta_local = PetscMax(sys->beta_local, SoretDiffusionRate(op, op->mean_D[i]));
   if (augmented && sys->beta_local == 0.0) sys->beta_local = 1.0;
   FillExtra(sys);
   PetscFunctionReturn(PETSC_SUCCESS);
