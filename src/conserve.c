@@ -518,18 +518,56 @@ static PetscBool HasFlux(const SoretSums *sums, const SoretBoundarySpec *spec, P
   return PETSC_FALSE;
 }
 
+/* What prescribed fluxes bring of each species into each of several parts of the fluid, or into all of it, in[num_parts][num_species], net and gross. Collective. */
+static PetscErrorCode MeasureInput(const SoretBoundary *boundary, PetscInt num_parts, PetscReal in[])
+{
+  const SoretGrid *grid = boundary->grid;
+  const PetscInt   ns   = boundary->spec->num_species;
+  PetscMPIInt      n;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMPIIntCast(2 * num_parts * ns, &n));
+  PetscCall(PetscArrayzero(in, n));
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
+      PetscInt ijk[3], part;
+
+      SoretBoundaryCell(grid, face, q / ns, ijk);
+      part = num_parts > 1 ? grid->pocket[SoretGridCellNumber(grid, ijk)] : 0;
+      if (part < 0) continue;
+      in[2 * (part * ns + q % ns)] += boundary->beta[face][q];
+      in[2 * (part * ns + q % ns) + 1] += PetscAbsReal(boundary->beta[face][q]);
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, in, n, MPIU_REAL, MPI_SUM, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Is the net input of a sum more than rounding? */
+static PetscBool HasInput(PetscInt ns, const PetscReal w[], const PetscReal in[], PetscReal *net)
+{
+  PetscReal gross = 0.0;
+
+  *net = 0.0;
+  for (PetscInt s = 0; s < ns; s++) {
+    *net += w[s] * in[2 * s];
+    gross += PetscAbsReal(w[s]) * in[2 * s + 1];
+  }
+  return PetscAbsReal(*net) > 1.0e-12 * gross ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady)
 {
-  PetscReal mean[3 * SORET_MAX_SPECIES], net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
+  PetscReal mean[3 * SORET_MAX_SPECIES], in[2 * SORET_MAX_SPECIES], net;
 
   PetscFunctionBegin;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
   for (PetscInt k = 0; k < sums->num_global; k++) {
     if (!sums->prescribed[k]) sums->mean[k] = mean[k];
   }
-  PetscCall(SoretSumsNetInput(sums, op->boundary, net, gross));
+  PetscCall(MeasureInput(op->boundary, 1, in));
   for (PetscInt k = 0; k < sums->num_global; k++) { /* fluxes that balance now may not do so later */
-    sums->fed[k] = PetscAbsReal(net[k]) > 1.0e-12 * gross[k] || (!steady && op->varies && HasFlux(sums, op->boundary->spec, k)) ? PETSC_TRUE : PETSC_FALSE;
+    sums->fed[k] = HasInput(sums->num_species, sums->w + k * sums->num_species, in, &net) || (!steady && op->varies && HasFlux(sums, op->boundary->spec, k)) ? PETSC_TRUE : PETSC_FALSE;
   }
   PetscCall(DestroyParts(sums));
   if (op->grid->num_pockets > 1) PetscCall(FindParts(sums, op, c, steady));
@@ -584,67 +622,26 @@ PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Ve
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[])
-{
-  const PetscInt ns = sums->num_species;
-  PetscReal      part[2 * SORET_MAX_SPECIES] = {0}, total[2 * SORET_MAX_SPECIES];
-
-  PetscFunctionBegin;
-  for (int face = 0; face < 6; face++) {
-    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
-      part[q % ns] += boundary->beta[face][q];
-      part[ns + q % ns] += PetscAbsReal(boundary->beta[face][q]);
-    }
-  }
-  PetscCallMPI(MPI_Allreduce(part, total, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_SUM, boundary->grid->comm));
-  for (PetscInt k = 0; k < sums->num_global; k++) {
-    net[k] = gross[k] = 0.0;
-    for (PetscInt s = 0; s < ns; s++) {
-      net[k] += sums->w[k * ns + s] * total[s];
-      gross[k] += PetscAbsReal(sums->w[k * ns + s]) * total[ns + s];
-    }
-  }
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* The same for the sums that the parts of the fluid keep, each by itself: the first that does not balance is told. Collective. */
+/* Does a sum that a part of the fluid keeps not balance? The first is told. Collective. */
 static PetscErrorCode FindUnbalancedPart(const SoretSums *sums, const SoretBoundary *boundary, PetscBool *found)
 {
-  const SoretGrid *grid = boundary->grid;
-  const PetscInt   ns   = sums->num_species;
-  PetscReal       *in; /* [part][species][net, gross] */
-  PetscMPIInt      n;
+  const PetscInt ns = sums->num_species;
+  PetscReal     *in;
 
   PetscFunctionBegin;
   *found = PETSC_FALSE;
-  PetscCall(PetscMPIIntCast(2 * sums->num_parts * ns, &n));
-  PetscCall(PetscCalloc1(n, &in));
-  for (int face = 0; face < 2 * grid->dim; face++) {
-    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
-      PetscInt ijk[3], part;
-
-      SoretBoundaryCell(grid, face, q / ns, ijk);
-      part = grid->pocket[SoretGridCellNumber(grid, ijk)];
-      if (part < 0) continue;
-      in[2 * (part * ns + q % ns)] += boundary->beta[face][q];
-      in[2 * (part * ns + q % ns) + 1] += PetscAbsReal(boundary->beta[face][q]);
-    }
-  }
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, in, n, MPIU_REAL, MPI_SUM, grid->comm));
+  PetscCall(PetscMalloc1(2 * sums->num_parts * ns, &in));
+  PetscCall(MeasureInput(boundary, sums->num_parts, in));
   for (PetscInt part = 0; part < sums->num_parts && !*found; part++) {
     for (PetscInt k = 0; k < sums->part[part].num && !*found; k++) {
       const PetscReal *w = sums->part[part].w + k * ns;
-      PetscReal        net = 0.0, gross = 0.0;
+      PetscReal        net;
       char             name[SORET_SUM_NAME];
 
-      for (PetscInt s = 0; s < ns; s++) {
-        net += w[s] * in[2 * (part * ns + s)];
-        gross += PetscAbsReal(w[s]) * in[2 * (part * ns + s) + 1];
-      }
-      if (PetscAbsReal(net) <= 1.0e-12 * gross) continue;
-      *found = PETSC_TRUE;
+      *found = HasInput(ns, w, in + 2 * part * ns, &net);
+      if (!*found) continue;
       PetscCall(SoretNetworkPrintSum(ns, boundary->model->brief, w, sizeof(name), name));
-      PetscCall(SoretComplain(grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time %s a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing %s; use `solid_pockets: fill`, or run `mode: transient`\n", net > 0.0 ? "bring" : "take", (double)PetscAbsReal(net), name, net > 0.0 ? "into" : "out of", (double)grid->pocket_volume[part], net > 0.0 ? "takes it out" : "brings it in"));
+      PetscCall(SoretComplain(boundary->grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time %s a part of the fluid, of volume %g, that solid cuts off from the rest, and nothing %s; use `solid_pockets: fill`, or run `mode: transient`\n", net > 0.0 ? "bring" : "take", (double)PetscAbsReal(net), name, net > 0.0 ? "into" : "out of", (double)boundary->grid->pocket_volume[part], net > 0.0 ? "takes it out" : "brings it in"));
     }
   }
   PetscCall(PetscFree(in));
@@ -781,15 +778,15 @@ static PetscErrorCode FindIdleCell(const SoretSums *sums, const SoretOperator *o
 PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOperator *op)
 {
   const SoretBoundary *boundary = op->boundary;
-  PetscReal   net[SORET_MAX_SPECIES], gross[SORET_MAX_SPECIES];
-  PetscBool   refused = PETSC_FALSE;
+  PetscReal            in[2 * SORET_MAX_SPECIES], net;
+  PetscBool            refused = PETSC_FALSE;
 
   PetscFunctionBegin;
-  PetscCall(SoretSumsNetInput(sums, boundary, net, gross));
+  PetscCall(MeasureInput(boundary, 1, in));
   for (PetscInt k = 0; k < sums->num_global; k++) {
-    if (PetscAbsReal(net[k]) <= 1.0e-12 * gross[k]) continue;
+    if (!HasInput(sums->num_species, sums->w + k * sums->num_species, in, &net)) continue;
     refused = PETSC_TRUE;
-    PetscCall(SoretComplain(boundary->grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time and nothing %s; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", net[k] > 0.0 ? "bring in" : "take out", (double)PetscAbsReal(net[k]), sums->name[k], net[k] > 0.0 ? "takes it out" : "brings it in"));
+    PetscCall(SoretComplain(boundary->grid->comm, "soret: there is no steady state: the walls %s %g of '%s' per time and nothing %s; give one of its species a 'value', 'transfer' or 'outflow' condition, balance the fluxes, or run `mode: transient`\n", net > 0.0 ? "bring in" : "take out", (double)PetscAbsReal(net), sums->name[k], net > 0.0 ? "takes it out" : "brings it in"));
   }
   if (!refused && sums->num_parts) PetscCall(FindUnbalancedPart(sums, boundary, &refused));
   if (!refused) PetscCall(FindContradiction(sums, boundary->grid->comm, &refused));

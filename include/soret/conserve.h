@@ -88,10 +88,6 @@ void SoretSumsOfContent(const SoretSums *sums, const SoretOperator *op, const Pe
    ok - false where that is not possible, since an amount is or must be 0: c is left alone. Collective. */
 PetscErrorCode SoretSumsMatch(const SoretSums *sums, const SoretOperator *op, Vec c, PetscBool *ok);
 
-/* Prescribed net flux into the box of each global sum, net[num_global], and the sum of its absolute parts, gross[num_global]. Where net is not 0 there is no steady
-   state. Collective. */
-PetscErrorCode SoretSumsNetInput(const SoretSums *sums, const SoretBoundary *boundary, PetscReal net[], PetscReal gross[]);
-
 /* There is no steady state if a sum has net input and no outlet, which the augmented residual would hide, or if no concentrations >= 0 have the means that
    are to be kept; there are many if nothing carries a sum along some axis, or where reactions of species that stand still do not run. Message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretSumsRefuseImpossible(const SoretSums *sums, const SoretOperator *op);
