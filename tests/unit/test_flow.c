@@ -7,58 +7,29 @@
 #include <string.h>
 
 #include "soret/case.h"
-#include "soret/stokes.h"
 
 typedef struct {
-  SoretCase        c;
-  SoretInput       in;
-  SoretSolidSpec   solid;
-  SoretFlowSpec    spec;
-  SoretStokesSpec  stokes_spec;
-  SoretGrid        grid;
-  SoretTemperature T;
-  SoretStokes      stokes;
-  SoretFlow        flow;
+  SoretCase    c;
+  SoretProblem problem;
 } Channel;
 
 static PetscErrorCode MakeChannel(const char *domain, const char *solid, const char *temperature, const char *flow, Channel *channel)
 {
-  char text[2048];
+  char text[2048], closed[256], *overrides[] = {closed};
 
   PetscFunctionBeginUser;
-  PetscCall(PetscMemzero(channel, sizeof(*channel)));
-  PetscCall(PetscSNPrintf(text, sizeof(text), "soret: 1\nunits: reduced\ndomain: %s\ntemperature: \"%s\"\nspecies: [{name: A, diffusivity: 1}]\n", domain, temperature));
-  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 0, NULL, &channel->c));
+  PetscCall(PetscSNPrintf(text, sizeof(text), "soret: 1\nunits: reduced\ndomain: %s\ntemperature: \"%s\"\nflow: %s\nspecies: [{name: A, diffusivity: 1}]\n", domain, temperature, flow));
+  PetscCall(PetscSNPrintf(closed, sizeof(closed), "domain.solid=%s", solid ? solid : ""));
+  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), solid ? 1 : 0, overrides, &channel->c));
   PetscCall(SoretInputCheck(channel->c.in, PETSC_COMM_WORLD));
-  PetscCall(PetscSNPrintf(text, sizeof(text), "solid: \"%s\"\nflow: %s\n", solid ? solid : "0", flow));
-  PetscCall(SoretInputCreate("flow.yaml", text, strlen(text), &channel->in));
-  PetscCall(SoretInputSetReduced(channel->in, PETSC_TRUE));
-  if (solid) channel->c.grid.solid = SoretNodeFind(SoretInputRoot(channel->in), "solid");
-  PetscCall(SoretSolidSpecRead(channel->in, &channel->c.grid, &channel->solid));
-  PetscCall(SoretFlowSpecRead(channel->in, SoretNodeFind(SoretInputRoot(channel->in), "flow"), &channel->c.grid, &channel->spec));
-  if (channel->spec.boussinesq) PetscCall(SoretStokesSpecRead(channel->in, channel->spec.boussinesq, &channel->c.grid, &channel->stokes_spec));
-  PetscCall(SoretInputCheck(channel->in, PETSC_COMM_WORLD));
-  PetscCall(SoretGridCreate(PETSC_COMM_WORLD, &channel->c.grid, 1, &channel->grid));
-  PetscCall(SoretSolidApply(&channel->solid, &channel->grid));
-  PetscCall(SoretTemperatureCreate(&channel->grid, channel->c.temperature, 0.0, &channel->T));
-  if (!channel->spec.boussinesq) PetscCall(SoretFlowCreate(&channel->grid, &channel->spec, 0.0, &channel->flow));
-  else {
-    PetscCall(SoretStokesCreate(&channel->stokes_spec, &channel->grid, &channel->T, &channel->stokes));
-    PetscCall(SoretFlowCreateFilled(&channel->grid, SoretStokesFill, channel->stokes, channel->T.varies, 0.0, &channel->flow));
-  }
+  PetscCall(SoretProblemCreate(PETSC_COMM_WORLD, &channel->c, &channel->problem));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode FreeChannel(Channel *channel)
 {
   PetscFunctionBeginUser;
-  PetscCall(SoretFlowDestroy(&channel->flow));
-  PetscCall(SoretStokesDestroy(&channel->stokes));
-  PetscCall(SoretTemperatureDestroy(&channel->T));
-  PetscCall(SoretGridDestroy(&channel->grid));
-  PetscCall(SoretFlowSpecDestroy(&channel->spec));
-  PetscCall(SoretSolidSpecDestroy(&channel->solid));
-  PetscCall(SoretInputDestroy(&channel->in));
+  PetscCall(SoretProblemDestroy(&channel->problem));
   PetscCall(SoretCaseDestroy(&channel->c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -66,7 +37,7 @@ static PetscErrorCode FreeChannel(Channel *channel)
 /* Largest difference from v(axis, centre of the face). */
 static PetscErrorCode Error(const Channel *channel, PetscReal (*exact)(int axis, const PetscReal x[3]), PetscReal *error)
 {
-  const SoretGrid *grid = &channel->grid;
+  const SoretGrid *grid = &channel->problem.grid;
 
   PetscFunctionBeginUser;
   *error = 0.0;
@@ -78,7 +49,7 @@ static PetscErrorCode Error(const Channel *channel, PetscReal (*exact)(int axis,
       PetscReal x[3];
 
       for (int axis = 0; axis < 3; axis++) x[axis] = axis == face / 2 ? grid->edge[axis][ijk[axis] + face % 2] : grid->center[axis][ijk[axis]];
-      *error = PetscMax(*error, PetscAbsReal(channel->flow.v[face / 2][SoretFlowFace(grid, face, p)] - exact(face / 2, x)));
+      *error = PetscMax(*error, PetscAbsReal(channel->problem.flow.v[face / 2][SoretFlowFace(grid, face, p)] - exact(face / 2, x)));
     }
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, error, 1, MPIU_REAL, MPI_MAX, PETSC_COMM_WORLD));
@@ -101,15 +72,15 @@ static PetscErrorCode TestFormulas(void)
   PetscCall(MakeChannel("{size: [1, 2, 3], cells: [7, 6, 8], grading: {y: {ratio: 3}}}", NULL, "1", "{velocity: [sin(y)*cos(z), sin(z)*cos(x), sin(x)*cos(y)]}", &channel));
   PetscCall(Error(&channel, Swirl, &error));
   CheckClose(error, 0.0, 1e-15);
-  CheckClose(channel.flow.divergence, 0.0, 1e-14);
+  CheckClose(channel.problem.flow.divergence, 0.0, 1e-14);
   PetscCall(FreeChannel(&channel));
   /* with a divergence: v = x t in cells of width 1/4: net outflow t/4 per cell, largest flow t at x = 1 */
   PetscCall(MakeChannel("{size: [1], cells: [4]}", NULL, "1", "{velocity: [x*(1 + t)]}", &channel));
-  CheckClose(channel.flow.divergence, 0.25, 1e-15);
-  CheckClose(channel.flow.largest, 1.0, 1e-15);
-  PetscCall(SoretFlowSetTime(&channel.flow, 2.0, &changed));
+  CheckClose(channel.problem.flow.divergence, 0.25, 1e-15);
+  CheckClose(channel.problem.flow.largest, 1.0, 1e-15);
+  PetscCall(SoretFlowSetTime(&channel.problem.flow, 2.0, &changed));
   Check(changed);
-  CheckClose(channel.flow.largest, 3.0, 1e-15);
+  CheckClose(channel.problem.flow.largest, 3.0, 1e-15);
   PetscCall(FreeChannel(&channel));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -121,14 +92,14 @@ static PetscErrorCode TestStream(void)
 
   PetscFunctionBeginUser;
   PetscCall(MakeChannel("{size: [1, 1], cells: [9, 8], periodic: [x], grading: {y: {tanh: 1}}}", NULL, "1", "{stream: \"sin(2*pi*x)*exp(y)*cos(3*y) + y\"}", &channel));
-  CheckClose(channel.flow.divergence, 0.0, 1e-13);
-  Check(channel.flow.largest > 1.0);
+  CheckClose(channel.problem.flow.divergence, 0.0, 1e-13);
+  Check(channel.problem.flow.largest > 1.0);
   PetscCall(FreeChannel(&channel));
   PetscCall(MakeChannel("{size: [1, 1], cells: [8, 8]}", "x - 0.5", "1", "{stream: y}", &channel));
-  Check(channel.flow.divergence > 0.5); /* the flow ends at the solid, and that is told */
-  for (PetscInt p = 0; p < channel.grid.num_cells; p++) {
+  Check(channel.problem.flow.divergence > 0.5); /* the flow ends at the solid, and that is told */
+  for (PetscInt p = 0; p < channel.problem.grid.num_cells; p++) {
     for (int face = 0; face < 4; face++) {
-      if (SoretGridIsClosed(&channel.grid, p, face)) CheckClose(channel.flow.v[face / 2][SoretFlowFace(&channel.grid, face, p)], 0.0, 0.0);
+      if (SoretGridIsClosed(&channel.problem.grid, p, face)) CheckClose(channel.problem.flow.v[face / 2][SoretFlowFace(&channel.problem.grid, face, p)], 0.0, 0.0);
     }
   }
   PetscCall(FreeChannel(&channel));
@@ -155,8 +126,8 @@ static PetscErrorCode TestSlot(void)
     PetscCall(PetscSNPrintf(domain, sizeof(domain), "{size: [2, 1], cells: [%d, 4], periodic: [y]}", 20 << level));
     PetscCall(MakeChannel(domain, NULL, "1", "{slot: {gravity: 3, expansion: 0.1, viscosity: 0.5, difference: 4}}", &channel));
     PetscCall(Error(&channel, Slot, &error[level])); /* of the mean over a face: order 2 */
-    CheckClose(channel.flow.divergence, 0.0, 1e-14);
-    for (PetscInt p = 0; p < channel.grid.num_cells; p++) net += channel.flow.v[1][SoretFlowFace(&channel.grid, 2, p)];
+    CheckClose(channel.problem.flow.divergence, 0.0, 1e-14);
+    for (PetscInt p = 0; p < channel.problem.grid.num_cells; p++) net += channel.problem.flow.v[1][SoretFlowFace(&channel.problem.grid, 2, p)];
     PetscCall(FreeChannel(&channel));
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &net, 1, MPIU_REAL, MPI_SUM, PETSC_COMM_WORLD));
@@ -171,7 +142,7 @@ static PetscErrorCode TestSlot(void)
     PetscCall(PetscSNPrintf(domain, sizeof(domain), "{size: [2, 1], cells: [%d, 4], periodic: [y]}", 20 << level));
     PetscCall(MakeChannel(domain, NULL, "1 + 2*x", "{boussinesq: {gravity: [0, -3], expansion: 0.1, viscosity: 0.5}}", &channel));
     PetscCall(Error(&channel, Slot, &error[level]));
-    CheckClose(channel.flow.divergence, 0.0, 1e-12);
+    CheckClose(channel.problem.flow.divergence, 0.0, 1e-12);
     PetscCall(FreeChannel(&channel));
   }
   CheckClose(error[1], 1.2 / 8.0 / (20.0 * 20.0), 1.5e-5); /* h^2 v''/8 from the half cells at the walls, v'' = 1.6*6*(1/2)/4: 0.5 % of the largest velocity, 1.6/(12 sqrt 3) */
@@ -187,17 +158,17 @@ static PetscErrorCode TestCavity(void)
 
   PetscFunctionBeginUser;
   PetscCall(MakeChannel("{size: [2, 16], cells: [40, 81]}", NULL, "1 + 2*x", "{boussinesq: {gravity: [0, -3], expansion: 0.1, viscosity: 0.5}}", &channel));
-  CheckClose(channel.flow.divergence, 0.0, 1e-12);
-  for (PetscInt p = 0; p < channel.grid.num_cells; p++) {
+  CheckClose(channel.problem.flow.divergence, 0.0, 1e-12);
+  for (PetscInt p = 0; p < channel.problem.grid.num_cells; p++) {
     PetscInt  ijk[3];
     PetscReal x[3];
 
-    SoretGridCellIndex(&channel.grid, p, ijk);
-    if (ijk[1] == 0) CheckClose(channel.flow.v[1][SoretFlowFace(&channel.grid, 2, p)], 0.0, 0.0);
-    if (ijk[1] == 80) CheckClose(channel.flow.v[1][SoretFlowFace(&channel.grid, 3, p)], 0.0, 0.0);
+    SoretGridCellIndex(&channel.problem.grid, p, ijk);
+    if (ijk[1] == 0) CheckClose(channel.problem.flow.v[1][SoretFlowFace(&channel.problem.grid, 2, p)], 0.0, 0.0);
+    if (ijk[1] == 80) CheckClose(channel.problem.flow.v[1][SoretFlowFace(&channel.problem.grid, 3, p)], 0.0, 0.0);
     if (ijk[1] != 40) continue;
-    x[0]  = channel.grid.center[0][ijk[0]];
-    worst = PetscMax(worst, PetscAbsReal(channel.flow.v[1][SoretFlowFace(&channel.grid, 2, p)] - Slot(1, x)));
+    x[0]  = channel.problem.grid.center[0][ijk[0]];
+    worst = PetscMax(worst, PetscAbsReal(channel.problem.flow.v[1][SoretFlowFace(&channel.problem.grid, 2, p)] - Slot(1, x)));
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPIU_REAL, MPI_MAX, PETSC_COMM_WORLD));
   CheckClose(worst, 1.2 / 8.0 / (20.0 * 20.0), 1.5e-5); /* that of the endless slot */
@@ -226,14 +197,14 @@ static PetscErrorCode TestForce(void)
     PetscCall(MakeChannel(domain, "0.5 - y", "1", "{boussinesq: {gravity: [0, -1], expansion: 0, viscosity: 0.5, force: [3, 0], slip: [y+]}}", &channel));
     PetscCall(Error(&channel, Film, &error));
     CheckClose(error, 0.0, 2e-3 * 12.0);
-    CheckClose(channel.flow.divergence, 0.0, 1e-12);
+    CheckClose(channel.problem.flow.divergence, 0.0, 1e-12);
     PetscCall(FreeChannel(&channel));
   }
   /* 3D, around an obstacle that leaves a pocket cut off: free of divergence in each fluid cell */
   PetscCall(MakeChannel("{size: [1, 1, 1], cells: [8, 7, 6], periodic: [x]}", "0.12 - abs(sqrt((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) - 0.3)", "1 + y", "{boussinesq: {gravity: [-2, 0, 0], expansion: 0.1, viscosity: 0.5, force: [1, 0, 0.5]}}", &channel));
-  Check(channel.grid.num_pockets == 2);
-  Check(channel.flow.largest > 1e-3);
-  CheckClose(channel.flow.divergence, 0.0, 1e-11);
+  Check(channel.problem.grid.num_pockets == 2);
+  Check(channel.problem.flow.largest > 1e-3);
+  CheckClose(channel.problem.flow.divergence, 0.0, 1e-11);
   PetscCall(FreeChannel(&channel));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

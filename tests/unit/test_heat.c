@@ -7,54 +7,30 @@
 #include <string.h>
 
 #include "soret/case.h"
-#include "soret/heat.h"
-#include "soret/solid.h"
 
 typedef struct {
-  SoretCase        c;
-  SoretInput       in;
-  SoretSolidSpec   solid;
-  SoretHeatSpec    spec;
-  SoretGrid        grid;
-  SoretHeat        heat;
-  SoretTemperature T;
+  SoretCase    c;
+  SoretProblem problem;
 } Plate;
 
 /* Solves the conduction in a domain with a solid (or NULL), all as YAML. */
 static PetscErrorCode MakePlate(const char *domain, const char *solid, const char *conduction, Plate *plate)
 {
-  char text[2048];
+  char text[2048], closed[256], *overrides[] = {closed};
 
   PetscFunctionBeginUser;
-  PetscCall(PetscMemzero(plate, sizeof(*plate)));
-  PetscCall(PetscSNPrintf(text, sizeof(text), "soret: 1\nunits: reduced\ndomain: %s\ntemperature: 1\nspecies: [{name: A, diffusivity: 1}]\n", domain));
-  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 0, NULL, &plate->c));
+  PetscCall(PetscSNPrintf(text, sizeof(text), "soret: 1\nunits: reduced\ndomain: %s\ntemperature: {conduction: %s}\nspecies: [{name: A, diffusivity: 1}]\nsolve: {mode: transient, end: 1, max_step: 1e20}\n", domain, conduction));
+  PetscCall(PetscSNPrintf(closed, sizeof(closed), "domain.solid=%s", solid ? solid : ""));
+  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), solid ? 1 : 0, overrides, &plate->c));
   PetscCall(SoretInputCheck(plate->c.in, PETSC_COMM_WORLD));
-  PetscCall(PetscSNPrintf(text, sizeof(text), "solid: \"%s\"\nconduction: %s\n", solid ? solid : "0", conduction));
-  PetscCall(SoretInputCreate("heat.yaml", text, strlen(text), &plate->in));
-  PetscCall(SoretInputSetReduced(plate->in, PETSC_TRUE));
-  if (solid) plate->c.grid.solid = SoretNodeFind(SoretInputRoot(plate->in), "solid");
-  PetscCall(SoretSolidSpecRead(plate->in, &plate->c.grid, &plate->solid));
-  PetscCall(SoretHeatSpecRead(plate->in, SoretNodeFind(SoretInputRoot(plate->in), "conduction"), &plate->c.grid, &plate->spec));
-  PetscCall(SoretHeatSpecSetMode(plate->in, PETSC_TRUE, &plate->spec));
-  plate->spec.longest_step = 1.0e20;
-  PetscCall(SoretInputCheck(plate->in, PETSC_COMM_WORLD));
-  PetscCall(SoretGridCreate(PETSC_COMM_WORLD, &plate->c.grid, 1, &plate->grid));
-  PetscCall(SoretSolidApply(&plate->solid, &plate->grid));
-  PetscCall(SoretHeatCreate(&plate->spec, &plate->grid, &plate->heat));
-  PetscCall(SoretTemperatureCreateFilled(&plate->grid, SoretHeatFill, plate->heat, plate->spec.varies, 0.0, &plate->T));
+  PetscCall(SoretProblemCreate(PETSC_COMM_WORLD, &plate->c, &plate->problem));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode FreePlate(Plate *plate)
 {
   PetscFunctionBeginUser;
-  PetscCall(SoretTemperatureDestroy(&plate->T));
-  PetscCall(SoretHeatDestroy(&plate->heat));
-  PetscCall(SoretGridDestroy(&plate->grid));
-  PetscCall(SoretHeatSpecDestroy(&plate->spec));
-  PetscCall(SoretSolidSpecDestroy(&plate->solid));
-  PetscCall(SoretInputDestroy(&plate->in));
+  PetscCall(SoretProblemDestroy(&plate->problem));
   PetscCall(SoretCaseDestroy(&plate->c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -64,13 +40,13 @@ static PetscErrorCode Error(const Plate *plate, PetscReal (*exact)(const PetscRe
 {
   PetscFunctionBeginUser;
   *error = 0.0;
-  for (PetscInt p = 0; p < plate->grid.num_cells; p++) {
+  for (PetscInt p = 0; p < plate->problem.grid.num_cells; p++) {
     PetscInt  ijk[3];
     PetscReal x[3];
 
-    SoretGridCellIndex(&plate->grid, p, ijk);
-    for (int axis = 0; axis < 3; axis++) x[axis] = plate->grid.center[axis][ijk[axis]];
-    *error = PetscMax(*error, PetscAbsReal(plate->T.T[p] - exact(x)));
+    SoretGridCellIndex(&plate->problem.grid, p, ijk);
+    for (int axis = 0; axis < 3; axis++) x[axis] = plate->problem.grid.center[axis][ijk[axis]];
+    *error = PetscMax(*error, PetscAbsReal(plate->problem.temperature.T[p] - exact(x)));
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, error, 1, MPIU_REAL, MPI_MAX, PETSC_COMM_WORLD));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -82,7 +58,7 @@ static PetscErrorCode CheckBudget(const Plate *plate, PetscReal tolerance)
   SoretHeatBudget budget;
 
   PetscFunctionBeginUser;
-  PetscCall(SoretHeatGetBudget(plate->heat, &budget));
+  PetscCall(SoretHeatGetBudget(plate->problem.heat, &budget));
   Check(budget.gross > 0.0);
   CheckClose(budget.defect / budget.gross, 0.0, tolerance);
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -150,10 +126,10 @@ static PetscErrorCode TestConductivityOfT(void)
       PetscCall(MakePlate(domain, NULL, conduction, &plate));
       PetscCall(Error(&plate, RootExact, &error[level]));
       PetscCall(CheckBudget(&plate, 1e-10));
-      PetscCall(SoretHeatGetBudget(plate.heat, &budget));
+      PetscCall(SoretHeatGetBudget(plate.problem.heat, &budget));
       CheckClose(budget.inflow[1], 1.5, 2e-3);
-      if (SoretGridHasWall(&plate.grid, 0, 1)) CheckClose(plate.T.wall[1][0], 2.0, 1e-3); /* what species see at the wall */
-      if (SoretGridHasWall(&plate.grid, 0, 0)) CheckClose(plate.T.wall[0][0], 1.0, 1e-3);
+      if (SoretGridHasWall(&plate.problem.grid, 0, 1)) CheckClose(plate.problem.temperature.wall[1][0], 2.0, 1e-3); /* what species see at the wall */
+      if (SoretGridHasWall(&plate.problem.grid, 0, 0)) CheckClose(plate.problem.temperature.wall[0][0], 1.0, 1e-3);
       PetscCall(FreePlate(&plate));
     }
     Check(log2(error[0] / error[1]) > 1.9);
@@ -173,7 +149,7 @@ static PetscErrorCode TestPicard(void)
   PetscCall(Error(&plate, RootExact, &error));
   Check(error < 2e-4);
   PetscCall(CheckBudget(&plate, 1e-10));
-  PetscCall(SoretHeatGetBudget(plate.heat, &budget));
+  PetscCall(SoretHeatGetBudget(plate.problem.heat, &budget));
   CheckClose(budget.inflow[1], 1.5 * 0.2, 1e-4);
   PetscCall(FreePlate(&plate));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -187,7 +163,7 @@ static PetscErrorCode TestLayers(void)
 
   PetscFunctionBeginUser;
   PetscCall(MakePlate("{size: [1, 0.5], cells: [8, 5], periodic: [y]}", "abs(x - 0.5) < 0.25", "{conductivity: 1, solid_conductivity: 1000, boundaries: {x-: {value: 300}, x+: {value: 310}}}", &plate));
-  PetscCall(SoretHeatGetBudget(plate.heat, &budget));
+  PetscCall(SoretHeatGetBudget(plate.problem.heat, &budget));
   CheckClose(budget.inflow[1], 0.5 * 10.0 / (0.5 + 0.5e-3), 1e-9);
   CheckClose(budget.inflow[0], -0.5 * 10.0 / (0.5 + 0.5e-3), 1e-9);
   PetscCall(CheckBudget(&plate, 1e-10));
@@ -202,13 +178,13 @@ static PetscErrorCode TestMedium(void)
 
   PetscFunctionBeginUser;
   PetscCall(MakePlate("{size: [1, 1, 1], cells: [18, 17, 16], periodic: [z]}", "sin(37*x + 11*sin(29*y) + 13*sin(12*pi*z))", "{conductivity: 1, solid_conductivity: 1000, boundaries: {x-: {value: 1}, x+: {value: 2}, y+: {transfer: 10, outside: 1.5}}}", &plate));
-  Check(plate.T.min >= 1.0 - 1e-12 && plate.T.max <= 2.0 + 1e-12);
-  Check(plate.T.max - plate.T.min > 0.5);
+  Check(plate.problem.temperature.min >= 1.0 - 1e-12 && plate.problem.temperature.max <= 2.0 + 1e-12);
+  Check(plate.problem.temperature.max - plate.problem.temperature.min > 0.5);
   PetscCall(CheckBudget(&plate, 1e-10));
   PetscCall(FreePlate(&plate));
   PetscCall(MakePlate("{size: [1, 1, 1], cells: [18, 17, 16]}", NULL, "{conductivity: \"1 + 0.3*T\", source: \"5*exp(-((x-0.5)^2 + (y-0.5)^2)/0.02)*(2 - 0.5*T)\", boundaries: {z-: {value: 1}}}", &plate));
   PetscCall(CheckBudget(&plate, 1e-10));
-  Check(plate.T.min > 1.0);
+  Check(plate.problem.temperature.min > 1.0);
   PetscCall(FreePlate(&plate));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -227,10 +203,10 @@ static PetscErrorCode TestTime(void)
     PetscReal mean = 0.0;
     PetscBool changed;
 
-    PetscCall(SoretTemperatureSetTime(&plate.T, times[k], &changed));
-    for (PetscInt p = 0; p < plate.grid.num_cells; p++) {
-      CheckClose(plate.T.T[p], 2.0 + cos(PETSC_PI * plate.grid.center[0][plate.grid.start[0] + p]) * exp(-lambda * times[k]), 1e-5);
-      mean += plate.T.T[p] / 20.0;
+    PetscCall(SoretTemperatureSetTime(&plate.problem.temperature, times[k], &changed));
+    for (PetscInt p = 0; p < plate.problem.grid.num_cells; p++) {
+      CheckClose(plate.problem.temperature.T[p], 2.0 + cos(PETSC_PI * plate.problem.grid.center[0][plate.problem.grid.start[0] + p]) * exp(-lambda * times[k]), 1e-5);
+      mean += plate.problem.temperature.T[p] / 20.0;
     }
     PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &mean, 1, MPIU_REAL, MPI_SUM, PETSC_COMM_WORLD));
     CheckClose(mean, 2.0, 1e-11);
@@ -239,8 +215,8 @@ static PetscErrorCode TestTime(void)
 
   /* a source switched on: far from the walls T rises by s t/C; budget with what is stored */
   PetscCall(MakePlate("{size: [10], cells: [50]}", NULL, "{conductivity: 1, heat_capacity: 2, source: \"4*t\", boundaries: {x-: {value: 1}, x+: {value: 1}}}", &plate));
-  PetscCall(SoretTemperatureSetTime(&plate.T, 0.1, &(PetscBool){PETSC_FALSE}));
-  CheckClose(plate.T.max, 1.0 + 0.1 * 0.1, 1e-7);
+  PetscCall(SoretTemperatureSetTime(&plate.problem.temperature, 0.1, &(PetscBool){PETSC_FALSE}));
+  CheckClose(plate.problem.temperature.max, 1.0 + 0.1 * 0.1, 1e-7);
   PetscCall(CheckBudget(&plate, 1e-5));
   PetscCall(FreePlate(&plate));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -257,13 +233,13 @@ static PetscErrorCode TestTimeMultigrid(void)
   for (int k = 0; k < 2; k++) {
     if (k) PetscCall(PetscOptionsSetValue(NULL, "-heat_pc_type", "bjacobi")); /* the simplest that works on any number of ranks */
     PetscCall(MakePlate("{size: [1, 1, 1], cells: [16, 14, 16]}", "sin(37*x + 11*sin(29*y) + 13*sin(12*pi*z))", conduction, &plate[k]));
-    PetscCall(SoretTemperatureSetTime(&plate[k].T, 0.05, &(PetscBool){PETSC_FALSE}));
+    PetscCall(SoretTemperatureSetTime(&plate[k].problem.temperature, 0.05, &(PetscBool){PETSC_FALSE}));
     PetscCall(CheckBudget(&plate[k], 1e-4));
   }
   PetscCall(PetscOptionsClearValue(NULL, "-heat_pc_type"));
-  for (PetscInt p = 0; p < plate[0].grid.num_cells; p++) most = PetscMax(most, PetscAbsReal(plate[0].T.T[p] - plate[1].T.T[p]));
+  for (PetscInt p = 0; p < plate[0].problem.grid.num_cells; p++) most = PetscMax(most, PetscAbsReal(plate[0].problem.temperature.T[p] - plate[1].problem.temperature.T[p]));
   Check(most < 1e-6);
-  Check(plate[0].T.max > 1.01);
+  Check(plate[0].problem.temperature.max > 1.01);
   for (int k = 0; k < 2; k++) PetscCall(FreePlate(&plate[k]));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -276,10 +252,10 @@ static PetscErrorCode TestQuasiSteady(void)
 
   PetscFunctionBeginUser;
   PetscCall(MakePlate("{size: [1], cells: [10]}", NULL, "{conductivity: 3, boundaries: {x-: {value: 1}, x+: {value: \"2 + t\"}}}", &plate));
-  Check(plate.T.varies);
-  PetscCall(SoretTemperatureSetTime(&plate.T, 0.5, &changed));
+  Check(plate.problem.temperature.varies);
+  PetscCall(SoretTemperatureSetTime(&plate.problem.temperature, 0.5, &changed));
   Check(changed);
-  for (PetscInt p = 0; p < plate.grid.num_cells; p++) CheckClose(plate.T.T[p], 1.0 + 1.5 * plate.grid.center[0][plate.grid.start[0] + p], 1e-12);
+  for (PetscInt p = 0; p < plate.problem.grid.num_cells; p++) CheckClose(plate.problem.temperature.T[p], 1.0 + 1.5 * plate.problem.grid.center[0][plate.problem.grid.start[0] + p], 1e-12);
   PetscCall(FreePlate(&plate));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
