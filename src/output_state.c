@@ -80,12 +80,11 @@ static PetscErrorCode CheckGrid(const SoretGrid *grid, SoretArchive archive)
 /* ---- saving and loading ---- */
 
 /* Numbers of the part besides series and frames. */
-enum {
-  STATE_DRIFT,
-  STATE_STARTED,
-  STATE_FIRST_TOTAL,
-  STATE_SIZE = STATE_FIRST_TOTAL + 3 * SORET_MAX_SPECIES
-};
+typedef struct {
+  PetscReal drift, started, first_total[3 * SORET_MAX_SPECIES];
+} State;
+
+enum { STATE_SIZE = sizeof(State) / sizeof(PetscReal) };
 
 /* Paths of this attempt and of those that its frames came from, the newest first, with their directories. */
 static PetscErrorCode ListAttempts(SoretOutput o, char **text)
@@ -104,7 +103,8 @@ static PetscErrorCode ListAttempts(SoretOutput o, char **text)
 static PetscErrorCode Save(void *context, SoretArchive archive)
 {
   SoretOutput o = (SoretOutput)context;
-  PetscReal   state[STATE_SIZE], *frames;
+  State       state = {.drift = o->drift, .started = (PetscReal)o->started};
+  PetscReal  *frames;
   char       *text;
 
   PetscFunctionBegin;
@@ -116,10 +116,8 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(SoretArchivePutText(archive, "columns", text));
   PetscCall(PetscFree(text));
   PetscCall(SoretSumsPut(o->sums, archive));
-  state[STATE_DRIFT]   = o->drift;
-  state[STATE_STARTED] = (PetscReal)o->started;
-  PetscCall(PetscArraycpy(&state[STATE_FIRST_TOTAL], o->first_total, 3 * SORET_MAX_SPECIES));
-  PetscCall(SoretArchivePutReals(archive, "state", STATE_SIZE, state));
+  PetscCall(PetscArraycpy(state.first_total, o->first_total, 3 * SORET_MAX_SPECIES));
+  PetscCall(SoretArchivePutReals(archive, "state", STATE_SIZE, (const PetscReal *)&state));
   PetscCall(PetscMalloc1(3 * o->num_frames, &frames));
   for (PetscInt k = 0; k < o->num_frames; k++) {
     frames[3 * k]     = o->frame[k].time;
@@ -149,18 +147,16 @@ static PetscErrorCode LoadFrames(SoretOutput o, SoretArchive archive)
 /* All ranks read the series; rank 0 keeps it. */
 static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
 {
-  char       *theirs, *ours;
+  char       *columns;
   PetscInt    n;
   PetscMPIInt rank;
   PetscBool   same, sums;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
-  PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
-  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &ours));
-  PetscCall(PetscStrcmp(theirs, ours, &same));
-  PetscCall(PetscFree(theirs));
-  PetscCall(PetscFree(ours));
+  PetscCall(SoretJoinLines(o->num_columns, (const char *const *)o->column, &columns));
+  PetscCall(SoretArchiveAgrees(archive, "columns", columns, &same));
+  PetscCall(PetscFree(columns));
   PetscCall(SoretSumsAgree(o->sums, archive, &sums));
   if (!same || !sums) {
     PetscCall(SoretComplain(o->comm, "soret: the series of the checkpoint has other columns than this run: species, sums and boundary conditions must stay as they were\n"));
@@ -180,15 +176,15 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
 static PetscErrorCode Load(void *context, SoretArchive archive)
 {
   SoretOutput o = (SoretOutput)context;
-  PetscReal   state[STATE_SIZE];
+  State       state;
 
   PetscFunctionBegin;
   PetscCall(CheckGrid(o->op->grid, archive));
   PetscCall(SoretArchiveGetText(archive, "attempts", &o->earlier));
-  PetscCall(SoretArchiveGetReals(archive, "state", STATE_SIZE, state));
-  o->drift   = state[STATE_DRIFT];
-  o->started = state[STATE_STARTED] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(PetscArraycpy(o->first_total, &state[STATE_FIRST_TOTAL], 3 * SORET_MAX_SPECIES));
+  PetscCall(SoretArchiveGetReals(archive, "state", STATE_SIZE, (PetscReal *)&state));
+  o->drift   = state.drift;
+  o->started = state.started != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscArraycpy(o->first_total, state.first_total, 3 * SORET_MAX_SPECIES));
   PetscCall(LoadFrames(o, archive));
   PetscCall(LoadSeries(o, archive));
   PetscFunctionReturn(PETSC_SUCCESS);

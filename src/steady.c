@@ -143,51 +143,42 @@ static PetscErrorCode MeasureTotals(const SoretSystem *sys, Vec c, PetscReal *of
 
 /* ---- checkpoints ---- */
 
-enum {
-  POSITION_PHASE,
-  POSITION_FIRST,
-  POSITION_ATTEMPT,
-  POSITION_NEWTON,
-  POSITION_LINEAR,
-  POSITION_CYCLES,
-  POSITION_SCALED,
-  POSITION_RATIO,
-  POSITION_FOUR_AGO,
-  POSITION_EIGHT_AGO,
-  POSITION_MEASURED,
-  POSITION_TOTALS_OFF,
-  POSITION_PSEUDO_STEP,
-  POSITION_PSEUDO_SHIFT,
-  POSITION_PSEUDO_CNORM,
-  POSITION_PSEUDO_FNORM,
-  POSITION_ACCELERATED,
-  POSITION_SIZE
-};
+/* What a checkpoint holds besides concentrations. */
+typedef struct {
+  PetscReal phase, first, attempt, newton, linear, cycles, scaled;
+  PetscReal ratio, four_ago, eight_ago, measured, totals_off; /* of the test         */
+  PetscReal step, shift, cnorm, fnorm;                        /* of the continuation */
+  PetscReal accelerated;
+} Position;
+
+enum { POSITION_SIZE = sizeof(Position) / sizeof(PetscReal) };
 
 static PetscErrorCode Save(void *context, SoretArchive archive)
 {
   Steady   *steady = (Steady *)context;
-  PetscReal position[POSITION_SIZE], content[SORET_MAX_SPECIES];
+  PetscReal content[SORET_MAX_SPECIES];
+  Position  position = {
+    .phase       = (PetscReal)steady->phase,
+    .first       = (PetscReal)(steady->first + steady->before),
+    .attempt     = (PetscReal)steady->attempt,
+    .newton      = (PetscReal)(steady->outcome->newton_iterations + (IsNewton(steady) ? steady->before : 0)),
+    .linear      = (PetscReal)(steady->outcome->linear_iterations + (IsNewton(steady) ? steady->linear_before : 0)),
+    .cycles      = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0)),
+    .scaled      = (PetscReal)steady->sys->scaled,
+    .ratio       = steady->test.ratio,
+    .four_ago    = steady->test.four_ago,
+    .eight_ago   = steady->test.eight_ago,
+    .measured    = steady->test.measured,
+    .totals_off  = steady->test.totals_off,
+    .step        = (PetscReal)steady->pseudo.step,
+    .shift       = steady->pseudo.shift,
+    .cnorm       = steady->pseudo.cnorm,
+    .fnorm       = steady->pseudo.fnorm,
+    .accelerated = steady->fas ? (PetscReal)SoretAndersonSteps(SoretFASGetAnderson(steady->fas)) : 0.0
+  };
 
   PetscFunctionBegin;
-  position[POSITION_PHASE]        = (PetscReal)steady->phase;
-  position[POSITION_FIRST]        = (PetscReal)(steady->first + steady->before);
-  position[POSITION_ATTEMPT]      = (PetscReal)steady->attempt;
-  position[POSITION_NEWTON]       = (PetscReal)(steady->outcome->newton_iterations + (IsNewton(steady) ? steady->before : 0));
-  position[POSITION_LINEAR]       = (PetscReal)(steady->outcome->linear_iterations + (IsNewton(steady) ? steady->linear_before : 0));
-  position[POSITION_CYCLES]       = (PetscReal)(steady->outcome->cycles + (steady->phase == PHASE_CYCLES ? steady->before : 0));
-  position[POSITION_SCALED]       = (PetscReal)steady->sys->scaled;
-  position[POSITION_RATIO]        = steady->test.ratio;
-  position[POSITION_FOUR_AGO]     = steady->test.four_ago;
-  position[POSITION_EIGHT_AGO]    = steady->test.eight_ago;
-  position[POSITION_MEASURED]     = steady->test.measured;
-  position[POSITION_TOTALS_OFF]   = steady->test.totals_off;
-  position[POSITION_PSEUDO_STEP]  = (PetscReal)steady->pseudo.step;
-  position[POSITION_PSEUDO_SHIFT] = steady->pseudo.shift;
-  position[POSITION_PSEUDO_CNORM] = steady->pseudo.cnorm;
-  position[POSITION_PSEUDO_FNORM] = steady->pseudo.fnorm;
-  position[POSITION_ACCELERATED]  = steady->fas ? (PetscReal)SoretAndersonSteps(SoretFASGetAnderson(steady->fas)) : 0.0;
-  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, (const PetscReal *)&position));
   PetscCall(SoretStatePut(archive, "concentration", steady->sys->op, steady->c));
   PetscCall(SoretSystemContent(steady->sys, steady->c, content));
   PetscCall(SoretArchivePutReals(archive, "content", steady->sys->op->num_species, content));
@@ -197,28 +188,24 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
 
 static PetscErrorCode Load(void *context, SoretArchive archive)
 {
-  Steady   *steady = (Steady *)context;
-  PetscReal position[POSITION_SIZE];
+  Steady  *steady = (Steady *)context;
+  Position position;
 
   PetscFunctionBegin;
-  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, (PetscReal *)&position));
   PetscCall(VecDuplicate(steady->c, &steady->restored));
   PetscCall(SoretStateGet(archive, "concentration", steady->sys->op, steady->restored));
   PetscCall(SoretArchiveGetReals(archive, "content", steady->sys->op->num_species, steady->content));
-  PetscCall(SoretAndersonGet(archive, steady->sys->op, steady->c, (PetscInt)position[POSITION_ACCELERATED], &steady->anderson));
-  steady->phase                      = (Phase)position[POSITION_PHASE];
-  steady->first                      = (PetscInt)position[POSITION_FIRST];
-  steady->attempt                    = (PetscInt)position[POSITION_ATTEMPT];
-  steady->outcome->newton_iterations = (PetscInt)position[POSITION_NEWTON];
-  steady->outcome->linear_iterations = (PetscInt)position[POSITION_LINEAR];
-  steady->outcome->cycles            = (PetscInt)position[POSITION_CYCLES];
-  steady->sys->scaled                = (PetscInt)position[POSITION_SCALED];
-  steady->test.ratio                      = position[POSITION_RATIO];
-  steady->test.four_ago                   = position[POSITION_FOUR_AGO];
-  steady->test.eight_ago                  = position[POSITION_EIGHT_AGO];
-  steady->test.measured                   = position[POSITION_MEASURED];
-  steady->test.totals_off                 = position[POSITION_TOTALS_OFF];
-  steady->pseudo                     = (Pseudo){.step = (PetscInt)position[POSITION_PSEUDO_STEP], .shift = position[POSITION_PSEUDO_SHIFT], .cnorm = position[POSITION_PSEUDO_CNORM], .fnorm = position[POSITION_PSEUDO_FNORM]};
+  PetscCall(SoretAndersonGet(archive, steady->sys->op, steady->c, (PetscInt)position.accelerated, &steady->anderson));
+  steady->phase                      = (Phase)position.phase;
+  steady->first                      = (PetscInt)position.first;
+  steady->attempt                    = (PetscInt)position.attempt;
+  steady->outcome->newton_iterations = (PetscInt)position.newton;
+  steady->outcome->linear_iterations = (PetscInt)position.linear;
+  steady->outcome->cycles            = (PetscInt)position.cycles;
+  steady->sys->scaled                = (PetscInt)position.scaled;
+  steady->test                       = (Test){.ratio = position.ratio, .four_ago = position.four_ago, .eight_ago = position.eight_ago, .measured = position.measured, .totals_off = position.totals_off};
+  steady->pseudo                     = (Pseudo){.step = (PetscInt)position.step, .shift = position.shift, .cnorm = position.cnorm, .fnorm = position.fnorm};
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -9,30 +9,16 @@
 enum { REASONS_AT_ONCE = 100 }; /* texts are attributes, which HDF5 limits to 64 KiB */
 
 /* Numbers of the part. */
-enum {
-  COUNT_GIVEN,
-  COUNT_POINTS,
-  COUNT_BRANCHES,
-  COUNT_DONE,
-  COUNT_FAILED,
-  COUNT_FIRST_FAILED,
-  COUNT_AGAIN,
-  COUNT_NEWTON,
-  COUNT_LINEAR,
-  COUNT_CYCLES,
-  COUNT_SIZE
-};
+typedef struct {
+  PetscReal given, points, branches, done, failed, first_failed, again, newton, linear, cycles;
+} Counts;
 
 /* What is saved of a point. */
-enum {
-  POINT_VALUE,
-  POINT_INSERTED,
-  POINT_GIVEN,
-  POINT_STATE,
-  POINT_OBSERVABLE,
-  POINT_ORDER,
-  POINT_SIZE
-};
+typedef struct {
+  PetscReal value, inserted, given, state, observable, order;
+} Point;
+
+enum { COUNT_SIZE = sizeof(Counts) / sizeof(PetscReal), POINT_SIZE = sizeof(Point) / sizeof(PetscReal) };
 
 PetscErrorCode SoretSweepFirstRank(const SoretSweepRanks *ranks, PetscInt branch, PetscMPIInt *first)
 {
@@ -179,33 +165,29 @@ static PetscErrorCode GetReasons(SoretSweep *sweep, SoretArchive archive)
 PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
 {
   const SoretPoints *points = &sweep->points;
-  PetscReal          count[COUNT_SIZE], *point;
+  Counts             count;
+  Point             *point;
   char              *columns;
 
   PetscFunctionBegin;
-  count[COUNT_GIVEN]        = (PetscReal)points->spec->values.n;
-  count[COUNT_POINTS]       = (PetscReal)points->num;
-  count[COUNT_BRANCHES]     = (PetscReal)points->num_branches;
-  count[COUNT_DONE]         = (PetscReal)sweep->num_done;
-  count[COUNT_FAILED]       = (PetscReal)sweep->num_failed;
-  count[COUNT_FIRST_FAILED] = (PetscReal)sweep->first_failed;
-  count[COUNT_AGAIN]        = (PetscReal)sweep->again;
-  count[COUNT_NEWTON]       = (PetscReal)sweep->in_vain.newton_iterations;
-  count[COUNT_LINEAR]       = (PetscReal)sweep->in_vain.linear_iterations;
-  count[COUNT_CYCLES]       = (PetscReal)sweep->in_vain.cycles;
-  PetscCall(SoretArchivePutReals(archive, "counts", COUNT_SIZE, count));
-  PetscCall(PetscMalloc1(POINT_SIZE * points->num, &point));
+  count.given        = (PetscReal)points->spec->values.n;
+  count.points       = (PetscReal)points->num;
+  count.branches     = (PetscReal)points->num_branches;
+  count.done         = (PetscReal)sweep->num_done;
+  count.failed       = (PetscReal)sweep->num_failed;
+  count.first_failed = (PetscReal)sweep->first_failed;
+  count.again        = (PetscReal)sweep->again;
+  count.newton       = (PetscReal)sweep->in_vain.newton_iterations;
+  count.linear       = (PetscReal)sweep->in_vain.linear_iterations;
+  count.cycles       = (PetscReal)sweep->in_vain.cycles;
+  PetscCall(SoretArchivePutReals(archive, "counts", COUNT_SIZE, (const PetscReal *)&count));
+  PetscCall(PetscMalloc1(points->num, &point));
   for (PetscInt k = 0; k < points->num; k++) {
-    PetscReal *p = point + k * POINT_SIZE;
+    const SoretSweepPoint *p = &points->point[k];
 
-    p[POINT_VALUE]      = points->point[k].value;
-    p[POINT_INSERTED]   = (PetscReal)points->point[k].inserted;
-    p[POINT_GIVEN]      = (PetscReal)points->point[k].given;
-    p[POINT_STATE]      = (PetscReal)(points->point[k].state == SORET_POINT_RUNNING ? SORET_POINT_INTERRUPTED : points->point[k].state);
-    p[POINT_OBSERVABLE] = points->point[k].observable;
-    p[POINT_ORDER]      = (PetscReal)points->order[k];
+    point[k] = (Point){.value = p->value, .inserted = (PetscReal)p->inserted, .given = (PetscReal)p->given, .state = (PetscReal)(p->state == SORET_POINT_RUNNING ? SORET_POINT_INTERRUPTED : p->state), .observable = p->observable, .order = (PetscReal)points->order[k]};
   }
-  PetscCall(SoretArchivePutReals(archive, "points", POINT_SIZE * points->num, point));
+  PetscCall(SoretArchivePutReals(archive, "points", POINT_SIZE * points->num, (const PetscReal *)point));
   PetscCall(PetscFree(point));
   PetscCall(SoretArchivePutReals(archive, "rows", points->num * sweep->num_columns, sweep->row));
   PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &columns));
@@ -218,68 +200,67 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
 }
 
 /* Is it the same sweep? If not, *what says in what it differs. */
-static PetscErrorCode SameSweep(const SoretSweep *sweep, const SoretSums *sums, const PetscReal count[], const PetscReal point[], SoretArchive archive, const char **what)
+static PetscErrorCode SameSweep(const SoretSweep *sweep, const SoretSums *sums, const Counts *count, const Point point[], SoretArchive archive, const char **what)
 {
   const SoretReals *values = &sweep->points.spec->values;
-  char             *theirs, *ours;
+  char             *columns;
   PetscBool         same, same_sums;
 
   PetscFunctionBegin;
   *what = NULL;
-  PetscCall(SoretArchiveGetText(archive, "columns", &theirs));
-  PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &ours));
-  PetscCall(PetscStrcmp(theirs, ours, &same));
-  PetscCall(PetscFree(theirs));
-  PetscCall(PetscFree(ours));
+  PetscCall(SoretJoinLines(sweep->num_columns, (const char *const *)sweep->column, &columns));
+  PetscCall(SoretArchiveAgrees(archive, "columns", columns, &same));
+  PetscCall(PetscFree(columns));
   PetscCall(SoretSumsAgree(sums, archive, &same_sums));
   if (!same || !same_sums) *what = "columns, that is species, sums or boundary conditions";
-  if ((PetscInt)count[COUNT_GIVEN] != values->n) *what = "values";
+  if ((PetscInt)count->given != values->n) *what = "values";
   for (PetscInt k = 0; k < values->n && !*what; k++) {
-    if (point[k * POINT_SIZE + POINT_VALUE] != values->value[k]) *what = "values";
+    if (point[k].value != values->value[k]) *what = "values";
   }
-  if ((PetscInt)count[COUNT_POINTS] > sweep->points.room && !*what) *what = "limits of `refine`";
+  if ((PetscInt)count->points > sweep->points.room && !*what) *what = "limits of `refine`";
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static void SetPoints(SoretPoints *points, const PetscReal count[], const PetscReal point[])
+static void SetPoints(SoretPoints *points, PetscInt num, const Point point[])
 {
-  points->num = (PetscInt)count[COUNT_POINTS];
-  for (PetscInt k = 0; k < points->num; k++) {
-    const PetscReal *p     = point + k * POINT_SIZE;
-    const PetscInt   given = (PetscInt)p[POINT_GIVEN];
+  points->num = num;
+  for (PetscInt k = 0; k < num; k++) {
+    const Point   *p     = &point[k];
+    const PetscInt given = (PetscInt)p->given;
 
-    points->point[k] = (SoretSweepPoint){.value = p[POINT_VALUE], .inserted = p[POINT_INSERTED] != 0.0 ? PETSC_TRUE : PETSC_FALSE, .branch = given * points->num_branches / points->spec->values.n, .given = given, .state = (SoretPointState)(int)p[POINT_STATE], .observable = p[POINT_OBSERVABLE]};
-    points->order[k] = (PetscInt)p[POINT_ORDER];
+    points->point[k] = (SoretSweepPoint){.value = p->value, .inserted = p->inserted != 0.0 ? PETSC_TRUE : PETSC_FALSE, .branch = given * points->num_branches / points->spec->values.n, .given = given, .state = (SoretPointState)(int)p->state, .observable = p->observable};
+    points->order[k] = (PetscInt)p->order;
   }
 }
 
 PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive)
 {
-  PetscReal   count[COUNT_SIZE], *point;
+  Counts      count;
+  Point      *point;
   const char *what;
   PetscInt    n;
 
   PetscFunctionBegin;
-  PetscCall(SoretArchiveGetReals(archive, "counts", COUNT_SIZE, count));
-  n = (PetscInt)count[COUNT_POINTS];
-  PetscCall(PetscMalloc1(POINT_SIZE * n, &point));
-  PetscCall(SoretArchiveGetReals(archive, "points", POINT_SIZE * n, point));
-  PetscCall(SameSweep(sweep, &c->sums, count, point, archive, &what));
+  PetscCall(SoretArchiveGetReals(archive, "counts", COUNT_SIZE, (PetscReal *)&count));
+  n = (PetscInt)count.points;
+  PetscCall(PetscMalloc1(n, &point));
+  PetscCall(SoretArchiveGetReals(archive, "points", POINT_SIZE * n, (PetscReal *)point));
+  PetscCall(SameSweep(sweep, &c->sums, &count, point, archive, &what));
   if (what) {
     PetscCall(SoretComplain(ranks->comm, "soret: the sweep of the checkpoint has other %s than this run: they must stay as they were\n", what));
     PetscCall(PetscFree(point));
     PetscFunctionReturn(SORET_ERR_INPUT);
   }
-  SetPoints(&sweep->points, count, point);
+  SetPoints(&sweep->points, n, point);
   PetscCall(PetscFree(point));
-  sweep->num_done     = (PetscInt)count[COUNT_DONE];
-  sweep->num_failed   = (PetscInt)count[COUNT_FAILED];
-  sweep->first_failed = (PetscInt)count[COUNT_FIRST_FAILED];
+  sweep->num_done     = (PetscInt)count.done;
+  sweep->num_failed   = (PetscInt)count.failed;
+  sweep->first_failed = (PetscInt)count.first_failed;
   PetscCall(SoretArchiveGetReals(archive, "rows", n * sweep->num_columns, sweep->row));
   PetscCall(GetReasons(sweep, archive));
-  if ((PetscInt)count[COUNT_BRANCHES] != ranks->num_branches) PetscFunctionReturn(PETSC_SUCCESS);
-  sweep->again   = count[COUNT_AGAIN] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
-  sweep->in_vain = (SoretOutcome){.newton_iterations = (PetscInt)count[COUNT_NEWTON], .linear_iterations = (PetscInt)count[COUNT_LINEAR], .cycles = (PetscInt)count[COUNT_CYCLES]};
+  if ((PetscInt)count.branches != ranks->num_branches) PetscFunctionReturn(PETSC_SUCCESS);
+  sweep->again   = count.again != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  sweep->in_vain = (SoretOutcome){.newton_iterations = (PetscInt)count.newton, .linear_iterations = (PetscInt)count.linear, .cycles = (PetscInt)count.cycles};
   PetscCall(GetStates(sweep, ranks, c, archive));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -3,24 +3,12 @@
    Checkpoints of transients: what TS and the run remember from step to step. */
 #include "transient_private.h"
 
-/* What is remembered besides concentrations. */
-enum {
-  POSITION_TIME,
-  POSITION_STEP, /* the next one */
-  POSITION_STEPS,
-  POSITION_REJECTED,
-  POSITION_NEWTON,
-  POSITION_LINEAR,
-  POSITION_LAST_STEP,
-  POSITION_LONGER_STEP,
-  POSITION_PREVIOUS_TIME,
-  POSITION_CYCLES,
-  POSITION_CONTRACTION,
-  POSITION_SCALED,
-  POSITION_EULER,
-  POSITION_FORGOT,
-  POSITION_SIZE
-};
+/* What is remembered besides concentrations; step - the next one */
+typedef struct {
+  PetscReal time, step, steps, rejected, newton, linear, last_step, longer_step, previous_time, cycles, contraction, scaled, euler, forgot;
+} Position;
+
+enum { POSITION_SIZE = sizeof(Position) / sizeof(PetscReal) };
 
 PetscErrorCode SoretTransientCount(const SoretTransient *tr, PetscInt *rejected, PetscInt *newton, PetscInt *linear)
 {
@@ -45,27 +33,27 @@ PetscErrorCode SoretTransientCount(const SoretTransient *tr, PetscInt *rejected,
 PetscErrorCode SoretTransientSave(void *context, SoretArchive archive)
 {
   SoretTransient *tr = (SoretTransient *)context;
-  PetscReal       position[POSITION_SIZE];
+  Position        position;
   PetscInt        rejected, newton, linear;
   Vec             c;
 
   PetscFunctionBegin;
   PetscCall(TSGetSolution(tr->ts, &c));
-  PetscCall(TSGetTime(tr->ts, &position[POSITION_TIME]));
-  PetscCall(TSGetTimeStep(tr->ts, &position[POSITION_STEP]));
-  PetscCall(TSGetPrevTime(tr->ts, &position[POSITION_PREVIOUS_TIME]));
+  PetscCall(TSGetTime(tr->ts, &position.time));
+  PetscCall(TSGetTimeStep(tr->ts, &position.step));
+  PetscCall(TSGetPrevTime(tr->ts, &position.previous_time));
   PetscCall(SoretTransientCount(tr, &rejected, &newton, &linear));
-  position[POSITION_STEPS]     = (PetscReal)tr->steps;
-  position[POSITION_REJECTED]  = (PetscReal)rejected;
-  position[POSITION_NEWTON]    = (PetscReal)newton;
-  position[POSITION_LINEAR]    = (PetscReal)linear;
-  position[POSITION_LAST_STEP] = tr->last_step;
-  position[POSITION_LONGER_STEP]   = tr->longer_step;
-  position[POSITION_SCALED]    = (PetscReal)tr->sys.scaled;
-  position[POSITION_EULER]     = (PetscReal)tr->euler_steps;
-  position[POSITION_FORGOT]    = (PetscReal)tr->forgot;
-  SoretStageGetMemory(tr->stage, &position[POSITION_CYCLES], &position[POSITION_CONTRACTION]);
-  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, position));
+  position.steps       = (PetscReal)tr->steps;
+  position.rejected    = (PetscReal)rejected;
+  position.newton      = (PetscReal)newton;
+  position.linear      = (PetscReal)linear;
+  position.last_step   = tr->last_step;
+  position.longer_step = tr->longer_step;
+  position.scaled      = (PetscReal)tr->sys.scaled;
+  position.euler       = (PetscReal)tr->euler_steps;
+  position.forgot      = (PetscReal)tr->forgot;
+  SoretStageGetMemory(tr->stage, &position.cycles, &position.contraction);
+  PetscCall(SoretArchivePutReals(archive, "position", POSITION_SIZE, (const PetscReal *)&position));
   PetscCall(SoretStatePut(archive, "concentration", tr->sys.op, c));
   if (tr->previous) PetscCall(SoretStatePut(archive, "previous", tr->sys.op, tr->previous));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -74,7 +62,7 @@ PetscErrorCode SoretTransientSave(void *context, SoretArchive archive)
 /* Theta methods estimate their error from the state before the last step, and PETSc gives no way to set it. So the last step is taken once
    more, with an iteration that is told to stop at once: TS then remembers its beginning, and its end is replaced by the
    state of the checkpoint. */
-static PetscErrorCode Prime(SoretTransient *tr, const PetscReal position[], Vec c)
+static PetscErrorCode Prime(SoretTransient *tr, const Position *position, Vec c)
 {
   Vec now;
 
@@ -82,8 +70,8 @@ static PetscErrorCode Prime(SoretTransient *tr, const PetscReal position[], Vec 
   PetscCall(VecDuplicate(c, &now));
   PetscCall(VecCopy(c, now));
   PetscCall(VecCopy(tr->previous, c));
-  PetscCall(TSSetTime(tr->ts, position[POSITION_PREVIOUS_TIME]));
-  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_LAST_STEP]));
+  PetscCall(TSSetTime(tr->ts, position->previous_time));
+  PetscCall(TSSetTimeStep(tr->ts, position->last_step));
   PetscCall(TSSetMaxTime(tr->ts, tr->spec->end.value));
   PetscCall(TSRestartStep(tr->ts));
   tr->priming = PETSC_TRUE;
@@ -99,33 +87,33 @@ static PetscErrorCode Prime(SoretTransient *tr, const PetscReal position[], Vec 
 PetscErrorCode SoretTransientLoad(void *context, SoretArchive archive)
 {
   SoretTransient *tr = (SoretTransient *)context;
-  PetscReal       position[POSITION_SIZE];
+  Position        position;
   Vec             c;
 
   PetscFunctionBegin;
   PetscCall(TSGetSolution(tr->ts, &c));
-  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, position));
+  PetscCall(SoretArchiveGetReals(archive, "position", POSITION_SIZE, (PetscReal *)&position));
   PetscCall(SoretStateGet(archive, "concentration", tr->sys.op, c));
-  tr->steps     = (PetscInt)position[POSITION_STEPS];
-  tr->rejected  = (PetscInt)position[POSITION_REJECTED];
-  tr->newton    = (PetscInt)position[POSITION_NEWTON];
-  tr->linear    = (PetscInt)position[POSITION_LINEAR];
-  tr->last_step = position[POSITION_LAST_STEP];
-  tr->longer_step = position[POSITION_LONGER_STEP];
-  tr->forgot    = position[POSITION_FORGOT] != 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  tr->steps     = (PetscInt)position.steps;
+  tr->rejected  = (PetscInt)position.rejected;
+  tr->newton    = (PetscInt)position.newton;
+  tr->linear    = (PetscInt)position.linear;
+  tr->last_step = position.last_step;
+  tr->longer_step = position.longer_step;
+  tr->forgot    = position.forgot != 0.0 ? PETSC_TRUE : PETSC_FALSE;
 
-  tr->sys.scaled  = (PetscInt)position[POSITION_SCALED];
-  tr->euler_steps = (PetscInt)position[POSITION_EULER];
-  SoretStageSetMemory(tr->stage, position[POSITION_CYCLES], position[POSITION_CONTRACTION]);
+  tr->sys.scaled  = (PetscInt)position.scaled;
+  tr->euler_steps = (PetscInt)position.euler;
+  SoretStageSetMemory(tr->stage, position.cycles, position.contraction);
   if (tr->previous && tr->steps > 0 && !tr->forgot) {
     PetscCall(SoretStateGet(archive, "previous", tr->sys.op, tr->previous));
-    if (tr->remembers) PetscCall(Prime(tr, position, c));
+    if (tr->remembers) PetscCall(Prime(tr, &position, c));
   }
-  PetscCall(TSSetTime(tr->ts, position[POSITION_TIME]));
-  PetscCall(TSSetTimeStep(tr->ts, position[POSITION_STEP]));
+  PetscCall(TSSetTime(tr->ts, position.time));
+  PetscCall(TSSetTimeStep(tr->ts, position.step));
   PetscCall(TSSetStepNumber(tr->ts, tr->steps));
   if (!tr->exact || tr->restarts || tr->forgot) PetscCall(TSRestartStep(tr->ts));
-  PetscCall(SoretOperatorSetTime(tr->sys.op, position[POSITION_TIME]));
+  PetscCall(SoretOperatorSetTime(tr->sys.op, position.time));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
