@@ -7,51 +7,40 @@
 #include <unistd.h>
 
 #include "soret/case.h"
-#include "soret/solid.h"
 
 static char file_name[64], voxels[128]; /* of this number of ranks, since tests run at the same time */
 
-/* Parsed domain, its solid, and the grid with both applied. */
+/* A case, and its grid with the solid applied. */
 typedef struct {
-  SoretCase      c;
-  SoretSolidSpec spec;
-  SoretGrid      grid;
+  SoretCase c;
+  SoretGrid grid;
 } Rock;
 
-/* The grid of a domain and its solid, both as YAML. *fits is false where there are fewer cells than ranks can share. */
-static PetscErrorCode MakeRock(const char *domain, const char *solid, SoretPocketRule pockets, Rock *rock, PetscBool *fits)
+/* The grid of a domain and its solid, as YAML and as an override. *fits is false where there are fewer cells than ranks can share. */
+static PetscErrorCode MakeRock(const char *domain, char *solid, SoretPocketRule pockets, Rock *rock, PetscBool *fits)
 {
-  char        text[1024], why[256];
+  char        text[1024], why[256], *overrides[] = {solid, pockets == SORET_POCKETS_FILL ? "domain.solid_pockets=fill" : "domain.solid_pockets=keep"};
   PetscMPIInt ranks;
-  SoretInput  in;
 
   PetscFunctionBeginUser;
   PetscCall(PetscSNPrintf(text, sizeof(text), "soret: 1\nunits: reduced\ndomain: %s\ntemperature: 1\nspecies: [{name: A, diffusivity: 1}]\n", domain));
-  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 0, NULL, &rock->c));
-  PetscCall(SoretInputCheck(rock->c.in, PETSC_COMM_WORLD));
+  PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 2, overrides, &rock->c));
   PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &ranks));
   *fits = SoretGridFits(&rock->c.grid, ranks, 1, sizeof(why), why);
   if (!*fits) {
     PetscCall(SoretCaseDestroy(&rock->c));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(SoretInputCreate("solid.yaml", solid, strlen(solid), &in));
-  PetscCall(SoretInputSetReduced(in, PETSC_TRUE));
-  rock->c.grid.solid         = SoretNodeFind(SoretInputRoot(in), "solid");
-  rock->c.grid.solid_pockets = pockets;
-  PetscCall(SoretSolidSpecRead(in, &rock->c.grid, &rock->spec));
-  PetscCall(SoretFieldCheck(in, PETSC_COMM_WORLD, rock->c.grid.dim, rock->spec.field));
-  PetscCall(SoretInputCheck(in, PETSC_COMM_WORLD));
+  PetscCall(SoretFieldCheck(rock->c.in, PETSC_COMM_WORLD, rock->c.grid.dim, rock->c.solid.field));
+  PetscCall(SoretInputCheck(rock->c.in, PETSC_COMM_WORLD));
   PetscCall(SoretGridCreate(PETSC_COMM_WORLD, &rock->c.grid, 1, &rock->grid));
-  PetscCall(SoretSolidApply(&rock->spec, &rock->grid));
-  PetscCall(SoretInputDestroy(&in));
+  PetscCall(SoretSolidApply(&rock->c.solid, &rock->grid));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 static PetscErrorCode FreeRock(Rock *rock)
 {
   PetscFunctionBeginUser;
-  PetscCall(SoretSolidSpecDestroy(&rock->spec));
   PetscCall(SoretGridDestroy(&rock->grid));
   PetscCall(SoretCaseDestroy(&rock->c));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -105,7 +94,7 @@ static PetscErrorCode NameFile(void)
   PetscFunctionBeginUser;
   PetscCallMPI(MPI_Comm_size(PETSC_COMM_WORLD, &ranks));
   PetscCall(PetscSNPrintf(file_name, sizeof(file_name), "test_solid_%d.h5", ranks));
-  PetscCall(PetscSNPrintf(voxels, sizeof(voxels), "solid: {file: %s, dataset: /solid}", file_name));
+  PetscCall(PetscSNPrintf(voxels, sizeof(voxels), "domain.solid={file: %s, dataset: /solid}", file_name));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -128,7 +117,7 @@ static PetscErrorCode TestFormula(void)
 
   PetscFunctionBeginUser;
   for (int periodic = 0; periodic < 2; periodic++) {
-    PetscCall(MakeRock(periodic ? "{size: [2, 3], cells: [8, 6], periodic: [x]}" : "{size: [2, 3], cells: [8, 6]}", "solid: \"abs(x - 0.875) < 0.1\"", SORET_POCKETS_KEEP, &rock, &fits));
+    PetscCall(MakeRock(periodic ? "{size: [2, 3], cells: [8, 6], periodic: [x]}" : "{size: [2, 3], cells: [8, 6]}", "domain.solid=abs(x - 0.875) < 0.1", SORET_POCKETS_KEEP, &rock, &fits));
     if (!fits) PetscFunctionReturn(PETSC_SUCCESS);
     PetscCall(CountSolid(&rock.grid, &cells, faces));
     Check(cells == 6);
@@ -145,7 +134,7 @@ static PetscErrorCode TestFormula(void)
     }
     PetscCall(FreeRock(&rock));
   }
-  PetscCall(MakeRock("{size: [2, 3], cells: [8, 6]}", "solid: \"abs(x - 0.875) < 0.1\"", SORET_POCKETS_FILL, &rock, &fits));
+  PetscCall(MakeRock("{size: [2, 3], cells: [8, 6]}", "domain.solid=abs(x - 0.875) < 0.1", SORET_POCKETS_FILL, &rock, &fits));
   PetscCall(CountSolid(&rock.grid, &cells, faces));
   Check(cells == 4 * 6);
   Check(rock.grid.num_pockets == 1);
@@ -380,35 +369,21 @@ static PetscErrorCode TestOtherResolution(void)
 /* A box without fluid, and numbers that are no fractions, are refused. */
 static PetscErrorCode TestRefused(void)
 {
-  PetscReal      value[4] = {0.0, 0.25, 255.0, 0.0};
-  SoretCase      c;
-  SoretGrid      grid;
-  SoretInput     in;
-  SoretSolidSpec spec;
-  const char    *text = "soret: 1\nunits: reduced\ndomain: {size: [1], cells: [4]}\ntemperature: 1\nspecies: [{name: A, diffusivity: 1}]\n";
-  const char    *solids[] = {"solid: 1", voxels};
+  PetscReal value[4] = {0.0, 0.25, 255.0, 0.0};
+  char     *solids[] = {"domain.solid=1", voxels};
 
   PetscFunctionBeginUser;
   PetscCall(WriteVoxels(1, (PetscInt[]){4, 1, 1}, value));
   for (int k = 0; k < 2; k++) {
     PetscErrorCode status;
+    PetscBool      fits;
+    Rock           rock;
 
-    PetscCall(SoretCaseParse("test.yaml", text, strlen(text), 0, NULL, &c));
-    PetscCall(SoretInputCreate("solid.yaml", solids[k], strlen(solids[k]), &in));
-    PetscCall(SoretInputSetReduced(in, PETSC_TRUE));
-    c.grid.solid = SoretNodeFind(SoretInputRoot(in), "solid");
-    PetscCall(SoretSolidSpecRead(in, &c.grid, &spec));
-    PetscCall(SoretFieldCheck(in, PETSC_COMM_WORLD, 1, spec.field));
-    PetscCall(SoretInputCheck(in, PETSC_COMM_WORLD));
-    PetscCall(SoretGridCreate(PETSC_COMM_WORLD, &c.grid, 1, &grid));
     PetscCall(PetscPushErrorHandler(PetscReturnErrorHandler, NULL));
-    status = SoretSolidApply(&spec, &grid);
+    status = MakeRock("{size: [1], cells: [4]}", solids[k], SORET_POCKETS_KEEP, &rock, &fits);
     PetscCall(PetscPopErrorHandler());
     Check(status == SORET_ERR_INPUT);
-    PetscCall(SoretGridDestroy(&grid));
-    PetscCall(SoretSolidSpecDestroy(&spec));
-    PetscCall(SoretInputDestroy(&in));
-    PetscCall(SoretCaseDestroy(&c));
+    PetscCall(FreeRock(&rock));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
