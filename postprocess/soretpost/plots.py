@@ -11,7 +11,7 @@ from .courses import columns_of, count_series_panels, draw_beside, draw_series, 
 from .fields import PANEL, draw_1d, draw_2d, draw_3d, grid_of, height_of_3d
 from .result import Result
 from .result import open as open_result
-from .style import COLOURS, DASHES, GREY, STYLE, label, line_style, pretty, scale_of, total_style  # noqa: F401 - for those who draw with these
+from .style import STYLE
 from .view import View
 from .wall import draw_walls, size_of_walls
 

@@ -209,7 +209,7 @@ def figure(series):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from .plots import STYLE, line_style
+    from .style import STYLE, line_style
 
     shown = series[:3]
     with matplotlib.rc_context(STYLE):
