@@ -29,6 +29,8 @@ typedef struct {
   SoretHalo        halo_c, halo_b;
   PetscReal       *g[6], *w[6]; /* [count[0] num_species] of each face  */
   PetscReal       *work, *beside[3];
+  PetscReal       *closed; /* [num_cells] SoretGrid.closed as numbers, for its halo; NULL without solid */
+  SoretHalo        halo_closed;
 } Around;
 
 static PetscErrorCode AroundCreate(SoretOperator *op, Vec x, Around *a)
@@ -51,6 +53,11 @@ static PetscErrorCode AroundCreate(SoretOperator *op, Vec x, Around *a)
     a->w[face] = a->work + (6 + face) * m;
   }
   for (int k = 0; k < 3; k++) a->beside[k] = a->work + (12 + k) * m;
+  if (!grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc1(grid->num_cells, &a->closed));
+  for (PetscInt p = 0; p < grid->num_cells; p++) a->closed[p] = grid->closed[p];
+  PetscCall(SoretHaloCreate(grid, 1, 1, &a->halo_closed));
+  PetscCall(SoretHaloExchange(&a->halo_closed, a->closed));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -60,6 +67,8 @@ static PetscErrorCode AroundDestroy(Around *a, Vec x)
   PetscCall(VecRestoreArrayRead(x, &a->c));
   PetscCall(SoretHaloDestroy(&a->halo_c));
   PetscCall(SoretHaloDestroy(&a->halo_b));
+  PetscCall(SoretHaloDestroy(&a->halo_closed));
+  PetscCall(PetscFree(a->closed));
   PetscCall(PetscFree(a->work));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -538,17 +547,30 @@ SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal
   }
 }
 
-/* Between the outermost centres and a wall there is half a cell without a face of its own. What holds at its middle is extrapolated from
-   the next two faces, as a straight line; this is the length for which the face on the inner side of a cell stands besides its own, `steps` cells from the wall. */
-static PetscReal HalfCellShare(const SoretGrid *grid, int axis, int side, PetscInt index)
+/* Is there a wall or a solid at `side` of the cell `step` cells beyond cell p, which lies at `index` along the axis? */
+static PetscBool EndsAt(const Around *a, PetscInt p, int axis, int side, PetscInt index, int step)
 {
-  const PetscInt   n     = grid->n[axis], steps = side ? n - 1 - index : index;
-  const PetscReal *width = grid->width[axis], outer = width[side ? n - 1 : 0];
-  PetscReal        slope = 0.0;
+  PetscReal closed;
 
-  if (grid->periodic[axis] || steps > 1) return 0.0;
-  if (n > 2 && !grid->closed) slope = PetscMin(0.75 * outer / width[side ? n - 2 : 1], 1.0); /* beside a solid the second face may be closed */
-  return 0.5 * outer * (steps ? -slope : 1.0 + slope);
+  if (SoretIsWall(a->op->grid, axis, side, index + step)) return PETSC_TRUE;
+  if (!a->closed) return PETSC_FALSE;
+  closed = step ? *SoretHaloCell(&a->halo_closed, a->closed, p, 2 * axis + (step > 0)) : a->closed[p];
+  return (int)closed >> (2 * axis + side) & 1 ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Between the outermost centres and a wall there is half a cell without a face of its own. What holds at its middle is extrapolated from the next
+   two faces, as a straight line, by no more than their difference, or is that of the next face if this is the only one. This is the length for which the
+   face on the inner side of cell p stands besides its own: the wall is at `side` of p, or of the cell before it. */
+static PetscReal HalfCellShare(const Around *a, PetscInt p, int axis, int side, PetscInt index)
+{
+  const SoretGrid *grid    = a->op->grid;
+  const int        inwards = side ? -1 : 1;
+  const PetscInt   n = grid->n[axis], next = (index + inwards + n) % n, last = (index - inwards + n) % n;
+  const PetscReal *width   = grid->width[axis];
+
+  if (EndsAt(a, p, axis, side, index, 0)) return 0.5 * width[index] * (EndsAt(a, p, axis, 1 - side, index, inwards) ? 1.0 : 1.0 + PetscMin(0.75 * width[index] / width[next], 1.0));
+  if (EndsAt(a, p, axis, side, index, -inwards)) return -0.5 * width[last] * PetscMin(0.75 * width[last] / width[index], 1.0);
+  return 0.0;
 }
 
 /* Half cells at the walls of the box and of solids. Left out, the mean over the box would be of first order in the width of a cell
@@ -557,14 +579,15 @@ static void AddHalfCells(BoxContext *bc, int axis)
 {
   const Around    *a    = &bc->around;
   const SoretGrid *grid = a->op->grid;
+  const PetscInt   first = a->row->first;
   PetscInt         ijk[3];
 
   SoretOperatorCell(a->op, a->row, 0, ijk);
-  if (axis && !grid->closed && HalfCellShare(grid, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(grid, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
+  if (axis && !grid->closed && HalfCellShare(a, first, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(a, first, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
   for (PetscInt i = 0; i < grid->count[0]; i++) {
     ijk[0] = grid->start[0] + i;
     for (int side = 0; side < 2; side++) {
-      const PetscReal length = SoretGridIsClosed(grid, a->row->first + i, 2 * axis + side) ? 0.5 * grid->width[axis][ijk[axis]] : HalfCellShare(grid, axis, side, ijk[axis]);
+      const PetscReal length = HalfCellShare(a, first + i, axis, side, ijk[axis]);
       Face            face;
 
       if (length == 0.0 || !FaceOf(a, i, axis, 1 - side, &face) || !IsOpen(a->op, &face)) continue;
