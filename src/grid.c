@@ -118,7 +118,7 @@ static PetscErrorCode ReadPeriodic(SoretInput in, const SoretNode *node, SoretGr
 
     PetscCall(ReadAxis(in, node->item[k], spec->dim, &axis));
     if (axis < 0) continue;
-    if (spec->n[axis] < 2) PetscCall(SoretInputError(in, node->item[k], "a periodic axis needs at least 2 cells"));
+    if (spec->n[axis] == 1) PetscCall(SoretInputError(in, node->item[k], "a periodic axis needs at least 2 cells"));
     else spec->periodic[axis] = PETSC_TRUE;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -140,7 +140,7 @@ static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSp
     PetscCall(ReadAxis(in, map->key[k], spec->dim, &axis));
     PetscCall(SoretInputReadValue(in, map->item[k], &row, &list, &ok));
     if (axis < 0 || !ok) continue;
-    if (list.n != spec->n[axis] + 1) {
+    if (spec->n[axis] && list.n != spec->n[axis] + 1) {
       PetscCall(SoretInputError(in, map->item[k], "%" PetscInt_FMT " cells along %c have %" PetscInt_FMT " edges, found %" PetscInt_FMT, spec->n[axis], SORET_AXIS_NAMES[axis], spec->n[axis] + 1, list.n));
       continue;
     }
@@ -149,13 +149,14 @@ static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSp
       PetscCall(SoretInputError(in, map->item[k], "edges must increase: entry %" PetscInt_FMT " is %g after %g", i, (double)list.value[i], (double)list.value[i - 1]));
       ok = PETSC_FALSE;
     }
-    if (!ok) continue;
+    if (!ok || spec->size[axis] == 0.0) continue;
     last      = spec->origin[axis] + spec->size[axis];
     tolerance = 1.0e-9 * spec->size[axis];
     if (PetscAbsReal(list.value[0] - spec->origin[axis]) > tolerance || PetscAbsReal(list.value[list.n - 1] - last) > tolerance) {
       PetscCall(SoretInputError(in, map->item[k], "edges along %c go from %g to %g, but the box goes from %g to %g", SORET_AXIS_NAMES[axis], (double)list.value[0], (double)list.value[list.n - 1], (double)spec->origin[axis], (double)last));
       continue;
     }
+    if (!spec->n[axis]) continue;
     PetscCall(PetscMalloc1(list.n, &spec->edge[axis]));
     PetscCall(PetscArraycpy(spec->edge[axis], list.value, list.n));
   }
@@ -205,6 +206,7 @@ static PetscErrorCode ReadGrading(SoretInput in, const SoretNode *map, SoretGrid
       PetscCall(SoretInputError(in, map->key[k], "a graded axis has at most %d cells, found %" PetscInt_FMT " along %c", MOST_GRADED, spec->n[axis], SORET_AXIS_NAMES[axis]));
       continue;
     }
+    if (!spec->n[axis] || spec->size[axis] == 0.0) continue;
     PetscCall(PetscMalloc1(spec->n[axis] + 1, &spec->edge[axis]));
     if (grading.ratio.given) GeometricEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.ratio.value, spec->edge[axis]);
     else TanhEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.tanh.value, spec->edge[axis]);
@@ -212,14 +214,19 @@ static PetscErrorCode ReadGrading(SoretInput in, const SoretNode *map, SoretGrid
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const DomainSpec *domain, SoretGridSpec *spec)
+/* Entries of a list of numbers, of which some may be wrong; -1 where there is none. */
+static PetscInt NumEntries(const SoretNode *node, const SoretReals *list)
+{
+  if (node && node->kind == SORET_NODE_LIST) return node->size;
+  return list->n ? list->n : -1; /* a number that stands alone is one */
+}
+
+static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const SoretReals *cells, SoretGridSpec *spec)
 {
   PetscFunctionBegin;
   for (PetscInt axis = 0; axis < spec->dim; axis++) {
-    const PetscReal n = domain->cells.value[axis];
+    const PetscReal n = cells->value[axis];
 
-    spec->size[axis]   = domain->size.value[axis];
-    spec->origin[axis] = domain->origin.n ? domain->origin.value[axis] : 0.0;
     if (n != PetscFloorReal(n)) {
       PetscCall(SoretInputError(in, node, "the number of cells must be a whole number, found %g", (double)n));
     } else if (n > 1.0e9) {
@@ -229,40 +236,54 @@ static PetscErrorCode ReadCells(SoretInput in, const SoretNode *node, const Doma
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The box and its cells. A mistake in one key hides none of the others: what it leaves unknown of an axis, its cells or where it lies, is 0 meanwhile. */
+static PetscErrorCode ReadAxes(SoretInput in, const SoretNode *node, const DomainSpec *domain, SoretGridSpec *spec)
+{
+  const SoretNode *size = SoretNodeFind(node, "size"), *cells = SoretNodeFind(node, "cells"), *origin = SoretNodeFind(node, "origin");
+  const PetscInt   num_sizes = NumEntries(size, &domain->size), num_cells = NumEntries(cells, &domain->cells), num_origins = NumEntries(origin, &domain->origin);
+  const PetscInt   dim = num_sizes < 0 ? num_cells : num_sizes;
+  PetscBool        known_size, known_cells, known_origin;
+
+  PetscFunctionBegin;
+  spec->dim = PetscMax(1, PetscMin(dim, 3));
+  if (num_sizes == 0 || num_sizes > 3) PetscCall(SoretInputError(in, size, "a box has one, two or three axes, found %" PetscInt_FMT " entries", num_sizes));
+  if (dim != spec->dim) PetscFunctionReturn(PETSC_SUCCESS);
+  if (num_cells >= 0 && num_cells != dim) PetscCall(SoretInputError(in, cells, "'size' has %" PetscInt_FMT " entries, 'cells' has %" PetscInt_FMT, dim, num_cells));
+  if (num_origins >= 0 && num_origins != dim) PetscCall(SoretInputError(in, origin, "'size' has %" PetscInt_FMT " entries, 'origin' has %" PetscInt_FMT, dim, num_origins));
+  known_size   = domain->size.n == dim ? PETSC_TRUE : PETSC_FALSE;
+  known_cells  = domain->cells.n == dim ? PETSC_TRUE : PETSC_FALSE;
+  known_origin = domain->origin.n == dim ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt axis = 0; axis < dim; axis++) {
+    if (known_origin) spec->origin[axis] = domain->origin.value[axis];
+    if (known_size && (known_origin || !origin)) spec->size[axis] = domain->size.value[axis];
+  }
+  if (known_cells) PetscCall(ReadCells(in, cells, &domain->cells, spec));
+  PetscCall(ReadPeriodic(in, domain->periodic, spec));
+  PetscCall(ReadEdges(in, domain->edges, spec));
+  PetscCall(ReadGrading(in, domain->grading, spec));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretGridSpecRead(SoretInput in, SoretGridSpec *spec)
 {
-  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain"), *size, *cells;
+  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "domain");
   DomainSpec       domain = {.size = {0, NULL}};
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
-  for (int axis = 0; axis < 3; axis++) {
-    spec->n[axis]    = 1;
-    spec->size[axis] = 1.0;
-  }
   spec->dim = 1;
   if (node) PetscCall(SoretInputReadMap(in, node, node, "section 'domain'", domain_keys, &domain));
   if (domain.size.n < 1) PetscCall(DefineLengths(in, &domain.size)); /* it may be missing */
-  if (!node) PetscFunctionReturn(PETSC_SUCCESS);
-  if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
-  spec->solid         = domain.solid;
-  spec->solid_pockets = domain.solid_pockets;
-  size                = SoretNodeFind(node, "size");
-  if (size && size->kind == SORET_NODE_LIST && (size->size < 1 || size->size > 3)) {
-    PetscCall(SoretInputError(in, size, "a box has one, two or three axes, found %" PetscInt_FMT " entries", size->size));
-    PetscFunctionReturn(PETSC_SUCCESS);
+  if (node) {
+    if (!domain.solid && SoretNodeFind(node, "solid_pockets")) PetscCall(SoretInputError(in, SoretNodeFind(node, "solid_pockets"), "'solid_pockets' belongs to 'solid', which is not given"));
+    spec->solid         = domain.solid;
+    spec->solid_pockets = domain.solid_pockets;
+    PetscCall(ReadAxes(in, node, &domain, spec));
   }
-  if (domain.size.n < 1) PetscFunctionReturn(PETSC_SUCCESS); /* reported */
-  spec->dim = domain.size.n;
-  cells     = SoretNodeFind(node, "cells");
-  /* of cells that are no numbers, none are here, and that was reported; not of an empty list */
-  if (domain.cells.n != spec->dim && (domain.cells.n || (cells && cells->kind == SORET_NODE_LIST && !cells->size))) PetscCall(SoretInputError(in, cells, "'size' has %" PetscInt_FMT " entries, 'cells' has %" PetscInt_FMT, spec->dim, domain.cells.n));
-  if (domain.origin.n && domain.origin.n != spec->dim) PetscCall(SoretInputError(in, SoretNodeFind(node, "origin"), "'size' has %" PetscInt_FMT " entries, 'origin' has %" PetscInt_FMT, spec->dim, domain.origin.n));
-  if (domain.cells.n != spec->dim || (domain.origin.n && domain.origin.n != spec->dim)) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(ReadCells(in, cells, &domain, spec));
-  PetscCall(ReadPeriodic(in, domain.periodic, spec));
-  PetscCall(ReadEdges(in, domain.edges, spec));
-  PetscCall(ReadGrading(in, domain.grading, spec));
+  for (int axis = 0; axis < 3; axis++) { /* beyond the dimension, and what is not known */
+    spec->n[axis]    = PetscMax(spec->n[axis], 1);
+    spec->size[axis] = spec->size[axis] == 0.0 ? 1.0 : spec->size[axis];
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
