@@ -565,24 +565,43 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+/* Adds a line to the notes; what is too long for them is cut. */
+static void AddNote(size_t length, char notes[], const char *format, ...) PETSC_ATTRIBUTE_FORMAT(3, 4);
+static void AddNote(size_t length, char notes[], const char *format, ...)
+{
+  const size_t n = strlen(notes);
+  va_list      list;
+
+  va_start(list, format);
+  (void)vsnprintf(notes + n, length - n, format, list);
+  va_end(list);
+}
+
+PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, char **told)
 {
   const SoretTemperature *temperature = &problem->temperature;
   const PetscInt          ns          = c->model.num_species;
   PetscBool               open[SORET_MAX_SPECIES];
+  char                    notes[16384];
 
   PetscFunctionBegin;
-  PetscCall(SoretSolidReport(&c->solid, &problem->grid));
-  if (problem->boundary.flow) PetscCall(SoretFlowReport(&problem->flow));
-  PetscCall(SoretOperatorReportPeclet(&problem->op));
+  if (!told) {
+    PetscCall(SoretSolidReport(&c->solid, &problem->grid));
+    if (problem->boundary.flow) PetscCall(SoretFlowReport(&problem->flow));
+  }
+  PetscCall(SoretOperatorDescribePeclet(&problem->op, sizeof(notes), notes));
   SoretBoundaryMayOpen(&c->boundary, open);
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
-    if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) PetscCall(SoretSay(comm, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]));
+    if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) AddNote(sizeof(notes), notes, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]);
   }
-  if (c->solve.mode == SORET_STEADY && problem->op.varies) PetscCall(SoretSay(comm, "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n"));
+  if (c->solve.mode == SORET_STEADY && problem->op.varies) AddNote(sizeof(notes), notes, "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n");
   for (PetscInt s = 0; s < ns; s++) {
-    if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) PetscCall(SoretSay(comm, "warning: the viscosity of water is known from %g to %g K; for species '%s' it is extrapolated to T from %g to %g\n", SORET_WATER_COLDEST, SORET_WATER_HOTTEST, c->model.species[s].name, (double)temperature->min, (double)temperature->max));
+    if (c->model.species[s].diffuses && SoretLawExtrapolatesWater(c->model.species[s].diffusivity, temperature->min, temperature->max)) AddNote(sizeof(notes), notes, "warning: the viscosity of water is known from %g to %g K; for species '%s' it is extrapolated to T from %g to %g\n", SORET_WATER_COLDEST, SORET_WATER_HOTTEST, c->model.species[s].name, (double)temperature->min, (double)temperature->max);
   }
+  if (!told || !*told || strcmp(*told, notes)) PetscCall(SoretSay(comm, "%s", notes));
+  if (!told) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscFree(*told));
+  PetscCall(PetscStrallocpy(notes, told));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -818,7 +837,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
-  PetscCall(SoretCaseSayNotes(comm, c, &problem));
+  PetscCall(SoretCaseSayNotes(comm, c, &problem, NULL));
   if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));

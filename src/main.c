@@ -403,7 +403,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscFunctionBegin;
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
-  PetscCall(SoretCaseSayNotes(comm, c, &run->problem));
+  PetscCall(SoretCaseSayNotes(comm, c, &run->problem, NULL));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.op)); /* before a file is made */
   PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));

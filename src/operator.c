@@ -296,7 +296,7 @@ PetscErrorCode SoretOperatorSetTime(SoretOperator *op, PetscReal t)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretOperatorReportPeclet(const SoretOperator *op)
+PetscErrorCode SoretOperatorDescribePeclet(const SoretOperator *op, size_t length, char text[])
 {
   const PetscInt ns = op->num_species;
   struct {
@@ -316,9 +316,10 @@ PetscErrorCode SoretOperatorReportPeclet(const SoretOperator *op)
     }
   }
   PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE_INT, MPI_MAXLOC, op->grid->comm));
+  text[0] = 0;
   if (all.value == 0.0) PetscFunctionReturn(PETSC_SUCCESS);
   SoretFitted(1.0, all.value, &fitted);
-  PetscCall(SoretSay(op->grid->comm, "largest cell Peclet number |v| h/D: %.3g (%s), where the scheme adds %.3g D along the flow\n", (double)all.value, op->model->species[all.species].name, (double)(fitted - 1.0)));
+  (void)snprintf(text, length, "largest cell Peclet number |v| h/D: %.3g (%s), where the scheme adds %.3g D along the flow\n", (double)all.value, op->model->species[all.species].name, (double)(fitted - 1.0));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

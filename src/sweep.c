@@ -273,6 +273,7 @@ typedef struct {
   SoretCheckpoint        checkpoint;
   SoretProblem           base;   /* without any of the values: what the file belongs to between points */
   PetscReal             *work;   /* one row of the series */
+  char                  *told;   /* what was said of the last case that this branch has built */
   PetscInt               num_series; /* columns that the table takes from it */
   SoretMeter             meter;  /* of one point */
   PetscInt               of;     /* column of refine.of, -1 */
@@ -297,6 +298,7 @@ static PetscErrorCode RunPoint(Run *run, PetscInt number, Instance *instance, Re
   PetscCall(PetscTime(&begin));
   PetscCall(Build(run->ranks.branch_comm, run->source, run->c, run->sweep.points.point[number].value, instance));
   report->built = instance->why ? PETSC_FALSE : PETSC_TRUE;
+  if (report->built) PetscCall(SoretCaseSayNotes(run->ranks.branch_comm, &instance->c, &instance->problem, &run->told));
   if (report->built && instance->c.solve.mode == SORET_TRANSIENT) PetscCall(SolveTransient(instance, checkpoint, &report->time, &report->outcome));
   else if (report->built) PetscCall(SolveSteady(&run->sweep, instance, checkpoint, &report->warm, &report->outcome));
   else PetscCall(PetscStrncpy(report->outcome.reason, instance->why, sizeof(report->outcome.reason)));
@@ -602,6 +604,7 @@ static PetscErrorCode DestroySweep(Run *run)
   PetscCall(PetscFree(run->sweep.reason));
   PetscCall(PetscFree(run->sweep.state));
   PetscCall(PetscFree(run->work));
+  PetscCall(PetscFree(run->told));
   PetscCallMPI(MPI_Comm_free(&run->ranks.branch_comm));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -702,6 +705,9 @@ PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, Soret
   SoretRecordEnter(SORET_PHASE_SETUP);
   PetscCall(SoretProblemCreate(comm, c, &run.base));
   PetscCall(SoretCaseRefuseOtherSums(comm, c));
+  PetscCall(SoretSolidReport(&c->solid, &run.base.grid));
+  if (run.base.boundary.flow) PetscCall(SoretFlowReport(&run.base.flow));
+  PetscCall(SoretCaseSayNotes(comm, c, &run.base, &run.told));
   PetscCall(CreateSweep(&run));
   status = CreateOutput(&run, launch);
   if (SoretCheckpointRefused(run.checkpoint)) PetscCall(SoretOutputDiscard(run.output));

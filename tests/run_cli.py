@@ -201,6 +201,24 @@ def test_sweep_without_frames(soret):
         assert len(f["frames"]) == 0 and list(f["sweep/frame"]) == [-1, -1]
 
 
+def test_sweep_says_what_single_runs_say(soret):
+    """The largest Peclet number, water beyond what is known of it, time in a steady run: of the case, and of each point where something else is to be said."""
+    soret.write("case.yaml", """soret: 1
+parameters: {v: 1e-5, T0: 350}
+domain: {size: [1e-3], cells: [16], periodic: [x]}
+temperature: T0 + 0*t
+species: [{name: A, diffusivity: {law: stokes_einstein, radius: 1e-9, viscosity: water}, initial: 1}]
+flow: {velocity: [v]}
+output: {file: result.h5, xdmf: false, overwrite: true}
+""")
+    sweep = "sweep={parameter: parameters.T0, values: [350, 350, 390, 390], frames: none}"
+    lines = lambda *args: [line for line in soret("case.yaml", *args).stdout.splitlines() if line.startswith(("largest cell Peclet", "warning: ", "flow: "))]
+    cold, hot = lines(), lines("parameters.T0=390")
+    assert len(cold) == 3 and len(hot) == 4 and "extrapolated to T from 390 to 390" in hot[-1]
+    assert lines(sweep) == cold + hot[1:]
+    assert lines(sweep, "parameters.T0=390") == hot + cold[1:] + hot[1:]
+
+
 def test_sweep_with_other_sums(soret):
     """A table has one name for each sum: where a wall of no effect makes others conserved, the value is refused, and so is such a case to begin with."""
     case = ["case.yaml", *BINDING, "parameters={h: 1}", "boundaries={x-: {A: {transfer: h, outside: 1}, B: {transfer: h, outside: 1}, AB: {value: 0.7}}}", "sweep={parameter: parameters.h, values: [1, 0, 2]}"]

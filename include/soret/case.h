@@ -75,9 +75,11 @@ typedef struct {
 PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *problem);
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
 
-/* Tells of the solid and the flow, and of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water beyond the temperatures that its
-   viscosity is known for, time in a steady run. Collective. */
-PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem);
+/* Tells of the solid, the flow and the largest cell Peclet number, and of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water
+   beyond the temperatures that its viscosity is known for, time in a steady run. Collective.
+
+   told - where many cases are solved in turn, what was said of the one before, NULL at first, which is not said again, and solid and flow are not told of; free with PetscFree. Else NULL */
+PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, char **told);
 
 /* A table of several cases has one name for each sum: refuses a case with others than the kinds of its conditions tell. Message and SORET_ERR_INPUT. */
 PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c);

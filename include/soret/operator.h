@@ -142,9 +142,9 @@ PetscErrorCode SoretOperatorJacobian(SoretOperator *op, Vec c, PetscReal shift, 
    Collective. */
 PetscErrorCode SoretOperatorMultiply(SoretOperator *op, const PetscReal matrix[], Vec c, Vec v, Vec f);
 
-/* Prints the largest cell Peclet number p = |v| h/D where a diffusing species is carried, whose it is, and what exponential fitting adds to D there.
-   Collective. */
-PetscErrorCode SoretOperatorReportPeclet(const SoretOperator *op);
+/* Writes a line with the largest cell Peclet number p = |v| h/D where a diffusing species is carried, whose it is, and what exponential fitting adds to D
+   there; "" where none is. Collective. */
+PetscErrorCode SoretOperatorDescribePeclet(const SoretOperator *op, size_t length, char text[]);
 
 /* Makes the rows of solid cells in J, each 1 on the diagonal, a share of the least diagonal entry of the fluid. Coarse matrices that are products with
    interpolations would else hold the fluid near solid where it is, and correct nothing there. Collective. */
