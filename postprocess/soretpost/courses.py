@@ -7,7 +7,7 @@ from matplotlib.patheffects import withStroke
 
 from .fields import legend_above, named_lines, say_undefined, show_single_points, use_log
 from .style import COLOURS, GREY, label, line_style, scale_of, sum_name, ticks, total_style, widened
-from .view import MOST_PANELS
+from .view import MOST_PANELS, amount_of
 
 MOST_POINTS = 20_000  # in a cloud of cells
 BINS = 25  # of T
@@ -328,7 +328,8 @@ def draw_sweep(result, figure):
     order = np.argsort(values, kind="stable")
     families = sweep_panels(result)
     for axes, (family, names) in zip(row_of(figure, len(families)), families.items()):
-        curves = [np.asarray(result.sweep[n][: len(values)], dtype=float)[order] for n in names[:MOST_PANELS]]
+        factor, units = amount_of(result, [n[4:] for n in result.sweep if n.startswith("max/")], result.sweep[names[0]].units)
+        curves = [factor * np.asarray(result.sweep[n][: len(values)], dtype=float)[order] for n in names[:MOST_PANELS]]
         for i, (name, curve) in enumerate(zip(names, curves)):
             mark = "." if len(values) <= 60 and (i == 0 or len(curves) < 3) else ""
             axes.plot(values[order], curve, marker=mark, label=sweep_label(result, name), **line_style(i))
@@ -342,7 +343,7 @@ def draw_sweep(result, figure):
         if values.min() > 0 and values.max() > 100 * values.min():
             axes.set_xscale("log")
         axes.set_xlabel(label(sweep_parameter(result), parameter.units))
-        axes.set_ylabel(label(sweep_title(result, family), result.sweep[names[0]].units))
+        axes.set_ylabel(label(sweep_title(result, family), units))
         zero_line(axes)
         if len(names) > 1:
             legend_above(axes, named_lines(axes), ncol=min(len(names), 3))

@@ -14,6 +14,15 @@ MOST_LAYERS = 30  # of cells, along each axis, of which a surface is made
 METER = "meter/total/0/"  # S_T of the first sum and the parts that it is made of, where the case asks for the field `meter`
 
 
+def amount_of(result, species, units):
+    """Factor and name of the unit in which concentrations are easy to read: umol/L or nmol/L where mol/m^3 are few, at the end of a run or along a whole sweep."""
+    table, rows = (result.series, slice(-1, None)) if result.series else (result.sweep, slice(None))
+    top = max((float(np.nanmax(table[f"max/{s}"][rows], initial=0.0)) for s in species if f"max/{s}" in table), default=0.0)
+    if units == "mol/m^3" and 0 < top < 0.02:
+        return (1e3, "umol/L") if top >= 2e-5 else (1e6, "nmol/L")
+    return 1.0, units
+
+
 class View:
     """One frame of a result: what the panels need, read as they need it.
 
@@ -53,13 +62,8 @@ class View:
 
     @functools.cached_property
     def amount(self):
-        """Factor and name of the unit in which concentrations are easy to read: umol/L or nmol/L where mol/m^3 are few."""
-        units = self.result[self.species[0]].units
-        series = self.result.series
-        tops = [float(np.nanmax(series[f"max/{s}"][-1:], initial=0.0)) for s in self.species if f"max/{s}" in series]
-        if units == "mol/m^3" and 0 < max(tops, default=0.0) < 0.02:
-            return (1e3, "umol/L") if max(tops) >= 2e-5 else (1e6, "nmol/L")
-        return 1.0, units
+        """Factor and name of the unit of concentrations in the picture."""
+        return amount_of(self.result, self.species, self.result[self.species[0]].units)
 
     def has(self, name):
         return name in self.result

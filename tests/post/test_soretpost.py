@@ -776,6 +776,21 @@ class Plotting(WithFiles):
         T = temperature(1, [(np.arange(120) + 0.5) / 120])
         np.testing.assert_allclose(axes.lines[0].get_ydata(), concentrations(T, 1.0)["A"])  # 1e-3 mol/m^3 = 1 umol/L
 
+    def test_small_amounts_of_a_sweep(self):
+        """Sweeps have no series; what single runs show in umol/L they do, too, and their totals as their profiles."""
+        path = self.make(1, units="SI", sweep=True)
+        with h5py.File(path, "a") as file:
+            del file["series"]
+            for name in ("A", "A2"):
+                file[f"frames/000000/{name}"][...] *= 1e-3
+                file[f"sweep/max/{name}"] = np.full(9, 1e-3)
+            file["sweep/total/0"][...] = 1e-3 * (1 + np.arange(9))
+        picture = Picture(soretpost.plot(path))
+        profile, total = (next(a for a in picture.axes if a.get_ylabel() == name) for name in ("concentration (µmol/L)", "mean of the total (µmol/L)"))
+        T = temperature(1, [(np.arange(120) + 0.5) / 120])
+        np.testing.assert_allclose(profile.lines[0].get_ydata(), concentrations(T, 1.0)["A"])
+        np.testing.assert_allclose(total.lines[0].get_ydata(), 1 + np.arange(9))
+
     def test_hot_wall(self):
         """Where the hottest cell is at a wall, the planes pass the middle."""
         path = self.make(3)
