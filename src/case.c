@@ -227,7 +227,7 @@ static PetscErrorCode GetOption(const SoretNode *map, PetscInt k, size_t length,
 /* Values that PETSc would stop at when the solvers are made. */
 static PetscErrorCode TryOptions(const SoretCase *c)
 {
-  char complaint[256], name[256];
+  char complaint[1024], name[256];
 
   PetscFunctionBegin;
   for (PetscInt k = 0; c->petsc && k < c->petsc->size; k++) {
@@ -238,8 +238,8 @@ static PetscErrorCode TryOptions(const SoretCase *c)
     if (item->kind != SORET_NODE_SCALAR) continue;
     PetscCall(GetOption(c->petsc, k, sizeof(name), name, &value, &given));
     if (given) continue;
-    PetscCall(SoretSolveTryOption(name, value, (SoretMode)c->solve.mode, sizeof(complaint), complaint));
-    if (complaint[0]) PetscCall(SoretInputError(c->in, item, "'%s' is no value of the PETSc option '%s': %s", item->text, c->petsc->key[k]->text, complaint));
+    PetscCall(SoretSolveTryOption(c->petsc->key[k]->text, value, (SoretMode)c->solve.mode, sizeof(complaint), complaint));
+    if (complaint[0]) PetscCall(SoretInputError(c->in, item, "%s", complaint));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -454,7 +454,7 @@ static PetscErrorCode WarnUnusedOptions(void)
 static PetscErrorCode TryOptions(SoretMode mode, int num_given, char *const given[])
 {
   PetscErrorCode status = PETSC_SUCCESS;
-  char           complaint[256], *all, **words;
+  char           complaint[1024], *all, **words;
   int            num;
 
   PetscFunctionBegin;
@@ -467,7 +467,7 @@ static PetscErrorCode TryOptions(SoretMode mode, int num_given, char *const give
     PetscCall(SoretSolveTryOption(words[k], value, mode, sizeof(complaint), complaint));
     if (!complaint[0]) continue;
     for (int i = 0; i < num_given; i++) from = strcmp(words[k], given[i]) ? from : "command line";
-    PetscCall(SoretComplain(PETSC_COMM_WORLD, "%s: '%s' is no value of the PETSc option '%s': %s\n", from, value ? value : "", words[k], complaint));
+    PetscCall(SoretComplain(PETSC_COMM_WORLD, "%s: %s\n", from, complaint));
     PetscCall(PetscOptionsClearValue(NULL, words[k])); /* -log_view would be looked at in the end */
     status = SORET_ERR_INPUT;
   }

@@ -115,16 +115,23 @@ static PetscErrorCode TryNumber(const char *name, const char *value, size_t leng
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What the case decides: PETSc would read the option, and the run would go by the case all the same, or by half of both. */
-static PetscErrorCode TryTime(const char *name, size_t length, char complaint[])
+/* What the case or soret decides: PETSc would read the option, and the run would go by the case all the same, by half of both, or not at all. */
+static PetscErrorCode TryDecided(const char *name, size_t length, char complaint[])
 {
   static const struct {
     const char *option, *instead;
   } known[] = {
-    {"ts_dt",         "the first step is solve.first_step"},
-    {"ts_init_time",  "every run begins at t = 0"         },
-    {"ts_max_time",   "a run ends at solve.end"           },
-    {"ts_final_time", "a run ends at solve.end"           }
+    {"ts_dt",                     "the first step is solve.first_step"                                          },
+    {"ts_init_time",              "every run begins at t = 0"                                                   },
+    {"ts_max_time",               "a run ends at solve.end"                                                     },
+    {"ts_final_time",             "a run ends at solve.end"                                                     },
+    {"snes_rtol",                 "solve.tolerance tells when iterations end"                                   },
+    {"snes_atol",                 "solve.tolerance tells when iterations end"                                   },
+    {"snes_stol",                 "solve.tolerance tells when iterations end"                                   },
+    {"snes_divergence_tolerance", "solve.tolerance tells when iterations end"                                   },
+    {"snes_convergence_test",     "solve.tolerance tells when iterations end"                                   },
+    {"snes_max_funcs",            "-snes_max_it limits iterations"                                              },
+    {"snes_mf_operator",          "the Jacobian is exact, with a matrix and with -pc_type fas, which needs none"}
   };
 
   PetscFunctionBegin;
@@ -188,7 +195,8 @@ static PetscErrorCode TryFile(const char *value, size_t length, char complaint[]
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMode mode, size_t length, char complaint[])
+/* Why a value is none, "" if it is one. */
+static PetscErrorCode TryValue(const char *name, const char *value, SoretMode mode, size_t length, char complaint[])
 {
   Complaint      heard = {length, complaint};
   PetscOptions   alone;
@@ -205,7 +213,7 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMod
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(TryNumber(name, value, length, complaint));
-  PetscCall(TryTime(name, length, complaint));
+  PetscCall(TryDecided(name, length, complaint));
   PetscCall(TryType(name, value, mode, length, complaint));
   if (complaint[0]) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(PetscSNPrintf(option, sizeof(option), "-%s", name));
@@ -218,5 +226,17 @@ PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMod
   PetscCall(PetscOptionsPop());
   PetscCall(PetscOptionsDestroy(&alone));
   if (!status) complaint[0] = 0; /* what a solver has tried, and could do without */
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMode mode, size_t length, char complaint[])
+{
+  char why[256];
+
+  PetscFunctionBegin;
+  PetscCall(TryValue(name, value, mode, sizeof(why), why));
+  complaint[0] = 0;
+  if (why[0] && value) (void)snprintf(complaint, length, "'%s' is no value of the PETSc option '%s': %s", value, name, why);
+  else if (why[0]) (void)snprintf(complaint, length, "the PETSc option '%s' is not taken: %s", name, why);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

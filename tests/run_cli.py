@@ -438,9 +438,13 @@ def test_petsc_options(soret):
         assert "PETSC ERROR" not in done.stderr
     for option, value in (("-snes_fas_omega", "2"), ("-snes_fas_smoothup", "-1"), ("-snes_fas_cycles", "0"), ("-snes_max_it", "-1"), ("-fas_coarse_snes_max_it", "-1"), ("-heat_ksp_rtol", "-1e-3"),
                           ("-ts_max_steps", "-5"), ("-pc_mg_levels", "0"), ("-ksp_atol", "nan"), ("-ts_dt", "1e-3"), ("-ts_init_time", "0.1"), ("-ts_max_time", "0.1"),
-                          ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl"), ("-snes_type", "vinewtonrsls")):
+                          ("-ts_type", "rk"), ("-ts_type", "pseudo"), ("-ts_adapt_type", "cfl"), ("-snes_type", "vinewtonrsls"), ("-snes_rtol", "1e-3"), ("-snes_atol", "1"), ("-snes_stol", "1"),
+                          ("-snes_divergence_tolerance", "10"), ("-snes_convergence_test", "skip"), ("-snes_max_funcs", "100"), ("-snes_mf_operator", "true")):
         contains(soret("check", "case.yaml", option, value, status=2).stderr, f"command line: '{value}' is no value of the PETSc option '{option}': ")
     assert "PETSC ERROR" not in soret("case.yaml", "output.overwrite=true", *TRANSIENT, "-snes_max_it", "-1", status=2).stderr
+    contains(soret("check", "case.yaml", "-snes_mf_operator", status=2).stderr, "command line: the PETSc option '-snes_mf_operator' is not taken: the Jacobian is exact")
+    contains(soret("check", "case.yaml", "petsc={snes_mf_operator: true}", status=2).stderr, "the PETSc option 'snes_mf_operator' is not taken: the Jacobian is exact")
+    soret("check", "case.yaml", "-fas_coarse_snes_rtol", "1e-3")
     contains(soret("check", "case.yaml", *TRANSIENT, "-snes_type", "qn", status=2).stderr, "command line: 'qn' is no value of the PETSc option '-snes_type': a run in time takes one of: newtonls newtontr fas\n")
     contains(soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", status=2).stderr, "'ksponly' is no value of the PETSc option 'snes_type': a run in time takes one of: newtonls newtontr fas\n")
     soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", "-snes_type", "newtonls")

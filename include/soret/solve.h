@@ -29,8 +29,8 @@ PetscErrorCode SoretSolveReference(FILE *out);
    the method has seen that it begins. Not collective. */
 PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies);
 
-/* Can a run of this mode do with the value (NULL: none) of an option of PETSc, with or without the "-" in front? If not, complaint says why; "" if it does, or if no
-   solver knows the option. One that prints into a file is not tried, but the file has to be one that rank 0 can write. Makes solvers of no size; other options do not count.
+/* Can a run of this mode do with the value (NULL: none) of an option of PETSc, with or without the "-" in front, and does it go by it? If not, complaint is a sentence that says so;
+   "" if it does, or if no solver knows the option. One that prints into a file is not tried, but the file has to be one that rank 0 can write. Makes solvers of no size; other options do not count.
    Collective. */
 PetscErrorCode SoretSolveTryOption(const char *name, const char *value, SoretMode mode, size_t length, char complaint[]);
 
