@@ -244,6 +244,52 @@ static PetscErrorCode TryOptions(const SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* An option as the run will have it: "" where it has none. */
+typedef struct {
+  const SoretNode *item; /* in the map `petsc`; NULL elsewhere, which wins */
+  char             value[64];
+} Option;
+
+static PetscErrorCode FindOption(const SoretCase *c, const char *name, Option *option)
+{
+  char      dashed[64];
+  PetscBool given;
+
+  PetscFunctionBegin;
+  PetscCall(PetscMemzero(option, sizeof(*option)));
+  (void)snprintf(dashed, sizeof(dashed), "-%s", name);
+  PetscCall(PetscOptionsGetString(NULL, NULL, dashed, option->value, sizeof(option->value), &given));
+  if (given) PetscFunctionReturn(PETSC_SUCCESS);
+  option->item = SoretNodeFind(c->petsc, name);
+  if (!option->item) option->item = SoretNodeFind(c->petsc, dashed);
+  if (option->item && option->item->kind == SORET_NODE_SCALAR) PetscCall(PetscStrncpy(option->value, option->item->text, sizeof(option->value)));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Schemes of PETSc that do not estimate their error take steps that somebody else chooses. */
+static PetscErrorCode CheckSteps(const SoretCase *c)
+{
+  static const struct {
+    const char *option, *without;
+  } known[] = {
+    {"ts_rosw_type",    " theta1 theta2 "     },
+    {"ts_arkimex_type", " ars443 prssp2 bpr3 "}
+  };
+  Option adapt, type;
+
+  PetscFunctionBegin;
+  PetscCall(FindOption(c, "ts_adapt_type", &adapt));
+  if (c->solve.mode != SORET_TRANSIENT || !strcmp(adapt.value, "none")) PetscFunctionReturn(PETSC_SUCCESS);
+  for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+    char word[sizeof(type.value) + 2];
+
+    PetscCall(FindOption(c, known[k].option, &type));
+    (void)snprintf(word, sizeof(word), " %s ", type.value);
+    if (type.value[0] && strstr(known[k].without, word)) PetscCall(SoretInputError(c->in, type.item, "-%s %s does not estimate its error, by which steps are chosen; -ts_adapt_type none makes all as long as solve.first_step%s", known[k].option, type.value, type.item ? "" : " (command line, PETSC_OPTIONS, .petscrc or -options_file)"));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Species that do not diffuse are not stopped by solid, nor carried by the fluid. */
 static PetscErrorCode RefuseBallistic(SoretCase *c)
 {
@@ -422,6 +468,7 @@ PetscErrorCode SoretCaseRead(MPI_Comm comm, const SoretCaseSource *source, Soret
   PetscCall(SoretCaseParse(source->path, text, length, source->num_overrides, source->overrides, c));
   c->text = text;
   PetscCall(TryOptions(c));
+  PetscCall(CheckSteps(c));
   if (!SoretInputCountErrors(c->in)) {
     PetscCall(SoretFieldCheck(c->in, comm, c->grid.dim, c->temperature));
     PetscCall(SoretHeatCheck(c->in, comm, c->grid.dim, &c->heat));

@@ -448,6 +448,9 @@ def test_petsc_options(soret):
     contains(soret("check", "case.yaml", *TRANSIENT, "-snes_type", "qn", status=2).stderr, "command line: 'qn' is no value of the PETSc option '-snes_type': a run in time takes one of: newtonls newtontr fas\n")
     contains(soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", status=2).stderr, "'ksponly' is no value of the PETSc option 'snes_type': a run in time takes one of: newtonls newtontr fas\n")
     soret("check", "case.yaml", *TRANSIENT, "petsc.snes_type=ksponly", "-snes_type", "newtonls")
+    for scheme in (["-ts_type", "rosw", "-ts_rosw_type", "theta1"], ["-ts_arkimex_type", "prssp2"], ["petsc={ts_arkimex_type: bpr3}"]):  # not one that estimates its error
+        contains(soret("case.yaml", "output.overwrite=true", *TRANSIENT, *scheme, status=2).stderr, "does not estimate its error")
+        soret("case.yaml", "output.overwrite=true", *TRANSIENT, "solve.first_step=0.02", *scheme, "-ts_adapt_type", "none")
     for options, method in (([], "ESDIRK4(3)"), (["-ts_arkimex_type", "3"], "arkimex 3"), (["-ts_type", "beuler"], "beuler")):
         soret("case.yaml", "output.overwrite=true", *TRANSIENT, *options)
         with soret.open() as f:
