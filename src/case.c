@@ -572,23 +572,25 @@ static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What is conserved, and how much there is of it. What walls let pass and which reactions run in a steady run is seen from their coefficients. */
-static PetscErrorCode FindSums(SoretCase *c, SoretProblem *problem)
+/* What is conserved in a steady run, seen from the coefficients of walls and reactions, and from what there is: reactions that lack a reactant do not run, and
+   without them more is conserved. */
+static PetscErrorCode FindSteadySums(SoretCase *c, SoretProblem *problem)
 {
-  const PetscBool steady = c->solve.mode == SORET_STEADY ? PETSC_TRUE : PETSC_FALSE;
-  SoretSums       known  = c->sums;
-  PetscBool       open[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS];
+  SoretSums known = c->sums;
+  PetscBool open[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS];
 
   PetscFunctionBegin;
-  if (steady) {
-    PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
-    PetscCall(SoretSumsFindIdle(&problem->op, idle));
+  PetscCall(PetscMemzero(&c->sums, sizeof(c->sums)));
+  PetscCall(SoretBoundaryFindOpen(&problem->boundary, open));
+  PetscCall(SoretSumsFindIdle(&problem->op, idle));
+  do {
+    PetscCall(SoretSumsDestroy(&c->sums));
     PetscCall(SoretSumsFind(c->in, &c->model, idle, open, &c->totals, &known, &c->sums));
-    c->other_sums = c->sums.num != known.num ? PETSC_TRUE : PETSC_FALSE;
-    for (PetscInt k = 0; k < known.num && !c->other_sums; k++) c->other_sums = strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
-    PetscCall(SoretSumsDestroy(&known));
-  }
-  PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, steady));
+    PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, PETSC_TRUE));
+  } while (SoretSumsAddIdle(&c->sums, &c->model.network, idle));
+  c->other_sums = c->sums.num != known.num ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt k = 0; k < known.num && !c->other_sums; k++) c->other_sums = strcmp(known.name[k], c->sums.name[k]) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(SoretSumsDestroy(&known));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -608,7 +610,8 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
   PetscCall(SoretOperatorCreateVector(&problem->op, &problem->c));
   PetscCall(FillInitial(c, problem));
   PetscCall(SoretOperatorSetTime(&problem->op, 0.0));
-  PetscCall(FindSums(c, problem));
+  if (c->solve.mode == SORET_STEADY) PetscCall(FindSteadySums(c, problem));
+  else PetscCall(SoretSumsKeep(&c->sums, &problem->op, problem->c, PETSC_FALSE));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -233,10 +233,17 @@ PetscErrorCode SoretSumsFind(SoretInput in, const SoretModel *model, const Petsc
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+static PetscErrorCode FreePart(SoretPocketSums *part)
+{
+  PetscFunctionBegin;
+  PetscCall(PetscFree3(part->w, part->mean, part->fed));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode DestroyParts(SoretSums *sums)
 {
   PetscFunctionBegin;
-  for (PetscInt k = 0; k < sums->num_parts; k++) PetscCall(PetscFree3(sums->part[k].w, sums->part[k].mean, sums->part[k].fed));
+  for (PetscInt k = 0; k < sums->num_parts; k++) PetscCall(FreePart(&sums->part[k]));
   PetscCall(PetscFree(sums->part));
   PetscCall(PetscFree(sums->any));
   sums->num_parts = sums->num_any = 0;
@@ -428,19 +435,57 @@ PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The sums that a part keeps whose walls let in and out the species told, and in which the reactions told run (NULL: all). */
-static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, const PetscMPIInt open[], const PetscMPIInt fed[], const PetscMPIInt runs[], SoretPocketSums *part)
+/* Is there nothing of a species, since it is a member of a sum without negative weights whose mean is 0? */
+static PetscBool IsAbsent(PetscInt ns, PetscInt num, const PetscReal w[], const PetscReal mean[], PetscInt species)
 {
-  const PetscInt ns   = sums->num_species;
-  Span           kept = {ns, 0, NULL};
-  PetscBool      out[SORET_MAX_SPECIES], idle[SORET_MAX_REACTIONS];
-  PetscReal     *closed;
-  PetscInt       num;
+  for (PetscInt k = 0; k < num; k++) {
+    if (mean[k] == 0.0 && w[k * ns + species] > 0.0 && IsNonnegative(ns, w + k * ns)) return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
+PetscBool SoretSumsIsAbsent(const SoretSums *sums, PetscInt part, PetscInt species)
+{
+  const PetscInt ns = sums->num_species;
+
+  if (IsAbsent(ns, sums->num_global + sums->num_local, sums->w, sums->mean, species)) return PETSC_TRUE;
+  return sums->num_parts && IsAbsent(ns, sums->part[part].num, sums->part[part].w, sums->part[part].mean, species) ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Where a reactant is absent a reaction runs neither way: of the sum that says so there is a member among the products, too. Puts such reactions down in idle[]; were there
+   any that were not? */
+static PetscBool AddIdle(const SoretNetwork *net, PetscInt num, const PetscReal w[], const PetscReal mean[], PetscBool idle[])
+{
+  PetscBool any = PETSC_FALSE;
+
+  for (PetscInt r = 0; r < net->num_reactions; r++) {
+    const SoretFactors *reactants = &net->reaction[r].reactants;
+
+    for (PetscInt i = 0; i < reactants->num && !idle[r]; i++) {
+      if (IsAbsent(net->num_species, num, w, mean, reactants->species[i])) any = idle[r] = PETSC_TRUE;
+    }
+  }
+  return any;
+}
+
+PetscBool SoretSumsAddIdle(const SoretSums *sums, const SoretNetwork *net, PetscBool idle[])
+{
+  return AddIdle(net, sums->num_global + sums->num_local, sums->w, sums->mean, idle);
+}
+
+/* The sums that a part keeps, with their means: [part][species] whether its walls let a species in or out, or feed it, and amounts; reactions that are idle in it (NULL: none). */
+static PetscErrorCode FindPart(SoretSums *sums, const SoretOperator *op, PetscInt number, const PetscMPIInt open[], const PetscMPIInt fed[], const PetscBool idle[], const PetscReal amount[])
+{
+  const PetscInt   ns   = sums->num_species;
+  SoretPocketSums *part = &sums->part[number];
+  Span             kept = {ns, 0, NULL};
+  PetscBool        out[SORET_MAX_SPECIES];
+  PetscReal       *closed;
+  PetscInt         num;
 
   PetscFunctionBegin;
-  for (PetscInt s = 0; s < ns; s++) out[s] = open[s] ? PETSC_TRUE : PETSC_FALSE;
-  for (PetscInt r = 0; r < model->network.num_reactions; r++) idle[r] = runs && !runs[r] ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(NullSpace(model, idle, out, &num, &closed));
+  for (PetscInt s = 0; s < ns; s++) out[s] = open[number * ns + s] ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(NullSpace(op->model, idle, out, &num, &closed));
   PetscCall(PetscCalloc1((ns + 1) * ns, &kept.basis));
   PetscCall(PetscCalloc3(ns * ns, &part->w, ns, &part->mean, ns, &part->fed));
   for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) (void)AddToSpan(&kept, sums->w + k * ns);
@@ -452,7 +497,8 @@ static PetscErrorCode FindPart(const SoretSums *sums, const SoretModel *model, c
     part->num++;
   }
   for (PetscInt k = 0; k < part->num; k++) {
-    for (PetscInt s = 0; s < ns; s++) part->fed[k] = part->fed[k] || (part->w[k * ns + s] != 0.0 && fed[s]) ? PETSC_TRUE : PETSC_FALSE;
+    part->mean[k] = k < sums->num_global && sums->prescribed[k] ? sums->mean[k] : SoretPocketMean(sums, op->grid->pocket_volume, number, k, amount, NULL);
+    for (PetscInt s = 0; s < ns; s++) part->fed[k] = part->fed[k] || (part->w[k * ns + s] != 0.0 && fed[number * ns + s]) ? PETSC_TRUE : PETSC_FALSE;
   }
   PetscCall(PetscFree(kept.basis));
   PetscCall(PetscFree(closed));
@@ -484,6 +530,27 @@ static PetscErrorCode UnitePartSums(SoretSums *sums)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* The sums that a part of a steady run keeps: of reactions that run nowhere in it, and of those that lack a reactant there. */
+static PetscErrorCode FindSteadyPart(SoretSums *sums, const SoretOperator *op, PetscInt part, const PetscMPIInt open[], const PetscMPIInt fed[], const PetscMPIInt runs[], const PetscReal amount[])
+{
+  const SoretNetwork *net  = &op->model->network;
+  const PetscInt      ns   = sums->num_species;
+  const PetscReal    *w    = sums->w + sums->num_global * ns;
+  SoretPocketSums    *kept = &sums->part[part];
+  PetscBool           idle[SORET_MAX_REACTIONS];
+  PetscReal           local[SORET_MAX_SPECIES] = {0.0};
+
+  PetscFunctionBegin;
+  for (PetscInt r = 0; r < net->num_reactions; r++) idle[r] = runs[part * net->num_reactions + r] ? PETSC_FALSE : PETSC_TRUE;
+  for (PetscInt q = 0; q < sums->num_local * ns; q++) local[q / ns] += w[q] * amount[part * ns + q % ns];
+  (void)AddIdle(net, sums->num_local, w, local, idle);
+  do {
+    PetscCall(FreePart(kept));
+    PetscCall(FindPart(sums, op, part, open, fed, idle, amount));
+  } while (AddIdle(net, kept->num, kept->w, kept->mean, idle));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady)
 {
   const SoretGrid *grid = op->grid;
@@ -499,8 +566,8 @@ static PetscErrorCode FindParts(SoretSums *sums, const SoretOperator *op, Vec c,
   PetscCall(PetscCalloc1(num, &sums->part));
   sums->num_parts = num;
   for (PetscInt part = 0; part < num; part++) {
-    PetscCall(FindPart(sums, op->model, open + part * ns, fed + part * ns, steady ? runs + part * nr : NULL, &sums->part[part]));
-    for (PetscInt k = 0; k < sums->part[part].num; k++) sums->part[part].mean[k] = k < sums->num_global && sums->prescribed[k] ? sums->mean[k] : SoretPocketMean(sums, grid->pocket_volume, part, k, amount, NULL);
+    if (steady) PetscCall(FindSteadyPart(sums, op, part, open, fed, runs, amount));
+    else PetscCall(FindPart(sums, op, part, open, fed, NULL, amount));
   }
   PetscCall(UnitePartSums(sums));
   PetscCall(PetscFree4(open, fed, runs, amount));
@@ -562,7 +629,7 @@ PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, Pe
 
   PetscFunctionBegin;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
-  for (PetscInt k = 0; k < sums->num_global; k++) {
+  for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) {
     if (!sums->prescribed[k]) sums->mean[k] = mean[k];
   }
   PetscCall(MeasureInput(op->boundary, 1, in));

@@ -372,26 +372,37 @@ static PetscErrorCode CreateSNES(Steady *steady, SNES *snes)
 
 /* ---- the solve ---- */
 
-/* Where the mean of a sum without negative weights is to be 0 there is nothing of its members, anywhere. */
-static PetscBool IsAbsent(const SoretSums *sums, PetscInt species)
+/* absent[part][species]: is there nothing of the species in this part of the fluid? One part where the fluid hangs together. Free with PetscFree(). */
+static PetscErrorCode FindAbsent(const SoretSums *sums, PetscBool **absent)
 {
-  for (PetscInt k = 0; k < sums->num_global; k++) {
-    const PetscReal *w     = sums->w + k * sums->num_species;
-    PetscBool        empty = sums->mean[k] == 0.0 && w[species] > 0.0 ? PETSC_TRUE : PETSC_FALSE;
+  const PetscInt ns = sums->num_species;
 
-    for (PetscInt s = 0; s < sums->num_species; s++) empty = empty && w[s] >= 0.0 ? PETSC_TRUE : PETSC_FALSE;
-    if (empty) return PETSC_TRUE;
-  }
-  return PETSC_FALSE;
+  PetscFunctionBegin;
+  PetscCall(PetscMalloc1(PetscMax(sums->num_parts, 1) * ns, absent));
+  for (PetscInt q = 0; q < PetscMax(sums->num_parts, 1) * ns; q++) (*absent)[q] = SoretSumsIsAbsent(sums, q / ns, q % ns);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static inline PetscInt PartOf(const SoretSums *sums, const SoretGrid *grid, PetscInt p)
+{
+  return sums->num_parts ? grid->pocket[p] : 0;
 }
 
 /* Iterations would come near 0, but not to it. */
-static PetscErrorCode RemoveAbsent(const SoretSums *sums, Vec c)
+static PetscErrorCode RemoveAbsent(const SoretSums *sums, const SoretGrid *grid, Vec x)
 {
+  const PetscInt ns = sums->num_species;
+  PetscBool     *absent;
+  PetscReal     *c;
+
   PetscFunctionBegin;
-  for (PetscInt s = 0; s < sums->num_species; s++) {
-    if (IsAbsent(sums, s)) PetscCall(VecStrideSet(c, s, 0.0));
+  PetscCall(FindAbsent(sums, &absent));
+  PetscCall(VecGetArray(x, &c));
+  for (PetscInt q = 0; q < grid->num_cells * ns; q++) {
+    if (!SoretGridIsSolid(grid, q / ns) && absent[PartOf(sums, grid, q / ns) * ns + q % ns]) c[q] = 0.0;
   }
+  PetscCall(VecRestoreArray(x, &c));
+  PetscCall(PetscFree(absent));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -404,16 +415,14 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
   const SoretOperator *op = sys->op;
   const PetscInt ns = op->num_species, cells = op->grid->num_cells;
   PetscReal      largest, mean[3 * SORET_MAX_SPECIES], *c;
-  PetscBool      changes[SORET_MAX_SPECIES] = {PETSC_FALSE}, grows = PETSC_FALSE, matched;
+  PetscBool      changes[SORET_MAX_SPECIES], *absent, grows = PETSC_FALSE, matched;
 
   PetscFunctionBegin;
   PetscCall(SoretSumsMeasure(sys->sums, op, x, mean, NULL));
   for (PetscInt k = 0; k < sys->sums->num_global; k++) grows = grows || PetscAbsReal(sys->sums->mean[k]) > 1.01 * PetscAbsReal(mean[k]) ? PETSC_TRUE : PETSC_FALSE;
   if (!grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
-  for (PetscInt s = 0; s < ns; s++) {
-    if (IsAbsent(sys->sums, s)) continue;
-    changes[s] = !SoretModelIsImmobile(op->model, s) || SoretNetworkChanges(&op->model->network, s) ? PETSC_TRUE : PETSC_FALSE;
-  }
+  for (PetscInt s = 0; s < ns; s++) changes[s] = !SoretModelIsImmobile(op->model, s) || SoretNetworkChanges(&op->model->network, s) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(FindAbsent(sys->sums, &absent));
   PetscCall(VecMax(x, NULL, &largest));
   if (largest <= 0.0) largest = 1.0;
   PetscCall(VecGetArray(x, &c));
@@ -422,12 +431,13 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
     for (PetscInt s = 0; s < ns; s++) {
       const PetscInt q = p * ns + s;
 
-      if (!changes[s]) continue;
+      if (!changes[s] || absent[PartOf(sys->sums, op->grid, p) * ns + s]) continue;
       c[q] = PetscMax(c[q], 1.0e-3 * largest);
       if (sys->shaped && !SoretModelIsImmobile(op->model, s)) c[q] /= op->b[q] * sys->mean_inverse_b[s];
     }
   }
   PetscCall(VecRestoreArray(x, &c));
+  PetscCall(PetscFree(absent));
   if (grows) PetscCall(SoretSumsMatch(sys->sums, op, x, &matched));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -748,7 +758,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(PetscMemzero(outcome, sizeof(*outcome)));
   PetscCall(SoretOperatorSetTime(op, 0.0));
   PetscCall(SoretSystemCreate(op, sums, NULL, c, PETSC_TRUE, &sys));
-  PetscCall(RemoveAbsent(sums, c));
+  PetscCall(RemoveAbsent(sums, op->grid, c));
   PetscCall(IsEmpty(&sys, c, &solved));
   if (solved) (void)snprintf(outcome->method, sizeof(outcome->method), "none: there is nothing in the box");
   PetscCall(SoretFASChoose(op, &use_fas));

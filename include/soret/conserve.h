@@ -26,7 +26,7 @@ typedef struct {
   PetscInt     num_global, num_local;
   PetscReal   *w;                /* [num][num_species]                                                      */
   char       (*name)[SORET_SUM_NAME]; /* [num] "A + 2 A2"                                                   */
-  PetscReal   *mean;             /* [num_global] mean over the box to be kept                               */
+  PetscReal   *mean;             /* [num_global + num_local] mean over the box to be kept                   */
   PetscBool   *prescribed;       /* [num_global] mean given by `totals`                                     */
   PetscBool   *fed;              /* [num_global] fluxes through walls change it                             */
   PetscInt     num_parts;        /* of the fluid, 0 where it hangs together: then the means above are all     */
@@ -55,6 +55,9 @@ PetscErrorCode SoretTotalsReference(FILE *out);
 /* idle[num_reactions]: reactions that run in no cell at the time of the operator, their rate constants being 0 there. Collective. */
 PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
 
+/* Adds reactions that run neither way as a reactant is absent, a catalyst for one; were there any that were not in idle[] yet? */
+PetscBool SoretSumsAddIdle(const SoretSums *sums, const SoretNetwork *net, PetscBool idle[]);
+
 /* Finds the sums; those of `totals` become members of the basis, then those of `known`, which may be NULL. A total that is not conserved is reported.
    idle - [num_reactions] reactions that do not run, besides those that are off by their numbers; or NULL
    open - [num_species] species that walls let in and out. Not collective. */
@@ -68,6 +71,9 @@ PetscErrorCode SoretSumsAgree(const SoretSums *sums, SoretArchive archive, Petsc
 /* Sets the means to be kept to those of c, except where they are prescribed; where solid cuts the fluid into several parts, for each of them, and a
    prescribed mean is that of every part. Sees what walls feed: in a steady run as they are. Collective. */
 PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, PetscBool steady);
+
+/* Is there nothing of a species in a part of the fluid (0 where it hangs together), since it is a member of a sum without negative weights whose mean is to be 0? */
+PetscBool SoretSumsIsAbsent(const SoretSums *sums, PetscInt part, PetscInt species);
 
 /* Amount of each species in each connected part of the fluid of a grid, amount[num_pockets][num_species]. Collective. */
 PetscErrorCode SoretPocketsMeasure(const SoretOperator *op, Vec c, PetscReal amount[]);
