@@ -241,6 +241,46 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
   }
 }
 
+/* What one condition may bring about until `end`, as below. */
+static PetscReal Brings(const SoretCondition *condition, SoretPoint wall, PetscReal end, PetscReal length)
+{
+  enum { TIMES = 8 };
+  const SoretExpr expr   = condition->kind == SORET_TRANSFER ? condition->outside : condition->value;
+  PetscReal       amount = 0.0;
+
+  for (int n = 0; n <= TIMES && expr; n++) {
+    PetscReal value;
+
+    wall.t = end * n / TIMES;
+    value  = PetscAbsReal(SoretExprEvaluate(expr, &wall)) * (condition->kind == SORET_FLUX ? end / length : 1.0);
+    if (isfinite(value)) amount = PetscMax(amount, value);
+    if (!(SoretExprUses(expr) & SORET_VAR_TIME)) break;
+  }
+  return amount;
+}
+
+PetscErrorCode SoretBoundaryBrings(const SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal end, PetscReal amount[])
+{
+  const SoretGrid *grid = boundary->grid;
+  const PetscInt   ns   = boundary->spec->num_species;
+
+  PetscFunctionBegin;
+  PetscCall(PetscArrayzero(amount, ns));
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < boundary->num[face]; q++) {
+      SoretPoint wall, cell;
+      PetscInt   local[3];
+
+      SoretGridFaceCell(grid, face, q, local);
+      if (SoretGridIsSolid(grid, SoretGridCellNumber(grid, local))) continue;
+      FacePoints(boundary, temperature, face, q, local, &wall, &cell);
+      for (PetscInt i = 0; i < ns; i++) amount[i] = PetscMax(amount[i], Brings(SoretBoundaryCondition(boundary->spec, face, i), wall, end, grid->size[face / 2]));
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, amount, (PetscMPIInt)ns, MPIU_REAL, MPI_MAX, grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Where a condition is not usable first on this rank. */
 static void DescribeBad(const SoretBoundary *boundary, int face, PetscInt i, const SoretPoint *wall, PetscReal alpha, PetscReal beta, size_t size, char text[])
 {

@@ -21,7 +21,7 @@ static PetscErrorCode ReadUntilSteady(SoretInput in, const SoretNode *node, cons
 static const SoretKey solve_keys[] = {
   {"mode", SORET_CHOICE, NULL, "steady", SORET_ANY, AT(mode), "steady state, or integration in time from 0 to `end`", .choices = "steady|transient"},
   {"tolerance", SORET_REAL, "1", SORET_OPTIONAL, SORET_BETWEEN(1.0e-15, 1.0), AT(tolerance), "steady (default 1e-8): residual relative to the gross rates; transient (default 1e-5): local error of a step relative to the concentrations"},
-  {"absolute", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, AT(absolute), "transient: local error that is always allowed (default: 1e-2 tolerance times the amount there is, species by species)"},
+  {"absolute", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, AT(absolute), "transient: local error that is always allowed (default: 1e-2 tolerance times the amount there is, or that walls bring where there is none, species by species)"},
   {"end", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(end), "transient: final time"},
   {"first_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(first_step), "transient: first step to try (default: from the initial rates)"},
   {"max_step", SORET_REAL, "s", SORET_OPTIONAL, SORET_POSITIVE, AT(max_step), "transient: longest step (default: where a formula or dataset depends on time a fiftieth of `end`, but not less than `first_step`, else none). What lasts shorter, a pulse, may be passed over unseen"},

@@ -270,21 +270,37 @@ static PetscErrorCode PostStep(TS ts)
 
 /* ---- tolerances and the first step ---- */
 
-/* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, that of the sums it belongs to; scale - of the sums. */
+/* The amount that a species could reach, that of the sums it belongs to; scale - of the sums. */
+static PetscReal ReachOf(const SoretSums *sums, PetscInt s, const PetscReal scale[])
+{
+  PetscReal amount = 0.0;
+
+  for (PetscInt k = 0; k < sums->num; k++) {
+    const PetscReal w = PetscAbsReal(sums->w[k * sums->num_species + s]);
+
+    if (w != 0.0) amount = PetscMax(amount, scale[k] / w);
+  }
+  return amount;
+}
+
+/* Default absolute tolerance: a hundredth of the relative one on the amount that a species could reach, with what is in the box, or, where there is nothing, with what
+   walls bring. scale - of the sums at the start */
 static PetscErrorCode SetAbsolute(SoretTransient *tr, const PetscReal scale[], Vec c)
 {
-  const SoretSums *sums = tr->sys.sums;
-  const PetscInt   ns   = sums->num_species;
-  PetscReal        largest;
+  const SoretOperator *op   = tr->sys.op;
+  const SoretSums     *sums = tr->sys.sums;
+  const PetscInt       ns   = sums->num_species;
+  PetscReal            brought[SORET_MAX_SPECIES], later[3 * SORET_MAX_SPECIES] = {0.0}, largest;
 
   PetscFunctionBegin;
+  PetscCall(SoretBoundaryBrings(op->boundary, op->temperature, tr->spec->end.value, brought));
+  for (PetscInt q = 0; q < sums->num * ns; q++) later[q / ns] += PetscAbsReal(sums->w[q]) * brought[q % ns];
   PetscCall(VecNorm(c, NORM_INFINITY, &largest));
+  for (PetscInt s = 0; s < ns && largest == 0.0; s++) largest = PetscMax(largest, brought[s]);
   for (PetscInt s = 0; s < ns; s++) {
-    PetscReal amount = 0.0;
+    PetscReal amount = ReachOf(sums, s, scale);
 
-    for (PetscInt k = 0; k < sums->num; k++) {
-      if (sums->w[k * ns + s] != 0.0) amount = PetscMax(amount, scale[k] / PetscAbsReal(sums->w[k * ns + s]));
-    }
+    if (amount == 0.0) amount = ReachOf(sums, s, later);
     if (amount == 0.0) amount = largest > 0.0 ? largest : 1.0;
     tr->usual[s]    = 1.0e-2 * tr->spec->tolerance.value * amount;
     tr->absolute[s] = tr->spec->absolute.given ? tr->spec->absolute.value : tr->usual[s];

@@ -86,6 +86,10 @@ PetscErrorCode SoretBoundaryDestroy(SoretBoundary *boundary);
    are a message and SORET_ERR_INPUT. Collective. */
 PetscErrorCode SoretBoundaryUpdate(SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal t);
 
+/* Amounts that walls may bring about until `end`, amount[num_species]: the largest concentration that they hold or have outside at some times; of a prescribed flux the mean
+   over the box along its axis if it went on like that. Collective. */
+PetscErrorCode SoretBoundaryBrings(const SoretBoundary *boundary, const SoretTemperature *temperature, PetscReal end, PetscReal amount[]);
+
 /* Does species s pass at cell q of a face in proportion to what there is, with the coefficients as they are? Not so beside solid, with a transfer coefficient of 0, or where a
    velocity carries nothing out. */
 PetscBool SoretBoundaryPasses(const SoretBoundary *boundary, int face, PetscInt q, PetscInt s);
