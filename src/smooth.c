@@ -160,7 +160,7 @@ static void CorrectRow(SoretOperator *op, Sweep *sweep, const SoretRow *row, Pet
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   ns = op->num_species, m = grid->count[0] * ns;
-  const PetscInt   skip   = Colour(op, begin, row->j, row->k) == colour ? 0 : 1;
+  const PetscInt   first  = PetscMin(begin + (Colour(op, begin, row->j, row->k) == colour ? 0 : 1), end); /* a single cell along x may be none of them */
   const PetscBool  stored = op->blocks < SORET_BLOCKS_FACES ? PETSC_TRUE : PETSC_FALSE;
   PetscReal       *f = op->row, *diagonal = f + m, *walls = diagonal + m;
   const PetscReal *volume = op->blocks >= SORET_BLOCKS_UNIFORM ? NULL : SoretOperatorRowVolumes(op, row->number, walls + m);
@@ -178,11 +178,11 @@ static void CorrectRow(SoretOperator *op, Sweep *sweep, const SoretRow *row, Pet
     blocks->walls    = open ? walls : NULL;
     blocks->volume   = volume;
     blocks->rhs      = sweep->rhs ? sweep->rhs + p : NULL;
-    SoretBlocksCorrect(ns, op->blocks, blocks, begin + skip, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
+    SoretBlocksCorrect(ns, op->blocks, blocks, first, end, sweep->c + p, (PetscReal *)row->u[0][2], sweep->content);
   } else {
     const RowParts parts = {.f = f, .diagonal = diagonal, .walls = open ? walls : NULL, .volume = volume};
 
-    for (PetscInt i = begin + skip; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
+    for (PetscInt i = first; i < end; i += 2 * op->num_lanes) CorrectLanes(ns, op, sweep, row, &parts, i, PetscMin(op->num_lanes, (end - i + 1) / 2));
   }
 }
 
