@@ -148,6 +148,8 @@ PetscErrorCode SoretFramePutField(SoretOutput o, SoretH5 h5, const char *frame, 
 
 PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
 {
+  enum { SLENDER = 20 }; /* a plane or a line is drawn as a slab or a bar so many times as long as thick */
+
   const SoretGrid *grid = o->op->grid;
   SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE, .has_solid = grid->closed ? PETSC_TRUE : PETSC_FALSE};
   PetscMPIInt      rank;
@@ -175,6 +177,7 @@ PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const 
   x.time   = time;
   x.number = number;
   for (int axis = 0; axis < 3; axis++) x.n[axis] = grid->n[axis];
+  for (int axis = 0; axis < x.dim; axis++) x.depth = PetscMax(x.depth, grid->size[axis] / SLENDER);
   for (PetscInt s = 0; s < o->op->num_species; s++) names[s] = o->op->model->species[s].name;
   x.species = names;
   if (rank == 0 && x.num_frames) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status)); /* readers do not bear a collection of none */

@@ -94,7 +94,7 @@ static void PutGeometry(FILE *f, const SoretXDMF *x, const char *h5)
     (void)snprintf(dataset, sizeof(dataset), "/grid/%c_edges", SORET_AXIS_NAMES[axis]);
     (void)snprintf(extent, sizeof(extent), "%" PetscInt_FMT, x->n[axis] + 1);
     if (axis < x->dim) PutData(f, 8, extent, h5, dataset);
-    else (void)fputs("<DataItem NumberType=\"Float\" Precision=\"8\" Format=\"XML\" Dimensions=\"2\">0 1</DataItem>\n", f);
+    else (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"8\" Format=\"XML\" Dimensions=\"2\">0 %.17g</DataItem>\n", (double)x->depth);
   }
   (void)fputs("        </Geometry>\n", f);
 }

@@ -8,6 +8,7 @@
 typedef struct {
   int                dim;
   PetscInt           n[3];
+  PetscReal          depth;      /* extent of what is drawn along the axes that the problem lacks */
   PetscBool          single;
   PetscInt           num_frames;
   const PetscReal   *time;       /* [num_frames] */
