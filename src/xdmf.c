@@ -25,10 +25,11 @@ static void PutExtent(FILE *f, const SoretXDMF *x, PetscInt add)
   (void)fprintf(f, "%" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT, x->n[2] + add, x->n[1] + add, x->n[0] + add);
 }
 
-/* Numbers of the HDF5 file; extent - of them in it, or one with as many. */
+/* Numbers of the HDF5 file; extent - of them in it, or one with as many. The name begins with ./ because ParaView takes letters beyond ASCII for blanks at the
+   beginning of a text. */
 static void PutData(FILE *f, int bytes, const char *extent, const char *h5, const char *dataset)
 {
-  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"%s\">", bytes, extent);
+  (void)fprintf(f, "<DataItem NumberType=\"Float\" Precision=\"%d\" Format=\"HDF\" Dimensions=\"%s\">./", bytes, extent);
   PutEscaped(f, h5);
   (void)fprintf(f, ":%s</DataItem>\n", dataset);
 }

@@ -30,7 +30,7 @@ solve: {{mode: transient, end: 0.2}}
 output: {{file: {name}.h5, times: [0.1], fields: [flux, rate, soret, meter, entropy_production], precision: {precision}}}
 """
 SIZE, CELLS, ORIGIN = (1.0e-4, 2.0e-4, 3.0e-4), (5, 3, 4), (0.5e-4, -1.0e-4, 0.0)
-NAME = "pv"
+NAME = "µ &"  # a letter beyond ASCII, one of XML, a blank
 
 
 def run(soret, dim, precision, directory):
