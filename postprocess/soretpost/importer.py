@@ -52,44 +52,69 @@ def fractions(values, threshold=None):
     return values
 
 
-def voxelize(path, cells, box):
-    """1 at the centres of the cells that lie inside a closed surface (STL), else 0."""
-    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-    from vtkmodules.vtkCommonCore import vtkPoints
-    from vtkmodules.vtkCommonDataModel import vtkPolyData
-    from vtkmodules.vtkFiltersCore import vtkFeatureEdges
-    from vtkmodules.vtkFiltersModeling import vtkSelectEnclosedPoints
+def read_stl(path):
+    """Corners of triangles that agree with their neighbours about which side is outside: [n][corner][axis]."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
     from vtkmodules.vtkIOGeometry import vtkSTLReader
 
-    reader = vtkSTLReader()
+    reader, turned = vtkSTLReader(), vtkPolyDataNormals()
     reader.SetFileName(path)
-    reader.Update()
-    surface = reader.GetOutput()
-    if not surface.GetNumberOfCells():
+    turned.SetInputConnection(reader.GetOutputPort())
+    turned.ConsistencyOn()
+    turned.NonManifoldTraversalOff()
+    turned.SplittingOff()
+    turned.Update()
+    surface = turned.GetOutput()
+    if not surface.GetNumberOfPolys():
         raise ValueError("no triangles found")
-    edges = vtkFeatureEdges()
-    edges.SetInputData(surface)
-    edges.BoundaryEdgesOn()
-    edges.FeatureEdgesOff()
-    edges.ManifoldEdgesOff()
-    edges.NonManifoldEdgesOff()
-    edges.Update()
-    if edges.GetOutput().GetNumberOfCells():
-        raise ValueError(f"the surface is not closed: {edges.GetOutput().GetNumberOfCells()} edges belong to one triangle only")
+    corners = vtk_to_numpy(surface.GetPolys().GetConnectivityArray()).reshape(-1, 3).astype(np.int64)
+    edges = np.concatenate([corners[:, [k, (k + 1) % 3]] for k in range(3)])
+    _, which = np.unique(edges.min(1) * surface.GetNumberOfPoints() + edges.max(1), return_inverse=True)
+    open_edges = np.count_nonzero(np.bincount(which, np.sign(edges[:, 1] - edges[:, 0])))  # each is passed as often forwards as backwards where all is closed
+    if open_edges:
+        raise ValueError(f"the surface is not closed: triangles end at {open_edges} edges, or one more stands on them inside")
+    return vtk_to_numpy(surface.GetPoints().GetData()).astype(float)[corners]
+
+
+def is_left(at, a, b):
+    """Is a point of the plane to the left of the line from a to b? Where it lies on the line, asked a little further along x, then along y: a point then is in one
+    of the triangles around a corner, or beside an edge, never in two or in none."""
+    swap = (a[:, 0] > b[:, 0]) | ((a[:, 0] == b[:, 0]) & (a[:, 1] > b[:, 1]))  # so that both triangles beside an edge get the same answer
+    low, high = np.where(swap[:, None], b, a), np.where(swap[:, None], a, b)
+    (dx, dy), (x, y) = (high - low).T, (at - low).T
+    area = dx * y - dy * x
+    return swap ^ np.where(area != 0, area > 0, np.where(dy != 0, dy < 0, dx > 0))
+
+
+def voxelize(path, cells, box):
+    """1 at the centres of the cells inside of a closed surface (STL), else 0: where it winds around them. So bodies may overlap, and a hollow whose surface is turned to
+    the inside is none of a body. What passes a column of centres adds to those below."""
     if len(cells) != 3:
         raise ValueError("a surface needs three numbers after --cells")
-    low, size = box_of(box, surface.GetBounds(), 3)
-    at, inside = centers(cells, low, size), []
-    for k in range(0, len(at), BLOCK):
-        points, cloud, select = vtkPoints(), vtkPolyData(), vtkSelectEnclosedPoints()
-        points.SetData(numpy_to_vtk(at[k:k + BLOCK], deep=True))
-        cloud.SetPoints(points)
-        select.SetInputData(cloud)
-        select.SetSurfaceData(surface)
-        select.SetTolerance(1e-9)
-        select.Update()
-        inside.append(vtk_to_numpy(select.GetOutput().GetPointData().GetArray("SelectedPoints")).astype(np.float32))
-    return np.concatenate(inside).reshape(cells[::-1])
+    triangles = read_stl(path)
+    low, size = box_of(box, np.stack([triangles.min((0, 1)), triangles.max((0, 1))], axis=1).ravel(), 3)
+    triangles = (triangles - low) / size * cells - 0.5  # in cells, from the first centre
+    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    triangles, normals = triangles[normals[:, 2] != 0], normals[normals[:, 2] != 0]  # no column passes those that stand upright
+    first = np.clip(np.ceil(triangles.min(1)[:, :2]).astype(np.int64), 0, cells[:2])
+    counts = np.maximum(np.clip(np.floor(triangles.max(1)[:, :2]).astype(np.int64) + 1, 0, cells[:2]) - first, 0)
+    pairs = np.cumsum(counts.prod(1))
+    passed = np.zeros((cells[2] + 1) * cells[1] * cells[0], dtype=np.int32)
+    for begin in range(0, int(pairs[-1]), BLOCK):
+        pair = np.arange(begin, min(begin + BLOCK, int(pairs[-1])))
+        which = np.searchsorted(pairs, pair, side="right")
+        k = pair - (pairs[which] - counts[which].prod(1))
+        column = first[which] + np.stack([k % counts[which, 0], k // counts[which, 0]], axis=1)
+        corner = triangles[which].transpose(1, 0, 2)
+        left = np.stack([is_left(column, corner[i, :, :2], corner[(i + 1) % 3, :, :2]) for i in range(3)])
+        hit = left.all(0) | ~left.any(0)
+        column, corner, normal = column[hit], corner[0, hit], normals[which[hit]]
+        height = corner[:, 2] - ((column - corner[:, :2]) * normal[:, :2]).sum(1) / normal[:, 2]
+        below = np.clip(np.ceil(height).astype(np.int64), 0, cells[2])
+        np.add.at(passed, (below * cells[1] + column[:, 1]) * cells[0] + column[:, 0], np.where(left[0, hit], 1, -1))
+    winding = passed.reshape(cells[2] + 1, cells[1], cells[0])[:0:-1].cumsum(0)[::-1]
+    return (winding != 0).astype(np.float32)
 
 
 # ---- fields ----
@@ -209,7 +234,7 @@ def sample_vtk(path, cells, box, name, component):
     from vtkmodules.vtkIOLegacy import vtkGenericDataObjectReader
     from vtkmodules.vtkIOXML import vtkXMLGenericDataObjectReader
 
-    reader = vtkGenericDataObjectReader() if path.endswith(".vtk") else vtkXMLGenericDataObjectReader()
+    reader = vtkGenericDataObjectReader() if path.lower().endswith(".vtk") else vtkXMLGenericDataObjectReader()
     reader.SetFileName(path)
     reader.Update()
     data = reader.GetOutput()

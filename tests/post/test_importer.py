@@ -100,19 +100,45 @@ class Importing(unittest.TestCase):
             self.assertIn("--cells needs", self.run_tool(self.path("line.dat"), "--cells", *cells, status=2))
         self.assertFalse(os.path.exists(self.path("out.h5")))
 
+    def write_surface(self, name, triangles):
+        with open(self.path(name), "w", encoding="ascii") as file:
+            facets = ("facet normal 0 0 0\nouter loop\n" + "".join("vertex %g %g %g\n" % tuple(c) for c in t) + "endloop\nendfacet\n" for t in triangles)
+            file.write("solid t\n" + "".join(facets) + "endsolid t\n")
+
+    @needs("vtkmodules")
+    def test_bodies(self):
+        """Bodies that overlap or touch are solid as a whole, a hollow is not, and triangles may be turned about. Diagonals and corners of the bodies lie in columns of centres."""
+        corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], dtype=float)
+        faces = [[0, 2, 3], [0, 3, 1], [4, 5, 7], [4, 7, 6], [0, 1, 5], [0, 5, 4], [2, 6, 7], [2, 7, 3], [0, 4, 6], [0, 6, 2], [1, 3, 7], [1, 7, 5]]
+
+        def block(low, high):
+            return (np.array(low) + (np.array(high) - low) * corners)[faces]
+
+        n, box = (10, 10, 12), [0, 10, 0, 10, 0, 12]
+        one, two, beside, inner = ([1.5, 1.5, 2], [6.5, 6.5, 9]), ([3.5, 2.5, 4], [8.5, 7.5, 11]), ([6.5, 1.5, 2], [8.5, 6.5, 9]), ([2.5, 2.5, 3], [5.5, 5.5, 7])
+        z, y, x = np.meshgrid(*[np.arange(m) + 0.5 for m in n[::-1]], indexing="ij")
+
+        def inside(low, high):  # of centres on a wall those at its low end
+            return (low[0] <= x) & (x < high[0]) & (low[1] <= y) & (y < high[1]) & (low[2] < z) & (z < high[2])
+
+        turned = block(*one)
+        turned[5:9] = turned[5:9, ::-1]
+        for name, triangles, wanted in (("overlap", [*block(*one), *block(*two)], inside(*one) | inside(*two)), ("touch", [*block(*one), *block(*beside)], inside(*one) | inside(*beside)),
+                                        ("hollow", [*block(*one), *block(*inner)[:, ::-1]], inside(*one) & ~inside(*inner)), ("turned", turned, inside(*one)), ("inverse", block(*one)[:, ::-1], inside(*one))):
+            with self.subTest(name):
+                self.write_surface(f"{name}.STL", triangles)
+                np.testing.assert_array_equal(self.run_tool(self.path(f"{name}.STL"), "--cells", *n, "--box", *box, "--overwrite"), wanted)
+        self.write_surface("wall.stl", [*block(*one), *block(one[0], [6.5, 6.5, 5])[2:4]])
+        self.assertIn("not closed", self.run_tool(self.path("wall.stl"), "--cells", *n, status=2))
+
     @needs("vtkmodules")
     def test_surface(self):
         """A tetrahedron x, y, z > 0, x + y + z < 1: exactly the cell centres inside."""
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
         triangles = [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]
 
-        def write(name, some):
-            with open(self.path(name), "w", encoding="ascii") as file:
-                facets = ("facet normal 0 0 0\nouter loop\n" + "".join("vertex %g %g %g\n" % tuple(corners[c]) for c in t) + "endloop\nendfacet\n" for t in some)
-                file.write("solid t\n" + "".join(facets) + "endsolid t\n")
-
-        write("t.stl", triangles)
-        write("open.stl", triangles[:3])
+        self.write_surface("t.stl", corners[triangles])
+        self.write_surface("open.stl", corners[triangles[:3]])
         n, box = (16, 18, 22), [-0.25, 1.25, -0.25, 1.25, -0.25, 1.25]
         v = self.run_tool(self.path("t.stl"), "--cells", *n, "--box", *box)
         z, y, x = np.meshgrid(*[-0.25 + 1.5 * (np.arange(m) + 0.5) / m for m in n[::-1]], indexing="ij")
