@@ -56,7 +56,7 @@ def draw_curves(view, axes, axis, values, with_totals=True):
     twin = None
     if view.temperature is not None:
         twin = axes.twinx()
-        handles += twin.plot(x, values("temperature"), label="T", color=GREY, linewidth=1.0, alpha=0.9)
+        handles += twin.plot(x, values("temperature"), label=view.name_of_temperature, color=GREY, linewidth=1.0, alpha=0.9)
         twin.tick_params(axis="y", colors=GREY)
         twin.spines["right"].set_color(GREY)
         twin.yaxis.set_major_locator(ticks(5))

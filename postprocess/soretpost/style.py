@@ -82,8 +82,12 @@ def label(name, units):
 
 
 def scale_of(units, largest):
-    """Factor and name of the unit in which a length or a time is easy to read."""
-    steps = {"m": [(1, "m"), (1e-3, "mm"), (1e-6, "um"), (1e-9, "nm")], "s": [(86400.0, "d"), (3600.0, "h"), (1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")]}
+    """Factor and name of the unit in which a length, a time or a concentration is easy to read."""
+    steps = {
+        "m": [(1, "m"), (1e-3, "mm"), (1e-6, "um"), (1e-9, "nm")],
+        "s": [(86400.0, "d"), (3600.0, "h"), (1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
+        "mol/m^3": [(1, "mol/m^3"), (1e-3, "umol/L"), (1e-6, "nmol/L")],
+    }
     chosen = steps.get(units, [(1, units)])
     for unit, name in chosen:
         if largest >= unit * (2 if unit > 1 else 1 - 1e-9):

@@ -15,12 +15,10 @@ METER = "meter/total/0/"  # S_T of the first sum and the parts that it is made o
 
 
 def amount_of(result, species, units):
-    """Factor and name of the unit in which concentrations are easy to read: umol/L or nmol/L where mol/m^3 are few, at the end of a run or along a whole sweep."""
-    table, rows = (result.series, slice(-1, None)) if result.series else (result.sweep, slice(None))
-    top = max((float(np.nanmax(table[f"max/{s}"][rows], initial=0.0)) for s in species if f"max/{s}" in table), default=0.0)
-    if units == "mol/m^3" and 0 < top < 0.02:
-        return (1e3, "umol/L") if top >= 2e-5 else (1e6, "nmol/L")
-    return 1.0, units
+    """Factor and name of the unit in which concentrations are easy to read, the same in all frames: that of the largest of all times, or of a whole sweep."""
+    columns = result.series or result.sweep
+    top = max((float(np.nanmax(columns[f"max/{s}"][:], initial=0.0)) for s in species if f"max/{s}" in columns), default=0.0)
+    return scale_of(units, top) if top > 0 else (1.0, units)
 
 
 class View:
@@ -89,11 +87,15 @@ class View:
     def fields(self):
         return (["temperature"] if self.temperature is not None else []) + self.species
 
+    @property
+    def name_of_temperature(self):
+        return "temperature" if "T" in self.result.species else "T"
+
     def name(self, field):
         """What a panel of the field is called, with units."""
         array = self.field(field)
         if field == "temperature":
-            return label("T", array.units)
+            return label(self.name_of_temperature, array.units)
         if field == self.soret:
             of = array.attrs.get("of") or (self.result.attributes(field.rpartition("/")[0]).get("of") if "/" in field else None)
             of = of and (sum_name(parse_sum(of)) or of)
