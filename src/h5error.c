@@ -57,6 +57,7 @@ static herr_t ReadEntry(unsigned n, const H5E_error2_t *entry, void *story_point
   Story      *story = story_pointer;
   const char *said  = entry->desc ? strstr(entry->desc, "error message = '") : NULL; /* the system's words in those of HDF5 */
 
+  if (entry->maj_num == H5E_PLUGIN) return 0; /* where a filter was looked for; which one is missing is said above */
   if (said) snprintf(story->deepest, TEXT, "%.*s", (int)strcspn(said + 17, "'"), said + 17);
   else if (entry->desc && *entry->desc) snprintf(story->deepest, TEXT, "%s", entry->desc);
   if (entry->min_num == H5E_WRITEERROR || entry->min_num == H5E_CANTFLUSH) story->writing = PETSC_TRUE;

@@ -361,6 +361,15 @@ def test_damaged_fields(soret):
     assert soret.files() == before and not list((soret.directory / "tmp").iterdir())
 
 
+def test_missing_filter(soret):
+    """Of a dataset that is packed in a way that this HDF5 does not know the way is named, not the folder in which it was looked for."""
+    soret.write("case.yaml", CASE)
+    with h5py.File(soret.directory / "T.h5", "w") as f:
+        f.create_dataset("T", data=np.ones(16), chunks=(16,), compression="lzf")
+    done = soret("check", "case.yaml", "temperature={file: T.h5, dataset: T}", status=4)
+    contains(done.stderr, "T.h5: cannot read T: required filter 'lzf' is not registered")
+
+
 def test_many_at_once(soret):
     """Processes without a launcher share nothing, not even a directory of Open MPI; with this they said that it was gone. Nothing is left of it."""
     scratch = soret.directory / "tmp"
