@@ -429,14 +429,24 @@ static PetscBool IsFieldFile(const char *path, SoretField field)
   return SoretFieldPath(field) && IsSameFile(path, SoretFieldPath(field)) ? PETSC_TRUE : PETSC_FALSE;
 }
 
+enum {
+  NUM_OTHER_FIELDS = 7
+};
+
+/* What may come from a file, from 0: what the species have in common, then the initial state of each. */
+static SoretField FieldOf(const SoretCase *c, PetscInt k)
+{
+  const SoretField other[NUM_OTHER_FIELDS] = {c->temperature, c->heat.source, c->heat.initial, c->solid.field, c->flow.velocity[0], c->flow.velocity[1], c->flow.velocity[2]};
+
+  return k < NUM_OTHER_FIELDS ? other[k] : c->initial[k - NUM_OTHER_FIELDS];
+}
+
 /* Is this one of the files that the case is read from? */
 static PetscBool IsInput(const SoretCase *c, const char *path)
 {
-  const SoretField field[] = {c->temperature, c->heat.source, c->heat.initial, c->solid.field, c->flow.velocity[0], c->flow.velocity[1], c->flow.velocity[2]};
-  PetscBool        is      = IsSameFile(path, c->path);
+  PetscBool is = IsSameFile(path, c->path);
 
-  for (size_t k = 0; k < sizeof(field) / sizeof(field[0]); k++) is = is || IsFieldFile(path, field[k]) ? PETSC_TRUE : PETSC_FALSE;
-  for (PetscInt s = 0; s < c->model.num_species; s++) is = is || IsFieldFile(path, c->initial[s]) ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt k = 0; k < NUM_OTHER_FIELDS + c->model.num_species; k++) is = is || IsFieldFile(path, FieldOf(c, k)) ? PETSC_TRUE : PETSC_FALSE;
   return is;
 }
 
@@ -627,6 +637,25 @@ static void AddNote(size_t length, char notes[], const char *format, ...)
   va_end(list);
 }
 
+/* Datasets of any resolution are taken, also those with x in front: where they have the cells of the box the wrong way round that is told. */
+static void NoteExchangedAxes(const SoretCase *c, size_t length, char notes[])
+{
+  const PetscInt dim = c->grid.dim;
+
+  for (PetscInt k = 0; k < NUM_OTHER_FIELDS + c->model.num_species; k++) {
+    const SoretField field = FieldOf(c, k);
+    PetscInt         n[3];
+    PetscBool        same = PETSC_TRUE, reverse = PETSC_TRUE;
+
+    if (!SoretFieldResolution(field, n)) continue;
+    for (PetscInt axis = 0; axis < dim; axis++) {
+      if (n[axis] != c->grid.n[axis]) same = PETSC_FALSE;
+      if (n[axis] != c->grid.n[dim - 1 - axis]) reverse = PETSC_FALSE;
+    }
+    if (reverse && !same) AddNote(length, notes, "warning: the dataset of '%s' in '%s' has the cells of the box the wrong way round, %" PetscInt_FMT " along x: it is read as %s, x fastest\n", SoretFieldNode(field)->label, SoretFieldPath(field), n[0], dim == 2 ? "[ny][nx]" : "[nz][ny][nx]");
+  }
+}
+
 PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, char **told)
 {
   const SoretTemperature *temperature = &problem->temperature;
@@ -640,6 +669,7 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
     if (problem->boundary.flow) PetscCall(SoretFlowReport(&problem->flow));
   }
   PetscCall(SoretOperatorDescribePeclet(&problem->op, sizeof(notes), notes));
+  NoteExchangedAxes(c, sizeof(notes), notes);
   SoretBoundaryMayOpen(&c->boundary, open);
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) AddNote(sizeof(notes), notes, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]);

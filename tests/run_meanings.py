@@ -164,6 +164,16 @@ def test_water_beyond_what_is_known(soret):
         assert ("warning: the viscosity of water is known from 253.15 to 383.15 K; for species 'A'" in said) == told, (T1, said)
 
 
+def test_exchanged_axes(soret):
+    """A dataset with the cells of the box and x in front is read as one of another resolution, and that is told; one with y in front is not."""
+    text = "soret: 1\nunits: reduced\ndomain: {size: [4, 3], cells: [8, 6]}\ntemperature: {file: T.h5, dataset: T}\nspecies: [{name: A, diffusivity: 1, initial: 1}]\n" + END
+    right = 1 + np.arange(6.0)[:, None] + np.zeros(8)
+    for data, told in ((right, False), (right.T, True), (np.ones((5, 9)), False)):
+        with h5py.File(soret.directory / "T.h5", "w") as f:
+            f["T"] = data
+        assert ("warning: the dataset of 'temperature' in 'T.h5' has the cells of the box the wrong way round, 6 along x" in solve(soret, text).stdout) == told, data.shape
+
+
 def test_what_walls_feed(soret):
     """A sum that fluxes change is not conserved, and there is no steady state where a ballistic species only comes in; fluxes that balance keep it."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 0.2, initial: 0.5}]\nreactions: [{equation: A <=> B, forward: 10*T, backward: 3}]\n" + END
