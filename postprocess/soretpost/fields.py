@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import ScaledTranslation
 
 from .box import draw_box
-from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style
+from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, set_title, sum_name, ticks, total_style
 from .surface import isosurface
 from .view import plane_key
 
@@ -200,6 +200,11 @@ def grid_of(count):
     return math.ceil(count / columns), columns
 
 
+def width_of_map(columns):
+    """Inches, with its scale of colours."""
+    return {1: 4.6, 2: 3.7}.get(columns, 3.0)
+
+
 def draw_2d(view, figure):
     fields = view.fields + view.derived
     rows, columns = grid_of(len(fields))
@@ -212,7 +217,7 @@ def draw_2d(view, figure):
             add_colorbar(figure, mesh, axes, (1.03, 0, 0.045, 1))
         else:
             say_undefined(axes)
-        axes.set_title(view.name(field))
+        set_title(axes, view.name(field), width_of_map(columns))
     for k, axes in enumerate(panels):
         axes.set_visible(k < len(fields))
         below = k + columns < len(fields)  # the panel below has the labels
@@ -227,6 +232,7 @@ PLANES = (("z", ("y", "x")), ("y", ("z", "x")), ("x", ("z", "y")))
 
 
 PANEL = 1.5  # inches, width of a plane
+COLUMN = PANEL + 0.5  # with what is between two
 CUTS = 2.3  # inches, height of the lines
 SURFACES = 1.9  # inches, height of the boxes with surfaces
 SHARES = (1 / 3, 2 / 3)  # of the range of colours, at which there are surfaces
@@ -251,8 +257,8 @@ def draw_3d(view, figure):
     for column, field in zip(panels.T, fields):
         draw_planes(view, top, column, field, heights)
     for axes, (normal, _) in zip(panels[:, 0], PLANES):
-        text = f"{normal} = {view.centres(normal)[view.where[normal]]:.3g} {pretty(view.length_unit)}".strip()
-        axes.annotate(text, (-0.42, 0.5), xycoords="axes fraction", rotation=90, va="center", ha="right", fontweight="bold")
+        text = f"{normal} =\n{view.centres(normal)[view.where[normal]]:.3g} {pretty(view.length_unit)}".strip()
+        axes.annotate(text, (0, 0.5), xytext=(-5, 0), xycoords=axes.yaxis.label, textcoords="offset points", rotation=90, va="center", ha="right", multialignment="center", fontweight="bold")
     for axes in panels[:, 1:].ravel():
         axes.set_ylabel("")
         axes.tick_params(labelleft=False)
@@ -270,7 +276,7 @@ def draw_planes(view, figure, panels, field, heights):
         axes.yaxis.set_major_locator(ticks(max(1, min(4, int(height / 0.35)))))
         for line, axis in ((axes.axhline, plane[0]), (axes.axvline, plane[1])):
             line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
-    panels[0].set_title(view.name(field))
+    set_title(panels[0], view.name(field), COLUMN)
     if is_defined(meshes) or field in view.limits:
         add_colorbar(figure, meshes[-1], panels[-1], (0, 0, 1, 0.075 / heights[-1]), "horizontal", down=0.54)
     else:

@@ -8,10 +8,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from .courses import columns_of, count_series_panels, draw_beside, draw_series, draw_sweep, has_series, has_sweep, panels_beside, sweep_panels
-from .fields import PANEL, draw_1d, draw_2d, draw_3d, grid_of, height_of_3d
+from .fields import COLUMN, draw_1d, draw_2d, draw_3d, grid_of, height_of_3d, width_of_map
 from .result import Result
 from .result import open as open_result
-from .style import STYLE
+from .style import STYLE, thin_out
 from .view import View
 from .wall import draw_walls, size_of_walls
 
@@ -26,9 +26,9 @@ def size_of_fields(view):
     if len(view.dims) == 2:
         rows, columns = grid_of(count)
         shape = np.ptp(view.edges("y")) / np.ptp(view.edges("x"))
-        wide = {1: 4.6, 2: 3.7}.get(columns, 3.0)
+        wide = width_of_map(columns)
         return wide * columns, rows * ((wide - 1.2) * min(max(shape, 0.25), 4) + 0.45) + 0.5
-    return max(6.4, (PANEL + 0.5) * count + 1.0), height_of_3d(view)
+    return max(6.4, COLUMN * count + 1.0), height_of_3d(view)
 
 
 def size_of_row(count):
@@ -81,6 +81,9 @@ def compose(parts, title):
         if axes.get_legend() and axes.yaxis.get_offset_text().get_text():
             axes.get_legend().borderaxespad = 1.3
     figure.get_layout_engine().execute(figure)  # with this style, and once: drawing it later, in whatever size of dots, keeps it
+    for axes in [a for panel in figure.axes for a in (panel, *panel.child_axes)]:
+        axes.get_tightbbox(figure.canvas.get_renderer())  # moves what has a proportion, or lies beside another panel, to its place
+        thin_out(axes.xaxis)
     figure.set_layout_engine("none")
     return figure
 

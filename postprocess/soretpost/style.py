@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How pictures look: type, lines, colours, and units that read well. For all who draw: with matplotlib.rc_context(STYLE): ..."""
 import os
+import textwrap
 
 import matplotlib
 import numpy as np
 from matplotlib import colors
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 STYLE = {
     "font.size": 8.5,
@@ -13,6 +14,7 @@ STYLE = {
     "axes.labelsize": 8.5,
     "axes.linewidth": 0.6,
     "axes.formatter.limits": (-3, 4),
+    "axes.formatter.useoffset": False,  # numbers as they are, not what is to be added to another one in a corner
     "axes.formatter.use_mathtext": True,
     "legend.frameon": False,
     "legend.fontsize": 8,
@@ -37,6 +39,7 @@ SIGNED = ("soret", "rate", "difference")
 DECADES = 3  # of a field on a linear scale; beyond, it is logarithmic
 MOST_DECADES = 12
 LONG_SUM = 24  # letters
+LETTER = 0.068  # inches, of the title of a panel
 FLAT = 1e-9  # a smaller relative change is none
 NOTHING = 1e-30  # a field that is smaller everywhere is zero, in any units that people use
 
@@ -75,6 +78,22 @@ def sum_name(weights):
     terms = [("-" if w < 0 else "+", s if abs(w) == 1 else f"{abs(w):g} {s}") for s, w in weights.items()]
     joined = lambda terms: " ".join(word for term in terms for word in term).removeprefix("+ ")  # noqa: E731
     return joined([terms[0], ("+", "..."), terms[-1]]) if len(terms) > 3 and len(joined(terms)) > LONG_SUM else joined(terms)
+
+
+def set_title(axes, text, width):
+    """Above a panel, in lines that are not longer than its width in inches."""
+    axes.set_title(textwrap.fill(text, int(width / LETTER), break_long_words=False, break_on_hyphens=False))
+
+
+def thin_out(axis):
+    """Leaves out every other number along a horizontal axis where they touch. For figures that are laid out."""
+    while True:
+        low, high = sorted(axis.get_view_interval())
+        shown = [place for place in axis.get_majorticklocs() if low <= place <= high]
+        boxes = sorted((box.x0, box.x1 + 0.5 * box.height) for box in (text.get_window_extent() for text in axis.get_ticklabels() if text.get_text()))
+        if len(shown) < 3 or all(left[1] < right[0] for left, right in zip(boxes, boxes[1:])):
+            return
+        axis.set_major_locator(FixedLocator(shown[::2]))
 
 
 def label(name, units):

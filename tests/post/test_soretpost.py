@@ -526,7 +526,7 @@ class Plotting(WithFiles):
     def test_room_for_numbers(self):
         """At the colours of narrow planes numbers stand apart, also long ones with a sign."""
         path = self.make(3, derived=True)
-        for low, high in ((-0.155, -0.07), (-0.151, -0.074), (-0.0151, 0.0049), (-0.00126, 0.00251)):
+        for low, high in ((-0.155, -0.07), (-0.151, -0.074), (-0.0151, 0.0049), (-0.00126, 0.00251), (0.046664, 0.046742)):
             with h5py.File(path, "a") as file:
                 file["frames/000000/soret"][...] = np.linspace(low, high, CELLS[3][2])
             picture = Picture(soretpost.plot(path, parts=["fields"]))
@@ -538,6 +538,18 @@ class Plotting(WithFiles):
                 self.assertGreaterEqual(len(boxes), 2)
                 gaps = [right.x0 - left.x1 for left, right in zip(boxes, boxes[1:])]
                 self.assertGreater(min(gaps) * 72 / picture.figure.dpi, 3)  # points
+
+    def test_room_for_titles(self):
+        """Those of narrow planes have several lines where they are long."""
+        path = self.make(3, units="SI", derived=True)
+        with h5py.File(path, "a") as file:
+            file["frames/000000/soret"].attrs["of"] = "Protein + Complex"
+            file["frames/000000/rate/0"].attrs["equation"] = "Protein + Ligand <=> Complex"
+        picture = Picture(soretpost.plot(path, parts=["fields"]))
+        boxes = sorted((axes.title.get_window_extent() for axes in picture.maps if axes.get_title()), key=lambda box: box.x0)
+        self.assertEqual(len(boxes), 6)
+        self.assertTrue(all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:])))
+        self.assertLessEqual(boxes[-1].x1, picture.figure.bbox.x1)
 
     def check_surfaces(self, picture):
         """A box per field below the planes, with surfaces in colours of its map, around the hot spot of T."""
