@@ -112,7 +112,7 @@ submit() # NAME SBATCH_OPTION... -- COMMAND...
   script="#!/usr/bin/env bash
 exec$(printf ' %q' "$@")"
   if [ "$mode" = print ]; then
-    say "# sbatch$(printf ' %q' "${options[@]}")" "$script" >&2
+    printf '%s\n' "# sbatch$(printf ' %q' "${options[@]}")" "$script" >&2
     say 0
   else
     sbatch "${options[@]}" <<<"$script" | cut -d';' -f1
