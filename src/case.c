@@ -709,9 +709,18 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem)
 
 /* ---- the report of `soret check` ---- */
 
-/* What the largest parts of the fluid keep. */
-static PetscErrorCode ReportParts(MPI_Comm comm, const SoretSums *sums, const SoretModel *model, const SoretGrid *grid)
+/* A unit behind a number, with its blank: who has written kelvin for degrees Celsius, or mol/m^3 for umol/L, sees it here. None in reduced units. */
+static const char *Behind(const SoretCase *c, const char *unit)
 {
+  return SoretInputIsReduced(c->in) ? "" : unit;
+}
+
+/* What the largest parts of the fluid keep. */
+static PetscErrorCode ReportParts(MPI_Comm comm, const SoretCase *c, const SoretGrid *grid)
+{
+  const SoretSums  *sums  = &c->sums;
+  const SoretModel *model = &c->model;
+
   enum { SHOWN = 5 };
 
   PetscFunctionBegin;
@@ -721,7 +730,7 @@ static PetscErrorCode ReportParts(MPI_Comm comm, const SoretSums *sums, const So
       char name[SORET_SUM_NAME];
 
       PetscCall(SoretNetworkPrintSum(model->num_species, model->brief, sums->part[part].w + k * model->num_species, sizeof(name), name));
-      PetscCall(SoretSay(comm, "%s %s = %g", k ? "," : "", name, (double)sums->part[part].mean[k]));
+      PetscCall(SoretSay(comm, "%s %s = %g%s", k ? "," : "", name, (double)sums->part[part].mean[k], Behind(c, " mol/m^3")));
     }
     PetscCall(SoretSay(comm, "%s\n", sums->part[part].num ? "" : " nothing is kept"));
   }
@@ -736,11 +745,20 @@ static PetscErrorCode ReportSums(MPI_Comm comm, const SoretCase *c)
   for (PetscInt k = 0; k < c->sums.num; k++) {
     const PetscBool global = k < c->sums.num_global ? PETSC_TRUE : PETSC_FALSE, local = !global && k < c->sums.num_global + c->sums.num_local ? PETSC_TRUE : PETSC_FALSE;
 
-    if (global && c->sums.fed[k]) PetscCall(SoretSay(comm, "  %s = %g at the start: fluxes through walls change it\n", c->sums.name[k], (double)c->sums.mean[k]));
-    else if (global) PetscCall(SoretSay(comm, "  %s = %g (mean, %s)\n", c->sums.name[k], (double)c->sums.mean[k], c->sums.prescribed[k] ? "prescribed" : "of `initial`"));
+    if (global && c->sums.fed[k]) PetscCall(SoretSay(comm, "  %s = %g%s at the start: fluxes through walls change it\n", c->sums.name[k], (double)c->sums.mean[k], Behind(c, " mol/m^3")));
+    else if (global) PetscCall(SoretSay(comm, "  %s = %g%s (mean, %s)\n", c->sums.name[k], (double)c->sums.mean[k], Behind(c, " mol/m^3"), c->sums.prescribed[k] ? "prescribed" : "of `initial`"));
     else PetscCall(SoretSay(comm, "  %s: %s\n", c->sums.name[k], local ? "kept in each cell, its members do not move" : "not conserved, a boundary condition lets it in or out"));
   }
   if (!c->sums.num) PetscCall(SoretSay(comm, "  none\n"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A number with its unit, or a formula as it was written. */
+static PetscErrorCode SayQuantity(MPI_Comm comm, const SoretCase *c, const char *name, SoretExpr expr, const char *unit)
+{
+  PetscFunctionBegin;
+  if (SoretExprUses(expr)) PetscCall(SoretSay(comm, "%s %s", name, SoretExprText(expr)));
+  else PetscCall(SoretSay(comm, "%s %.9g%s", name, (double)SoretExprEvaluate(expr, NULL), Behind(c, unit)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -762,7 +780,9 @@ static PetscErrorCode ReportBoundaries(MPI_Comm comm, const SoretCase *c)
       PetscCall(SoretSay(comm, "%s %s ", s ? "," : "", species->name));
       if (SoretModelIsImmobile(&c->model, s)) PetscCall(SoretSay(comm, "does not move"));
       else if (condition->kind == SORET_CLOSED && species->mirror[face / 2] >= 0) PetscCall(SoretSay(comm, "becomes %s", c->model.species[species->mirror[face / 2]].name));
-      else PetscCall(SoretSay(comm, "%s%s%s", text, condition->value ? " " : "", condition->value ? SoretExprText(condition->value) : ""));
+      else if (!condition->value) PetscCall(SoretSay(comm, "%s", text));
+      else PetscCall(SayQuantity(comm, c, text, condition->value, condition->kind == SORET_VALUE ? " mol/m^3" : condition->kind == SORET_FLUX ? " mol/m^2/s" : " m/s"));
+      if (condition->outside) PetscCall(SayQuantity(comm, c, " outside", condition->outside, " mol/m^3"));
     }
     PetscCall(SoretSay(comm, "\n"));
   }
@@ -815,7 +835,7 @@ static PetscErrorCode ReportStiffness(MPI_Comm comm, const SoretCase *c, const S
     for (PetscInt s = 0; s < c->model.num_species; s++) {
       if (net->stoichiometry[r * net->num_species + s]) D = PetscMax(D, problem->op.mean_D[s]);
     }
-    if (r == 0) PetscCall(SoretSay(comm, "stiffness (rate L^2/D at concentration %g, T = %g):\n", (double)amount, (double)point.T));
+    if (r == 0) PetscCall(SoretSay(comm, "stiffness (rate L^2/D at concentration %g%s, T = %g%s):\n", (double)amount, Behind(c, " mol/m^3"), (double)point.T, Behind(c, " K")));
     PetscCall(SoretSay(comm, "  %s: Damkoehler number %.3g forward, %.3g backward%s\n", net->reaction[r].equation, (double)(D > 0.0 ? forward / amount * length * length / D : INFINITY), (double)(D > 0.0 ? backward / amount * length * length / D : INFINITY), SoretNetworkIsOff(net, r) ? " (switched off)" : ""));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -857,13 +877,13 @@ static PetscErrorCode ReportSoret(MPI_Comm comm, const SoretCase *c, const Soret
     PetscCall(SoretSay(comm, "S_T of fast reactions: no prediction (%s)\n", thermo->ballistic ? "a species is ballistic" : thermo->rest == SORET_REST_UNKNOWN ? "no detailed balance" : "an amount is 0, or a reaction rests"));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(SoretSay(comm, "S_T of fast reactions at these amounts, without flux, at T = %g, %g, %g:\n", (double)temperature->min, (double)(0.5 * (temperature->min + temperature->max)), (double)temperature->max));
+  PetscCall(SoretSay(comm, "S_T of fast reactions at these amounts, without flux, at T = %g, %g, %g%s:\n", (double)temperature->min, (double)(0.5 * (temperature->min + temperature->max)), (double)temperature->max, Behind(c, " K")));
   for (PetscInt m = 0; m < c->sums.num; m++) {
     PetscInt num;
 
-    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g", c->sums.name[m], (double)soret[0][m] + 0.0, (double)soret[1][m] + 0.0, (double)soret[2][m] + 0.0)); /* no -0 */
+    PetscCall(SoretSay(comm, "  %s: %.6g, %.6g, %.6g%s", c->sums.name[m], (double)soret[0][m] + 0.0, (double)soret[1][m] + 0.0, (double)soret[2][m] + 0.0, Behind(c, " 1/K"))); /* no -0 */
     PetscCall(SoretThermoInversions(thermo, &point, temperature->min, temperature->max, total, m, 8, &num, roots));
-    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g", k ? ", " : "; changes sign at T = ", (double)roots[k]));
+    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(comm, "%s%.7g%s", k ? ", " : "; changes sign at T = ", (double)roots[k], Behind(c, " K")));
     PetscCall(SoretSay(comm, "\n"));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -915,13 +935,13 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   varies = problem.temperature.varies;
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
   PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
-  PetscCall(SoretSay(comm, "temperature from %g to %g%s\n", (double)problem.temperature.min, (double)problem.temperature.max, varies ? " at t = 0" : ""));
+  PetscCall(SoretSay(comm, "temperature from %g to %g%s%s\n", (double)problem.temperature.min, (double)problem.temperature.max, Behind(c, " K"), varies ? " at t = 0" : ""));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
   PetscCall(SoretCaseSayNotes(comm, c, &problem, NULL));
-  if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g\n", (double)c->model.network.standard_concentration));
+  if (c->standard_concentration.given || SoretInputIsReduced(c->in)) PetscCall(SoretSay(comm, "standard concentration %g%s\n", (double)c->model.network.standard_concentration, Behind(c, " mol/m^3")));
   PetscCall(ReportVelocities(comm, c, &problem));
   PetscCall(ReportSums(comm, c));
-  PetscCall(ReportParts(comm, &c->sums, &c->model, &problem.grid));
+  PetscCall(ReportParts(comm, c, &problem.grid));
   PetscCall(ReportBoundaries(comm, c));
   PetscCall(ReportStiffness(comm, c, &problem));
   PetscCall(ReportThermo(comm, c, &problem));

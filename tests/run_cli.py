@@ -361,6 +361,20 @@ def test_damaged_fields(soret):
     assert soret.files() == before and not list((soret.directory / "tmp").iterdir())
 
 
+def test_units_of_check(soret):
+    """In SI cases numbers have their units, so that degrees Celsius given as kelvin are seen; in reduced ones they have none."""
+    case = """soret: 1
+domain: {size: [1 mm], cells: [8]}
+parameters: {q: 1 nmol/m^2/s}
+temperature: 25 + 1e3*x
+species: [{name: A, diffusivity: 100 um^2/s, initial: 3 umol/L}, {name: B, diffusivity: 100 um^2/s}]
+boundaries: {x-: {B: {value: 1 uM}}, x+: {B: {transfer: 1 um/s, outside: 2 nM}}}
+"""
+    soret.write("case.yaml", case)
+    contains(soret("check", "case.yaml").stdout, "temperature from 25.0625 to 25.9375 K\n", "A = 0.003 mol/m^3 (mean", "B value 0.001 mol/m^3\n", "B transfer 1e-06 m/s outside 2e-06 mol/m^3\n")
+    contains(soret("check", "case.yaml", "solve={mode: transient, end: 1}", "boundaries={x-: {B: {flux: q}}, x+: {B: {flux: -q*T/25}}}").stdout, "B flux 1e-09 mol/m^2/s\n", "B flux -q*T/25\n")
+
+
 def test_missing_filter(soret):
     """Of a dataset that is packed in a way that this HDF5 does not know the way is named, not the folder in which it was looked for."""
     soret.write("case.yaml", CASE)
