@@ -143,6 +143,9 @@ def interpolate(points, values, cells, box):
     dimension = len(cells)
     points = points[:, :dimension]
     low, size = box_of(box, np.stack([points.min(0), points.max(0)], axis=1).ravel(), dimension)
+    within = np.count_nonzero(np.all((points >= low) & (points <= low + size), axis=1))
+    if within < len(points):
+        print(f"{within} of {len(points)} points lie in the box")  # few do where its unit is not that of the file
     at = centers(cells, low, size)
     if dimension == 1:
         order = np.argsort(points[:, 0])
@@ -177,7 +180,7 @@ def read_heading(path):
                 break
             heading, skip = line.strip().lstrip("%# ") or heading, skip + 1
         else:
-            raise ValueError("there is no line of numbers in it")
+            raise ValueError("there is no line of numbers in it (separated by commas, semicolons, tabs or blanks; the decimal sign is a point)")
     for words in (heading.split(delimiter), re.split(r"\s{2,}", heading)):
         if len(words) == len(row):
             return delimiter, [w.strip().strip('"') for w in words], skip
@@ -192,7 +195,7 @@ def read_csv(path, columns):
     if missing:
         raise ValueError(f"there is no column {', '.join(missing)}; columns: {', '.join(names)}")
     index = [names.index(c) if c in names else int(c) for c in wanted]
-    table = np.loadtxt(path, delimiter=delimiter, skiprows=skip, usecols=index, ndmin=2, comments=("#", "%"))
+    table = np.loadtxt(path, delimiter=delimiter, skiprows=skip, usecols=index, ndmin=2, comments=("#", "%"), encoding="latin-1")  # numbers are the same in all encodings
     return table[:, :-1], table[:, -1]
 
 
@@ -371,7 +374,7 @@ def add_arguments(command):
     command.add_argument("--flip", metavar="AXES", help="reverse axes: pictures have their first row at the top, y = 0 is that row unless --flip y")
     command.add_argument("--transpose", metavar="AXES", help="order of the axes in the file, slowest first (default: zyx, or yx)")
     command.add_argument("--cells", type=int, nargs="+", metavar="N", help="surfaces and fields: cells along x [y [z]] to sample")
-    command.add_argument("--box", type=float, nargs="+", metavar="X", help="lower and upper end of each axis (default: the extent of the data)")
+    command.add_argument("--box", type=float, nargs="+", metavar="X", help="lower and upper end of each axis, in the unit of the file (default: the extent of the data)")
     command.add_argument("--columns", nargs="+", metavar="NAME", help="tables: coordinates and last the value, by name or number from 0 (default: all in order)")
     command.add_argument("--field", help="VTK, meshio: name of the field")
     command.add_argument("--component", type=int, help="of a vector, from 0")

@@ -83,12 +83,16 @@ class Importing(unittest.TestCase):
         x, y = (a.ravel() for a in np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 2, 7)))
         lines = ["% Model:              heat.mph", "% Dimension:          2", "% Nodes:              63", "% Description:        Temperature, Heat flux", "% x                       y                        T (K)            ht.q (W/m^2)"]
         lines += [f"{a:<25.17g}{b:<25.17g}{300 + 2 * a - b:<25.17g}{7.0:g}" for a, b in zip(x, y)]
-        with open(self.path("comsol.txt"), "w", encoding="ascii") as file:
+        lines.insert(3, "% Length unit:        µm")
+        with open(self.path("comsol.txt"), "w", encoding="latin-1") as file:  # as Windows writes it
             file.write("\n".join(lines) + "\n")
         v = self.run_tool(self.path("comsol.txt"), "--columns", "x", "y", "T (K)", "--cells", 5, 6, dataset="/field")
         Y, X = np.meshgrid((np.arange(6) + 0.5) / 3, (np.arange(5) + 0.5) / 5, indexing="ij")
         np.testing.assert_allclose(v, 300 + 2 * X - Y, rtol=1e-12)
         np.testing.assert_allclose(self.run_tool(self.path("comsol.txt"), "--columns", "0", "1", "3", "--cells", 5, 6, "--dataset", "/q", dataset="/q"), 7.0)
+        self.assertNotIn("points", self.said)
+        self.run_tool(self.path("comsol.txt"), "--columns", "0", "1", "3", "--cells", 5, 6, "--box", 0, 1e-6, 0, 2e-6, "--overwrite", dataset="/field")
+        self.assertIn("1 of 63 points lie in the box", self.said)
 
     def test_no_table(self):
         for text in ("", "x,y,T\n", "% nothing\n"):
