@@ -309,7 +309,7 @@ PetscErrorCode SoretRestartFind(MPI_Comm comm, const char *what, SoretRestart *r
     PetscCall(SoretSay(comm, "going on from %s, written %s at step %lld, t = %g\n", r->file, manifest.written, (long long)manifest.step, (double)manifest.t));
     r->t = manifest.t;
   } else if (num == 0) PetscCall(SoretComplain(comm, "soret: there is no checkpoint '%s': no file %s.ckpt-*. Those of a case with `checkpoint.prefix` have that for a name\n", what, r->prefix));
-  else PetscCall(SoretComplain(comm, "soret: none of the %" PetscInt_FMT " generations of checkpoint '%s' is good; nothing was run\n", num, what));
+  else PetscCall(SoretComplain(comm, "soret: none of the %" PetscInt_FMT " generations of checkpoint '%s' is good; nothing was run. To start anew: soret CASE.yaml output.overwrite=true\n", num, what));
   PetscCall(PetscFree(list));
   PetscFunctionReturn(good ? PETSC_SUCCESS : num == 0 ? SORET_ERR_INPUT : SORET_ERR_IO);
 }
@@ -408,7 +408,7 @@ PetscErrorCode SoretCheckpointCheck(MPI_Comm comm, const char *prefix, PetscBool
 {
   SoretGeneration *list = NULL;
   char             directory[PETSC_MAX_PATH_LEN];
-  PetscInt         num;
+  PetscInt         num, begun = 0;
   PetscMPIInt      rank;
   int              status = 0;
 
@@ -417,10 +417,11 @@ PetscErrorCode SoretCheckpointCheck(MPI_Comm comm, const char *prefix, PetscBool
   if (rank == 0) {
     PetscCall(SoretDirectoryOf(prefix, sizeof(directory), directory));
     PetscCall(SoretGenerationList(prefix, &num, &list));
+    for (PetscInt i = 0; i < num; i++) begun += list[i].has_manifest; /* without one: of a run that was killed in its first checkpoint, nothing to go on from */
     if (num < 0 || access(directory, W_OK | X_OK)) {
       (void)fprintf(stderr, "soret: cannot write checkpoints '%s.ckpt-*': directory '%s': %s\n", prefix, directory, strerror(errno));
       status = SORET_ERR_IO;
-    } else if (num > 0 && !replace) {
+    } else if (begun && !replace) {
       (void)fprintf(stderr, "soret: there are checkpoints '%s.ckpt-*' of an earlier run; nothing was run. Go on from them with: soret resume %s; or start anew with output.overwrite=true, or with another checkpoint.prefix\n", prefix, prefix);
       status = SORET_ERR_INPUT;
     }

@@ -694,6 +694,16 @@ def test_kills_of_all_ranks(tmp):
     check_kills(tmp, 2, True)
 
 
+def test_killed_in_first_checkpoint(tmp):
+    """There is nothing to go on from: the run begins anew, unasked, and its first checkpoint removes what is left of the one before."""
+    folder = Folder(tmp)
+    left = tmp / "run.ckpt-001-000001.h5"
+    left.write_bytes(bytes(5000))
+    assert "To start anew: soret CASE.yaml" in folder.run("resume", "run", status=4).stderr
+    folder.run("case.yaml", "checkpoint.every=1e-6")
+    assert not left.exists() and len(folder.generations()) == 2
+
+
 # ---- damage ----
 
 
