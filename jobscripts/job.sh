@@ -319,7 +319,7 @@ launch() # RANKS COMMAND...
   else
     "$site_launcher" -n "$count" "${site_launcher_options[@]}" "$@" || status=$?
   fi
-  if [ "$status" -eq 0 ] && [ -s "$file" ]; then status=$(head -n 1 "$file"); fi
+  if [ -s "$file" ]; then status=$(head -n 1 "$file"); fi
   rm -f "$file"
   trap - TERM
   return "$status"

@@ -269,6 +269,22 @@ def check_cancelled(directory):
     print("ok   job scripts: nothing is left of a job that is cancelled")
 
 
+def check_status(directory):
+    """The status of soret, whatever the launcher makes of it; not 0 where it cannot be kept, as on the full disk that ended the run."""
+    for file, kept in (("/dev/full", 4), ("status", 0)):
+        done = subprocess.run([str(ROOT / "jobscripts/rank.sh"), file, "sh", "-c", "exit 4"], cwd=directory, capture_output=True, check=False, timeout=100)
+        assert done.returncode == kept, done
+    assert (directory / "status").read_text() == "4\n"
+    executable(directory / "launch", "#!/bin/sh\nshift 2\n\"$@\"\nexit 1\n")
+    executable(directory / "soret", "#!/bin/sh\n[ \"$1\" = --version ] || exit 4\n")
+    (directory / "mine.sh").write_text(f"site_soret='{directory}/soret'\nsite_launcher='{directory}/launch'\nsite_free_mib=1\n")
+    (directory / "case.yaml").write_text("soret: 1\n")
+    done = subprocess.run([str(ROOT / "jobscripts/single.sh"), "--inside", "case.yaml"], cwd=directory, env={**os.environ, "SORET_SITE_FILE": str(directory / "mine.sh")},
+                          capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 4, done
+    print("ok   job scripts: the status is that of soret")
+
+
 def check_doctor(directory):
     """Modules that are not there have to be mended, as all else; on the nodes, too."""
     site = f"site_soret='{SORET}'\nsite_free_mib=1\nsite_modules=(petsc hdf5)\n"
@@ -284,7 +300,7 @@ def check_doctor(directory):
 def main():
     with tempfile.TemporaryDirectory() as directory:
         check_chain(Path(directory))
-    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies, check_cancelled, check_doctor):
+    for check_scripts in (check_command_of_chain, check_followers, check_stopped_points, check_lines, check_studies, check_cancelled, check_status, check_doctor):
         with tempfile.TemporaryDirectory(prefix="with [a] blank ") as directory:
             check_scripts(Path(os.path.realpath(directory)))
     with tempfile.TemporaryDirectory() as directory:
