@@ -66,7 +66,7 @@ count_start()
   local starts=0 idle=0 last='' now
   now=$(progress)
   if [ -f "$state" ]; then
-    IFS='|' read -r starts idle last <"$state"
+    IFS='|' read -r starts idle last <"$state" || true # cut short, where a start was killed or had no disk left: counted anew
     if [ "$now" = "$last" ]; then idle=$((idle + 1)); else idle=0; fi
   fi
   [ "$idle" -le "$restarts" ] || {

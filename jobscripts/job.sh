@@ -262,7 +262,7 @@ check_command() # PREFIX JOB CASE ARGUMENT...
   local file=$1.ckpt-command known anew
   has_checkpoints "$1" || return 0
   anew="to start anew, move '$1.ckpt-*' away or choose $elsewhere"
-  [ -f "$file" ] || die 2 "there are checkpoints '$1.ckpt-*' of a run that was started otherwise; nothing was run. Go on from them with: soret resume '$1' (in a job: jobscripts/single.sh ... resume '$1'); $anew"
+  [ -s "$file" ] || die 2 "there are checkpoints '$1.ckpt-*' of a run that was started otherwise; nothing was run. Go on from them with: soret resume '$1' (in a job: jobscripts/single.sh ... resume '$1'); $anew"
   mapfile -t known <"$file"
   [ -z "$2" ] || [[ " ${known[0]} " != *" $2 "* ]] || return 0
   [ "$(printf '%s\n' "${@:3}")" = "$(tail -n +3 "$file")" ] || die 2 "there are checkpoints '$1.ckpt-*' of another command; nothing was run.

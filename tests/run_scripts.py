@@ -123,6 +123,8 @@ def check_command_of_chain(directory):
     start(102, one, case, 3, "ran: resume ./long")
     start(102, one, edited, 3, "ran: resume ./long")
     start(101, one, edited, 2, "is not what it was when")
+    (directory / "long.chain").write_text("")  # a start that was killed there
+    start(102, one, case, 3, "chain: start 1 of job 102, at step 1 t 0.5")
     start(203, one, case, 3, "ran: resume ./long", "dependent")
     start(204, one, edited, 3, "ran: resume ./long", "dependent")
     kept = directory / "kept"
@@ -131,6 +133,8 @@ def check_command_of_chain(directory):
         path.rename(kept / path.name)
     assert len(list(kept.iterdir())) == 2
     start(301, two, case, 3, "ran: long.yaml output.file=k2.h5")
+    (directory / "long.ckpt-command").write_text("")
+    start(0, two, case, 2, "of a run that was started otherwise")
     (directory / "long.ckpt-command").unlink()
     start(0, two, case, 2, "of a run that was started otherwise")
     print("ok   jobscripts/chain.sh: the same command goes on, another one and an edited case are refused, its own jobs are not")
