@@ -193,7 +193,7 @@ PetscErrorCode SoretArchiveAgrees(SoretArchive archive, const char *name, const 
 
 enum {
   MOST_PARTS = 16,
-  VERSION    = 2 /* of what the parts hold; changes with it */
+  VERSION    = 3 /* of what the parts hold; changes with it */
 };
 
 struct SoretRestart_s {

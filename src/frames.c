@@ -236,9 +236,9 @@ enum { OFTEN = 64 };
 
 PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Vec c)
 {
-  const SoretFrame frame = {.time = t, .step = step};
-  char             path[64];
-  SoretH5          h5;
+  SoretFrame frame = {.time = t, .step = step};
+  char       path[64];
+  SoretH5    h5;
 
   PetscFunctionBegin;
   SoretRecordBegin(SORET_PHASE_OUTPUT);
@@ -246,6 +246,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(SoretFramePath(o->num_frames, sizeof(path), path));
   PetscCall(SoretH5Open(o->comm, o->path, SORET_H5_UPDATE, &h5));
   PetscCall(SoretFrameBegin(h5, path, frame));
+  PetscCall(SoretH5GetPlace(h5, path, &frame.place));
   for (PetscInt k = 0; k < o->num_fields; k++) {
     PetscCall(FillField(o, &o->field[k], c));
     PetscCall(SoretFramePutField(o, h5, path, &o->field[k]));

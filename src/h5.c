@@ -236,7 +236,8 @@ PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, So
     PetscCall(OpenFile(self->comm, path, mode, &self->file));
     ierr = SoretH5AgreeOn(self, self->file >= 0 ? PETSC_TRUE : PETSC_FALSE, what, NULL);
     if (!ierr) {
-      ierr = SoretH5AgreeOn(self, OpenDescriptor(self), what, NULL);
+      self->here = self->file;
+      ierr       = SoretH5AgreeOn(self, OpenDescriptor(self), what, NULL);
       if (ierr) H5Fclose(self->file);
     }
   }
@@ -297,7 +298,7 @@ PetscErrorCode SoretH5Abandon(SoretH5 *h5)
 
 /* -------------------------------------------------------------------------------------------------------------- disk space */
 
-/* Whether the file can grow to `end`. Where the file system cannot reserve, the free space of the moment must do. */
+/* Makes the file as long as `end`, which is more than it is, on disk space of its own. Where the file system cannot reserve, the free space of the moment must do. */
 static PetscBool SetAside(int file, hsize_t begin, hsize_t end)
 {
   struct stat    found;
@@ -306,19 +307,21 @@ static PetscBool SetAside(int file, hsize_t begin, hsize_t end)
 #if defined(__linux__)
   int error;
 
-  do error = fallocate(file, FALLOC_FL_KEEP_SIZE, (off_t)begin, (off_t)(end - begin));
+  do error = fallocate(file, 0, (off_t)begin, (off_t)(end - begin));
   while (error && errno == EINTR);
   if (!error) return PETSC_TRUE;
   if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL) return PETSC_FALSE;
 #endif
   if (fstat(file, &found) || fstatvfs(file, &disk)) return PETSC_TRUE;
   errno = ENOSPC;
-  return (double)end <= 512.0 * (double)found.st_blocks + (double)disk.f_bavail * (double)disk.f_frsize ? PETSC_TRUE : PETSC_FALSE;
+  if ((double)end > 512.0 * (double)found.st_blocks + (double)disk.f_bavail * (double)disk.f_frsize) return PETSC_FALSE;
+  return (hsize_t)found.st_size >= end || ftruncate(file, (off_t)end) == 0 ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* Makes sure of disk space for `more` bytes before anything is written: on a full disk the collective writes of Open MPI either
    report success or wait for ever, and HDF5 leaves a damaged file. HDF5 does not tell how far a parallel file will reach, so this
-   counts, and keeps a reserve for its index structures. Fails on rank 0, for all to agree on. */
+   counts, and keeps a reserve for its index structures. And the file is as long as that before its head says so: HDF5 opens none that is shorter than it
+   says, and frames of days would be lost where a process is killed in between. Fails on rank 0, for all to agree on. */
 static PetscBool Reserve(SoretH5 h5, hsize_t more)
 {
   const hsize_t needed = h5->end + more + SPARE_BYTES, wanted = needed + SPARE_BYTES;
@@ -344,7 +347,7 @@ PetscErrorCode SoretH5ReserveFor(SoretH5 h5, hsize_t more, const char *what, con
 
 /* ------------------------------------------------------------------------------------------------------- objects and groups */
 
-/* H5Lexists() is an error where a group above is missing, so go down step by step. */
+/* H5Lexists() is an error where a group above is missing, so go down step by step. A "." in front is the object where paths begin. */
 PetscBool SoretH5IsThere(SoretH5 h5, const char *path)
 {
   char     *part   = strdup(path);
@@ -352,11 +355,11 @@ PetscBool SoretH5IsThere(SoretH5 h5, const char *path)
 
   for (char *c = part; exists && *c; c++) {
     if (c[1] && c[1] != '/') continue;
-    if (*c == '/') continue;
+    if (*c == '/' || (c == part && *c == '.')) continue;
     const char next = c[1];
 
     c[1]   = 0;
-    exists = H5Lexists(h5->file, part, H5P_DEFAULT) > 0 && H5Oexists_by_name(h5->file, part, H5P_DEFAULT) > 0 ? PETSC_TRUE : PETSC_FALSE;
+    exists = H5Lexists(h5->here, part, H5P_DEFAULT) > 0 && H5Oexists_by_name(h5->here, part, H5P_DEFAULT) > 0 ? PETSC_TRUE : PETSC_FALSE;
     c[1]   = next;
   }
   free(part);
@@ -372,9 +375,38 @@ PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretH5GetPlace(SoretH5 h5, const char *path, PetscReal *place)
+{
+  hobj_ref_t reference = 0;
+  PetscBool  ok;
+
+  PetscFunctionBegin;
+  SoretH5Listen(h5->path);
+  ok     = H5Rcreate(&reference, h5->here, path, H5R_OBJECT, -1) >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  *place = (PetscReal)reference;
+  PetscCall(SoretH5AgreeOn(h5, ok, "look for", path));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretH5Enter(SoretH5 h5, PetscReal place, PetscBool *there)
+{
+  const hobj_ref_t reference = (hobj_ref_t)place;
+  hid_t            object;
+
+  PetscFunctionBegin;
+  SoretH5Listen(h5->path);
+  if (h5->here != h5->file) H5Oclose(h5->here);
+  object   = reference ? H5Rdereference2(h5->file, H5P_DEFAULT, H5R_OBJECT, &reference) : h5->file;
+  *there   = object >= 0 ? PETSC_TRUE : PETSC_FALSE;
+  h5->here = *there ? object : h5->file;
+  SoretH5Listen(h5->path); /* where there is none that is an answer, no error */
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, there, 1, SORET_MPI_BOOL, MPI_LAND, h5->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscBool IsGroup(SoretH5 h5, const char *path)
 {
-  const hid_t group = SoretH5IsThere(h5, path) ? H5Oopen(h5->file, path, H5P_DEFAULT) : -1;
+  const hid_t group = SoretH5IsThere(h5, path) ? H5Oopen(h5->here, path, H5P_DEFAULT) : -1;
   PetscBool   is    = PETSC_FALSE;
 
   if (group >= 0) {
@@ -395,7 +427,7 @@ static PetscBool MakeOne(SoretH5 h5, const char *path)
     return PETSC_FALSE;
   }
   create = KeepOrder(H5P_GROUP_CREATE);
-  group  = H5Gcreate2(h5->file, path, H5P_DEFAULT, create, H5P_DEFAULT);
+  group  = H5Gcreate2(h5->here, path, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Pclose(create);
   if (group >= 0) H5Gclose(group);
   return group >= 0 ? PETSC_TRUE : PETSC_FALSE;
@@ -428,7 +460,7 @@ PetscErrorCode SoretH5MakeGroup(SoretH5 h5, const char *path)
 
 static PetscBool PutAttribute(SoretH5 h5, const char *object, const char *name, hid_t file_type, hid_t memory_type, const void *value)
 {
-  const hid_t where = H5Oopen(h5->file, object, H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
+  const hid_t where = H5Oopen(h5->here, object, H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
   hid_t       attribute = -1;
   herr_t      error     = -1;
 
@@ -513,8 +545,8 @@ PetscErrorCode SoretH5ReadReal(SoretH5 h5, const char *object, const char *name,
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
   *found = PETSC_FALSE;
-  if (SoretH5IsThere(h5, object) && H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT) > 0) {
-    attribute = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+  if (SoretH5IsThere(h5, object) && H5Aexists_by_name(h5->here, object, name, H5P_DEFAULT) > 0) {
+    attribute = H5Aopen_by_name(h5->here, object, name, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute >= 0) {
       *found = IsNumber(attribute);
       if (*found) error = H5Aread(attribute, H5T_NATIVE_DOUBLE, value);
@@ -552,8 +584,8 @@ PetscErrorCode SoretH5ReadString(SoretH5 h5, const char *object, const char *nam
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
   *value = NULL;
-  if (SoretH5IsThere(h5, object) && H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT) > 0) {
-    attribute = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+  if (SoretH5IsThere(h5, object) && H5Aexists_by_name(h5->here, object, name, H5P_DEFAULT) > 0) {
+    attribute = H5Aopen_by_name(h5->here, object, name, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute >= 0) {
       PetscCall(ReadText(attribute, value, &ok));
       H5Aclose(attribute);

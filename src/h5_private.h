@@ -16,6 +16,7 @@ struct SoretH5_s {
   char       *path;
   SoretH5Mode mode;
   hid_t       file, transfer; /* transfer: collective */
+  hid_t       here;           /* where paths begin: the file, or an object that was entered */
   PetscBool   broken;         /* a write failed: nothing more is asked of HDF5, whose close would write again */
 
   /* on rank 0 of a file open for writing */

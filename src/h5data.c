@@ -104,7 +104,7 @@ static hid_t CreateDataset(SoretH5 h5, const char *path, int rank, const hsize_t
     H5Pset_shuffle(create);
     H5Pset_deflate(create, (unsigned)storage->compression);
   }
-  dataset = H5Dcreate2(h5->file, path, single ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
+  dataset = H5Dcreate2(h5->here, path, single ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, space, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Sclose(space);
   H5Pclose(create);
   return dataset;
@@ -235,7 +235,7 @@ static int OpenNumbers(SoretH5 h5, const char *path, hid_t *dataset, hsize_t siz
     SoretH5Because("there is no such dataset");
     return -1;
   }
-  *dataset = H5Dopen2(h5->file, path, H5P_DEFAULT);
+  *dataset = H5Dopen2(h5->here, path, H5P_DEFAULT);
   if (*dataset < 0) return -1;
   space = H5Dget_space(*dataset);
   type  = H5Dget_type(*dataset);
@@ -325,7 +325,7 @@ PetscErrorCode SoretH5GetSize(SoretH5 h5, const char *path, int *rank, PetscInt 
   PetscFunctionBegin;
   SoretH5Listen(h5->path);
   *rank = -1;
-  if (SoretH5IsThere(h5, path)) object = H5Oopen(h5->file, path, H5P_DEFAULT);
+  if (SoretH5IsThere(h5, path)) object = H5Oopen(h5->here, path, H5P_DEFAULT);
   if (object >= 0 && H5Iget_type(object) == H5I_DATASET) {
     space = H5Dget_space(object);
     if (H5Sget_simple_extent_ndims(space) > MAX_RANK) SoretH5Because("it has more than %d axes", MAX_RANK);
@@ -350,7 +350,7 @@ static hid_t CreateSeries(SoretH5 h5, const char *path, hid_t type)
 
   H5Pset_chunk(create, 1, (hsize_t[]){SORET_H5_APPEND_ROWS});
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  dataset = H5Dcreate2(h5->file, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
+  dataset = H5Dcreate2(h5->here, path, type, space, H5P_DEFAULT, create, H5P_DEFAULT);
   H5Sclose(space);
   H5Pclose(create);
   return dataset;
@@ -416,7 +416,7 @@ static hid_t OpenTexts(SoretH5 h5, const char *path, PetscInt width)
 {
   hid_t type, dataset;
 
-  if (SoretH5IsThere(h5, path)) return H5Dopen2(h5->file, path, H5P_DEFAULT);
+  if (SoretH5IsThere(h5, path)) return H5Dopen2(h5->here, path, H5P_DEFAULT);
   if (!SoretH5MakeGroups(h5, path, PETSC_FALSE)) return -1;
   type = H5Tcopy(H5T_C_S1);
   H5Tset_size(type, (size_t)width);

@@ -46,7 +46,8 @@ typedef struct {
 typedef struct {
   PetscReal time;
   PetscInt  step;
-  PetscBool lost; /* carried over from an earlier attempt whose file is gone */
+  PetscBool lost;  /* carried over from an earlier attempt whose file is gone */
+  PetscReal place; /* in the file of this attempt (SoretH5GetPlace())         */
 } SoretFrame;
 
 struct SoretOutput_s {

@@ -86,6 +86,13 @@ typedef struct {
 
 enum { STATE_SIZE = sizeof(State) / sizeof(PetscReal) };
 
+/* Numbers of a frame. */
+typedef struct {
+  PetscReal time, step, lost, place;
+} Frame;
+
+enum { FRAME_SIZE = sizeof(Frame) / sizeof(PetscReal) };
+
 /* Paths of this attempt and of those that its frames came from, the newest first, with their directories. */
 static PetscErrorCode ListAttempts(SoretOutput o, char **text)
 {
@@ -104,7 +111,7 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
 {
   SoretOutput o = (SoretOutput)context;
   State       state = {.drift = o->drift, .started = (PetscReal)o->started};
-  PetscReal  *frames;
+  Frame      *frames;
   char       *text;
 
   PetscFunctionBegin;
@@ -118,13 +125,9 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
   PetscCall(SoretSumsPut(o->sums, archive));
   PetscCall(PetscArraycpy(state.first_total, o->first_total, 3 * SORET_MAX_SPECIES));
   PetscCall(SoretArchivePutReals(archive, "state", STATE_SIZE, (const PetscReal *)&state));
-  PetscCall(PetscMalloc1(3 * o->num_frames, &frames));
-  for (PetscInt k = 0; k < o->num_frames; k++) {
-    frames[3 * k]     = o->frame[k].time;
-    frames[3 * k + 1] = (PetscReal)o->frame[k].step;
-    frames[3 * k + 2] = (PetscReal)o->frame[k].lost;
-  }
-  PetscCall(SoretArchivePutReals(archive, "frames", 3 * o->num_frames, frames));
+  PetscCall(PetscMalloc1(o->num_frames, &frames));
+  for (PetscInt k = 0; k < o->num_frames; k++) frames[k] = (Frame){.time = o->frame[k].time, .step = (PetscReal)o->frame[k].step, .lost = (PetscReal)o->frame[k].lost, .place = o->frame[k].place};
+  PetscCall(SoretArchivePutReals(archive, "frames", FRAME_SIZE * o->num_frames, (const PetscReal *)frames));
   PetscCall(PetscFree(frames));
   PetscCall(SoretArchivePutReals(archive, "series", o->num_rows * o->num_columns, o->rows));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -132,14 +135,15 @@ static PetscErrorCode Save(void *context, SoretArchive archive)
 
 static PetscErrorCode LoadFrames(SoretOutput o, SoretArchive archive)
 {
-  PetscInt   n;
-  PetscReal *frames;
+  PetscInt n;
+  Frame   *frames;
 
   PetscFunctionBegin;
   PetscCall(SoretArchiveCount(archive, "frames", &n));
+  n /= FRAME_SIZE;
   PetscCall(PetscMalloc1(n, &frames));
-  PetscCall(SoretArchiveGetReals(archive, "frames", n, frames));
-  for (PetscInt k = 0; k < n / 3; k++) PetscCall(SoretFrameRemember(o, (SoretFrame){.time = frames[3 * k], .step = (PetscInt)frames[3 * k + 1], .lost = frames[3 * k + 2] != 0.0 ? PETSC_TRUE : PETSC_FALSE}));
+  PetscCall(SoretArchiveGetReals(archive, "frames", n * FRAME_SIZE, (PetscReal *)frames));
+  for (const Frame *f = frames; f < frames + n; f++) PetscCall(SoretFrameRemember(o, (SoretFrame){.time = f->time, .step = (PetscInt)f->step, .lost = f->lost != 0.0 ? PETSC_TRUE : PETSC_FALSE, .place = f->place}));
   PetscCall(PetscFree(frames));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -256,11 +260,11 @@ static PetscErrorCode CompareTemperature(SoretOutput o, SoretH5 from, SoretH5 to
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Copies one field of a frame, unless an earlier file has given it already; *copied is false where this one has it not, or not in good order. A temperature that did not
-   change in time is that of the whole file. */
-static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const char *frame, const SoretFrameField *field, PetscBool *copied)
+/* Copies one field of a frame, which is `there` in the earlier file, unless another one has given it already; *copied is false where this one has it not, or not in good
+   order. A temperature that did not change in time is that of the whole file. */
+static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, const char *there, SoretH5 to, const char *frame, const SoretFrameField *field, PetscBool *copied)
 {
-  PetscInt       size[4], start[4], count[4], there[8];
+  PetscInt       size[4], start[4], count[4], size_there[8];
   const int      rank = SoretGridBox(o->op->grid, SoretFrameTrailing(o, field), size, start, count);
   int            rank_there;
   char           path[256];
@@ -270,9 +274,10 @@ static PetscErrorCode CopyField(SoretOutput o, SoretH5 from, SoretH5 to, const c
   PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
   PetscCall(SoretH5Exists(to, path, copied));
   if (*copied) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", there, field->name));
   if (field->kind == SORET_FRAME_TEMPERATURE && !SoretH5Exists(from, path, copied) && !*copied) PetscCall(PetscStrncpy(path, "/temperature", sizeof(path)));
-  ierr    = SoretH5GetSize(from, path, &rank_there, there);
-  *copied = !ierr && rank_there == rank && !memcmp(there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
+  ierr    = SoretH5GetSize(from, path, &rank_there, size_there);
+  *copied = !ierr && rank_there == rank && !memcmp(size_there, size, (size_t)rank * sizeof(*size)) ? PETSC_TRUE : PETSC_FALSE;
   if (*copied && SoretH5ReadBox(from, path, rank, start, count, o->work)) *copied = PETSC_FALSE;
   if (*copied) PetscCall(SoretFramePutField(o, to, frame, field));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -293,21 +298,40 @@ static PetscErrorCode IsSameFrame(SoretH5 from, const char *path, SoretFrame fra
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Looks for a frame: at its place, where it is although a process was killed while it changed the names; or by its name in the file of another attempt. */
+static PetscErrorCode FindFrame(SoretH5 from, const char *path, SoretFrame frame, const char **there)
+{
+  PetscBool found;
+
+  PetscFunctionBegin;
+  *there = ".";
+  PetscCall(SoretH5Enter(from, frame.place, &found));
+  if (found) PetscCall(IsSameFrame(from, *there, frame, &found));
+  if (found) PetscFunctionReturn(PETSC_SUCCESS);
+  *there = path;
+  PetscCall(IsSameFrame(from, *there, frame, &found));
+  if (!found) *there = NULL;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Copies the frames that lie in the file of an earlier attempt and are not in the new one yet. */
 static PetscErrorCode CopyFrames(SoretOutput o, SoretH5 from, SoretH5 to)
 {
   PetscFunctionBegin;
   for (PetscInt k = 0; k < o->num_frames; k++) {
-    PetscBool copied = PETSC_TRUE, same;
-    char      path[64];
+    PetscBool   copied = PETSC_TRUE, root;
+    const char *there;
+    char        path[64];
 
     if (!o->frame[k].lost) continue;
     PetscCall(SoretFramePath(k, sizeof(path), path));
-    PetscCall(IsSameFrame(from, path, o->frame[k], &same));
-    if (!same) continue;
-    PetscCall(SoretFrameBegin(to, path, o->frame[k]));
-    for (PetscInt f = 0; f < o->num_fields && copied; f++) PetscCall(CopyField(o, from, to, path, &o->field[f], &copied));
-    if (copied) o->frame[k].lost = PETSC_FALSE;
+    PetscCall(FindFrame(from, path, o->frame[k], &there));
+    if (there) {
+      PetscCall(SoretFrameBegin(to, path, o->frame[k]));
+      for (PetscInt f = 0; f < o->num_fields && copied; f++) PetscCall(CopyField(o, from, there, to, path, &o->field[f], &copied));
+      if (copied) o->frame[k].lost = PETSC_FALSE;
+    }
+    PetscCall(SoretH5Enter(from, 0.0, &root));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -364,6 +388,12 @@ static PetscErrorCode CarryOver(SoretOutput o)
   PetscCall(SoretFramesNameFields(o));
   PetscCall(ForEachEarlier(o, CopyFrames, to));
   PetscCall(MarkLost(o, to));
+  for (PetscInt k = 0; k < o->num_frames; k++) {
+    char path[64];
+
+    PetscCall(SoretFramePath(k, sizeof(path), path));
+    PetscCall(SoretH5GetPlace(to, path, &o->frame[k].place));
+  }
   PetscCall(SoretSeriesFlush(o, to));
   PetscCall(SoretH5Close(&to));
   PetscCall(SoretFramesUpdateXDMF(o));

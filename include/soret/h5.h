@@ -46,6 +46,11 @@ PetscBool SoretH5IsStuck(void);
 /* Is there a group or dataset of that name? The same on all ranks. Collective. */
 PetscErrorCode SoretH5Exists(SoretH5 h5, const char *path, PetscBool *exists);
 
+/* Where an object lies in the file, which stays so; and from there on paths without a / in front begin at what lies at a place ("." is the object itself), or at
+   the root for 0. What the names lead to may be lost where a process was killed while it changed the file; objects that were complete are where they were. */
+PetscErrorCode SoretH5GetPlace(SoretH5 h5, const char *path, PetscReal *place);
+PetscErrorCode SoretH5Enter(SoretH5 h5, PetscReal place, PetscBool *there);
+
 /* Makes a group and those above it; one that exists is no error. */
 PetscErrorCode SoretH5MakeGroup(SoretH5 h5, const char *path);
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
    To be preloaded: makes a call of the system fail for files whose full path begins with a text. Environment: IO_ERROR_CALL (write, pwrite, fsync,
-   read, readdir), IO_ERROR (EIO, ENOSPC; EINTR: one call out of two), IO_ERROR_FILE; IO_ERROR_AFTER: so many calls of this process succeed first. */
+   read, readdir), IO_ERROR (EIO, ENOSPC; EINTR: one call out of two; KILL: the process is killed instead), IO_ERROR_FILE; IO_ERROR_AFTER: so many calls of
+   this process succeed first. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,7 @@ static int Fails(const char *call, int fd)
   path[n] = 0;
   if (strncmp(path, file, strlen(file))) return 0; /* not the files of the same name that Open MPI keeps elsewhere */
   if (after && calls++ < atoi(after)) return 0;
+  if (!strcmp(error, "KILL")) (void)raise(SIGKILL);
   errno = !strcmp(error, "EINTR") ? EINTR : strcmp(error, "ENOSPC") ? EIO : ENOSPC;
   if (errno == EINTR) interrupted = !interrupted;
   return errno != EINTR || interrupted;
