@@ -222,6 +222,40 @@ void SoretOperatorFitConductances(SoretOperator *op)
   }
 }
 
+/* a of the cells of a row; work - [2 count[0]] */
+static void FillConductivities(const SoretOperator *op, PetscInt number, PetscReal work[], PetscReal a[])
+{
+  const PetscInt   nx = op->grid->count[0], ns = op->num_species;
+  const SoretPoint row = SoretOperatorRowPoint(op, number % op->grid->count[1], number / op->grid->count[1]);
+
+  for (PetscInt s = 0; s < ns; s++) {
+    SoretModelTransportRow(op->model, s, nx, &row, op->grid->center[0] + op->grid->start[0], op->temperature->T + number * nx, work, work + nx);
+    for (PetscInt i = 0; i < nx; i++) a[i * ns + s] = work[i];
+  }
+}
+
+void SoretOperatorFaceShares(const SoretOperator *op, const SoretRow *row, PetscReal work[], PetscReal *const share[6])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   nx = grid->count[0], ns = op->num_species;
+  PetscReal       *a = work + 2 * nx;
+
+  FillConductivities(op, row->number, work, a);
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    const int axis = face / 2;
+
+    for (PetscInt q = 0; q < nx * ns; q++) {
+      PetscInt  ijk[3], above[3] = {q / ns, row->j, row->k};
+      PetscReal g;
+
+      SoretOperatorCell(op, row, q / ns, ijk);
+      above[axis] += face % 2;
+      g              = op->uniform ? SoretUniformConductance(op, axis, above, q % ns) : op->g_diffusive[axis][SoretFaceIndex(grid, axis, above) * ns + q % ns];
+      share[face][q] = a[q] > 0.0 ? g * 0.5 * grid->width[axis][ijk[axis]] / (a[q] * SoretGridFaceArea(grid, axis, ijk)) : 0.0;
+    }
+  }
+}
+
 PetscErrorCode SoretOperatorFillConductances(SoretOperator *op)
 {
   const SoretGrid *grid = op->grid;
@@ -231,14 +265,7 @@ PetscErrorCode SoretOperatorFillConductances(SoretOperator *op)
 
   PetscFunctionBegin;
   PetscCall(PetscMalloc2(grid->num_cells * ns, &a, 2 * nx, &work));
-  for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) {
-    const SoretPoint row = SoretOperatorRowPoint(op, number % grid->count[1], number / grid->count[1]);
-
-    for (PetscInt s = 0; s < ns; s++) {
-      SoretModelTransportRow(op->model, s, nx, &row, grid->center[0] + grid->start[0], op->temperature->T + number * nx, work, work + nx);
-      for (PetscInt i = 0; i < nx; i++) a[(number * nx + i) * ns + s] = work[i];
-    }
-  }
+  for (PetscInt number = 0; number < grid->count[1] * grid->count[2]; number++) FillConductivities(op, number, work, a + number * nx * ns);
   PetscCall(SoretHaloExchange(&op->halo, a));
   for (int axis = 0; axis < grid->dim; axis++) FillFaces(op, axis, a, ConductanceOfFace, op->g_diffusive[axis]);
   PetscCall(PetscFree2(a, work));

@@ -48,17 +48,21 @@ SoretPoint SoretDiagnoseMiddle(const SoretOperator *op)
 
 /* ---- entropy production of one cell ---- */
 
-/* Diffusion: J ln(u_lo/u_hi) of each face inside the box, half for this cell. The part of J that a velocity carries produces none.
+typedef struct {
+  SoretEntropy which;
+  PetscReal   *out;
+  PetscReal   *g[6], *share[6], *work; /* rows of the faces on both sides along each axis: conductances, shares of the cells in what the faces resist */
+} EntropyContext;
 
-   g - coefficients of the faces on both sides along each axis, entries of this row */
-static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, PetscReal *const g[6], PetscInt q)
+/* Diffusion: of J ln(u_lo/u_hi) of each face inside the box what is produced on this side of it. The part of J that a velocity carries produces none. */
+static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, const EntropyContext *ec, PetscInt q)
 {
   PetscReal sum = 0.0;
 
   for (int face = 0; face < 2 * op->grid->dim; face++) {
     const PetscReal lo = row->u[face / 2][1 + face % 2][q], hi = row->u[face / 2][2 + face % 2][q];
 
-    if (g[face][q] > 0.0) sum += 0.5 * SoretFaceFlux(g[face][q], lo, hi) * SoretLogRatio(lo, hi);
+    if (ec->g[face][q] > 0.0) sum += ec->share[face][q] * SoretFaceFlux(ec->g[face][q], lo, hi) * SoretLogRatio(lo, hi);
   }
   return sum;
 }
@@ -405,18 +409,14 @@ PetscErrorCode SoretDiagnoseRate(SoretOperator *op, Vec c, PetscInt r, PetscReal
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-typedef struct {
-  SoretEntropy which;
-  PetscReal   *out, *g[6], *w;
-} EntropyContext;
-
 static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *context)
 {
   const EntropyContext *ec = (const EntropyContext *)context;
   const PetscInt        ns = op->num_species;
 
   PetscFunctionBegin;
-  for (int face = 0; face < 2 * op->grid->dim; face++) (void)SoretOperatorFaceRow(op, row, face / 2, face % 2, ec->g[face], ec->w);
+  SoretOperatorFaceShares(op, row, ec->work, ec->share);
+  for (int face = 0; face < 2 * op->grid->dim; face++) (void)SoretOperatorFaceRow(op, row, face / 2, face % 2, ec->g[face], ec->work);
   for (PetscInt i = 0; i < op->grid->count[0]; i++) {
     const PetscReal volume = SoretOperatorVolume(op, row, i);
     PetscReal       sum    = 0.0;
@@ -424,7 +424,7 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
     ec->out[row->first + i] = 0.0;
     if (SoretGridIsSolid(op->grid, row->first + i)) continue;
     if (ec->which != SORET_ENTROPY_DIFFUSION) sum += CellEntropy(op, row, i);
-    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec->g, i * ns + s) + SoretEntropyAtWalls(op, row, i, s)) / volume;
+    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec, i * ns + s) + SoretEntropyAtWalls(op, row, i, s)) / volume;
     ec->out[row->first + i] = sum;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -441,9 +441,12 @@ PetscErrorCode SoretDiagnoseEntropy(SoretOperator *op, SoretEntropy which, Vec c
     for (PetscInt p = 0; p < op->grid->num_cells; p++) out[p] = NAN;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(PetscMalloc1(7 * m, &work));
-  for (int face = 0; face < 6; face++) ec.g[face] = work + face * m;
-  ec.w = work + 6 * m;
+  PetscCall(PetscMalloc1(15 * m, &work));
+  for (int face = 0; face < 6; face++) {
+    ec.g[face]     = work + face * m;
+    ec.share[face] = work + (6 + face) * m;
+  }
+  ec.work = work + 12 * m;
   PetscCall(SoretOperatorForEachRow(op, c, EntropyRow, &ec));
   PetscCall(PetscFree(work));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -201,6 +201,10 @@ PetscErrorCode SoretOperatorForEachRowOfSquares(SoretOperator *op, Vec x, SoretR
    PETSC_FALSE: no diffusing species has a velocity along the axis, and w is untouched. */
 PetscBool SoretOperatorFaceRow(const SoretOperator *op, const SoretRow *row, int axis, int side, PetscReal g[], PetscReal w[]);
 
+/* Share of the cells of a row in what each of their faces resists diffusion with, share[2 axis + side][count[0]][num_species]: half where cells and their D are alike, 0 where the face is
+   closed or nothing diffuses. work - [count[0]][num_species + 2] */
+void SoretOperatorFaceShares(const SoretOperator *op, const SoretRow *row, PetscReal work[], PetscReal *const share[6]);
+
 /* b of the cells of this rank, [num_cells][num_species]. */
 const PetscReal *SoretOperatorScales(const SoretOperator *op);
 
