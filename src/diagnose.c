@@ -67,20 +67,58 @@ static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, const
   return sum;
 }
 
-PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s)
+/* What comes in through the half of a cell between a wall, or solid, and its centre. */
+typedef struct {
+  PetscReal inflow, carried; /* in all, and by the velocity alone with what there is at the centre */
+  PetscReal force;           /* ln(u_wall/u_cell), which the rest of the inflow goes with, or what it tends to in small cells */
+} HalfCell;
+
+static HalfCell FindHalfCell(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, int face)
 {
   const SoretBoundary *boundary = op->boundary;
-  const PetscInt       ijk[3]   = {i, row->j, row->k}, q = i * op->num_species + s;
-  PetscReal            sum      = 0.0;
+  const SoretSpecies  *species  = &op->model->species[s];
+  const PetscInt       local[3] = {i, row->j, row->k}, p = row->first + i, wall = SoretOperatorWall(op, face, local), q = i * op->num_species + s;
+  const int            axis     = face / 2;
+  const PetscReal      u        = row->u[0][2][q];
+  HalfCell             half     = {0.0, 0.0, 0.0};
+  PetscReal            v        = species->moves[axis] ? species->velocity.value[axis] : 0.0;
+  PetscInt             ijk[3];
 
+  if (!species->diffuses || SoretGridIsSolid(op->grid, p)) return half;
+  if (boundary->flow) v += boundary->flow->v[axis][SoretFlowFace(op->grid, face, p)];
+  if (wall >= 0) half.inflow = boundary->beta[face][wall + s] - boundary->alpha[face][wall + s] * row->c[q];
+  if (v == 0.0 && wall >= 0 && boundary->half[face][wall + s] > 0.0) {
+    const PetscReal u_wall = u + half.inflow / boundary->half[face][wall + s];
+
+    if (u_wall > 1.0e-10 * u && u > 0.0) half.force = SoretLogRatio(u_wall, u);
+  } else if (v != 0.0 && row->c[q] > 0.0) {
+    SoretPoint point = SoretOperatorRowPoint(op, row->j, row->k);
+    PetscReal  a, b, area;
+
+    SoretOperatorCell(op, row, i, ijk);
+    area         = SoretGridFaceArea(op->grid, axis, ijk);
+    point.x[0]   = op->grid->center[0][ijk[0]];
+    point.T      = op->temperature->T[p];
+    SoretModelTransport(op->model, s, &point, &a, &b);
+    half.carried = (face % 2 ? -v : v) * area * row->c[q];
+    half.force   = (half.inflow - half.carried) * 0.5 * op->grid->width[axis][ijk[axis]] / (area * a * b * row->c[q]);
+  }
+  return half;
+}
+
+PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal *boundary)
+{
+  PetscReal sum = 0.0;
+  PetscInt  ijk[3];
+
+  SoretOperatorCell(op, row, i, ijk);
   for (int face = 0; face < 2 * op->grid->dim; face++) {
-    const PetscInt wall = SoretOperatorWall(op, face, ijk);
-    PetscReal      inflow, u;
+    HalfCell half;
 
-    if (wall < 0 || !(boundary->half[face][wall + s] > 0.0)) continue;
-    inflow = boundary->beta[face][wall + s] - boundary->alpha[face][wall + s] * row->c[q];
-    u      = row->u[0][2][q] + inflow / boundary->half[face][wall + s];
-    if (u > 1.0e-10 * row->u[0][2][q] && row->u[0][2][q] > 0.0) sum += inflow * SoretLogRatio(u, row->u[0][2][q]);
+    if (!SoretIsWall(op->grid, face / 2, face % 2, ijk[face / 2]) && !SoretGridIsClosed(op->grid, row->first + i, face)) continue;
+    half = FindHalfCell(op, row, i, s, face);
+    sum += (half.inflow - half.carried) * half.force;
+    if (boundary) *boundary += half.inflow * half.force;
   }
   return sum;
 }
@@ -213,7 +251,7 @@ static void AddWallFluxes(const SoretOperator *op, const SoretRow *row, PetscBoo
       for (int face = 0; face < 2 * grid->dim; face++) {
         if (SoretIsWall(grid, face / 2, face % 2, ijk[face / 2])) state->boundary_flux[face][s] += face % 2 ? -flux[face] : flux[face];
       }
-      if (entropy) state->entropy_diffusion += SoretEntropyAtWalls(op, row, i, s);
+      if (entropy) state->entropy_diffusion += SoretEntropyAtWalls(op, row, i, s, NULL);
     }
   }
 }
@@ -424,7 +462,7 @@ static PetscErrorCode EntropyRow(SoretOperator *op, const SoretRow *row, void *c
     ec->out[row->first + i] = 0.0;
     if (SoretGridIsSolid(op->grid, row->first + i)) continue;
     if (ec->which != SORET_ENTROPY_DIFFUSION) sum += CellEntropy(op, row, i);
-    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec, i * ns + s) + SoretEntropyAtWalls(op, row, i, s)) / volume;
+    for (PetscInt s = 0; s < ns && ec->which != SORET_ENTROPY_REACTIONS; s++) sum += (FaceEntropy(op, row, ec, i * ns + s) + SoretEntropyAtWalls(op, row, i, s, NULL)) / volume;
     ec->out[row->first + i] = sum;
   }
   PetscFunctionReturn(PETSC_SUCCESS);

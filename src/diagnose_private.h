@@ -40,9 +40,11 @@ PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal g[], const PetscReal w[]
    entropy, scale - what the reactions produce, and the sum of volume (forward + backward), are added; may be NULL */
 void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal volume[], PetscReal amount[], PetscReal *entropy, PetscReal *scale);
 
-/* Entropy that diffusion of species s produces between walls and the centre of cell i of a row, as in the halves of cells beside other faces. A wall that holds next to nothing, where it is
-   infinite, does not count, nor one through which a velocity carries something besides. */
-PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s);
+/* Entropy that diffusion of species s produces in cell i of a row between walls, or solid, and its centre, as in the halves of cells beside other faces. Where a velocity passes or leans on the
+   wall it is J^2/(D c) of what diffuses at the centre: layers thinner than half a cell are not seen. A wall that holds next to nothing, where it is infinite, does not count.
+
+   boundary - or NULL: what comes in gets entropy from the wall to the centre, which is added */
+PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal *boundary);
 
 /* Adds what a reaction makes and uses up in n places to source[n][num_species]; amount - [n]. */
 void SoretAddReaction(const SoretReaction *reaction, PetscInt n, PetscInt num_species, const PetscReal amount[], PetscReal source[]);
@@ -53,18 +55,19 @@ static inline PetscBool SoretIsWall(const SoretGrid *grid, int axis, int side, P
   return !grid->periodic[axis] && index == (side ? grid->n[axis] - 1 : 0) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* The same for a wall that something may pass: ballistic species change their direction at any. */
+/* The same for a wall that something may pass, or that a velocity leans on: ballistic species change their direction at any. */
 static inline PetscBool SoretIsPassed(const SoretOperator *op, int axis, int side, PetscInt index)
 {
-  return SoretIsWall(op->grid, axis, side, index) && (op->boundary->num[2 * axis + side] || op->width > 1) ? PETSC_TRUE : PETSC_FALSE;
+  return SoretIsWall(op->grid, axis, side, index) && (op->boundary->num[2 * axis + side] || op->width > 1 || op->w[axis]) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* The first cell of a row, from cell i on, at such a wall; the number of cells if there is none. */
+/* The first cell of a row, from cell i on, that may be at such a wall or at solid that velocities lean on; the number of cells if there is none. */
 static inline PetscInt SoretCellAtWall(const SoretOperator *op, const SoretRow *row, PetscInt i)
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   last = grid->count[0] - 1;
 
+  if (grid->closed && (op->w[0] || op->w[1] || op->w[2])) return i; /* velocities lean on solid as well */
   for (int axis = 1; axis < grid->dim; axis++) {
     const PetscInt index = grid->start[axis] + (axis == 1 ? row->j : row->k);
 

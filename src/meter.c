@@ -663,10 +663,12 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
         inner[s] += out;
     }
     if (bc->entropy) { /* what walls let in is counted as it comes from them */
-      const PetscReal entropy = SoretEntropyAtWalls(a->op, a->row, i, s);
+      PetscReal       boundary = 0.0;
+      const PetscReal entropy  = SoretEntropyAtWalls(a->op, a->row, i, s, &boundary);
 
       bc->box.diffusion += entropy;
-      bc->box.boundary += entropy;
+      bc->box.boundary += boundary;
+      bc->box.velocity += entropy - boundary;
     }
   }
 }
