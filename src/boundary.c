@@ -220,7 +220,8 @@ static void Affine(const SoretBoundary *boundary, int face, PetscInt i, PetscRea
   }
   if (!species->diffuses) { /* ballistic: what comes in is prescribed, what leaves is the operator's */
     if (condition->kind == SORET_VALUE) *beta = PetscMax(inwards, 0.0) * value;
-    else {
+    else if (inwards > 0.0) *beta = inwards * value / (value + inwards) * outside; /* inwards c_face = h (outside - c_face) */
+    else { /* what comes to the wall and does not pass piles up in the cell */
       *beta  = value * outside;
       *alpha = value;
     }
