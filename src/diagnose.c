@@ -54,15 +54,16 @@ typedef struct {
   PetscReal   *g[6], *share[6], *work; /* rows of the faces on both sides along each axis: conductances, shares of the cells in what the faces resist */
 } EntropyContext;
 
-/* Diffusion: of J ln(u_lo/u_hi) of each face inside the box what is produced on this side of it. The part of J that a velocity carries produces none. */
+/* Diffusion: J ln(u_lo/u_hi) of each face inside the box, of which the part between the centre of this cell and the face is produced here. The part of J that a velocity carries
+   produces none. */
 static PetscReal FaceEntropy(const SoretOperator *op, const SoretRow *row, const EntropyContext *ec, PetscInt q)
 {
   PetscReal sum = 0.0;
 
   for (int face = 0; face < 2 * op->grid->dim; face++) {
-    const PetscReal lo = row->u[face / 2][1 + face % 2][q], hi = row->u[face / 2][2 + face % 2][q];
+    const PetscReal here = row->u[face / 2][2][q], there = row->u[face / 2][face % 2 ? 3 : 1][q], between = here + ec->share[face][q] * (there - here);
 
-    if (ec->g[face][q] > 0.0) sum += ec->share[face][q] * SoretFaceFlux(ec->g[face][q], lo, hi) * SoretLogRatio(lo, hi);
+    if (ec->g[face][q] > 0.0) sum += SoretFaceFlux(ec->g[face][q], here, there) * SoretLogRatio(here, between);
   }
   return sum;
 }
