@@ -194,6 +194,7 @@ PetscErrorCode SoretFramesUpdateXDMF(SoretOutput o)
   PetscFunctionBegin;
   PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
   PetscCall(SoretFramesWriteXDMF(o, xdmf, o->path));
+  o->num_listed = o->num_frames;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -231,9 +232,6 @@ PetscErrorCode SoretFrameBegin(SoretH5 h5, const char *path, SoretFrame frame)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* All of the XDMF is written each time: of thousands of frames that would take longer than the frames. */
-enum { OFTEN = 64 };
-
 PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Vec c)
 {
   SoretFrame frame = {.time = t, .step = step};
@@ -254,7 +252,7 @@ PetscErrorCode SoretOutputAddFrame(SoretOutput o, PetscInt step, PetscReal t, Ve
   PetscCall(SoretSeriesFlush(o, h5));
   PetscCall(SoretH5Close(&h5));
   PetscCall(SoretFrameRemember(o, frame));
-  if (o->num_frames <= OFTEN || o->num_frames % OFTEN == 0) PetscCall(SoretFramesUpdateXDMF(o));
+  if (SoretOutputIsDue(o->num_listed, o->num_frames)) PetscCall(SoretFramesUpdateXDMF(o));
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -202,6 +202,11 @@ const char *SoretOutputPath(SoretOutput o)
   return o->path;
 }
 
+PetscBool SoretOutputIsDue(PetscInt written, PetscInt now)
+{
+  return 16 * (now - written) >= now ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscInt SoretOutputNumFrames(SoretOutput o)
 {
   return o->num_frames;

@@ -62,7 +62,7 @@ struct SoretOutput_s {
   PetscReal         *work;                      /* one field of this rank */
   PetscInt           num_fields;
   SoretFrameField   *field;                     /* [num_fields] of each frame */
-  PetscInt           num_frames, frame_room;
+  PetscInt           num_frames, frame_room, num_listed; /* listed: in the XDMF */
   SoretFrame        *frame;                     /* [num_frames], on all ranks */
   /* series: columns with names, and all rows so far, kept for checkpoints */
   PetscInt           num_columns, num_rows, num_flushed, room;

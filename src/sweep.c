@@ -277,6 +277,7 @@ typedef struct {
   PetscInt               num_series; /* columns that the table takes from it */
   SoretMeter             meter;  /* of one point */
   PetscInt               of;     /* column of refine.of, -1 */
+  PetscInt               num_written; /* points that the table in the file has */
   PetscBool              stopped;
 } Run;
 
@@ -465,6 +466,7 @@ static PetscErrorCode WriteTable(Run *run)
   }
   PetscCall(SoretH5Close(&h5));
   PetscCall(PetscFree3(column, reason, number));
+  run->num_written = run->sweep.num_done;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -507,7 +509,7 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
     if (number[b] >= 0) PetscCall(Record(run, number[b], &instance, &told));
   }
   if (*more && !run->stopped) {
-    PetscCall(WriteTable(run));
+    if (SoretOutputIsDue(run->num_written, run->sweep.num_done)) PetscCall(WriteTable(run));
     PetscCall(SoretCheckpointPoll(run->checkpoint, run->sweep.num_done, 0.0, &run->stopped));
   }
   if (number[run->ranks.branch] >= 0) PetscCall(Discard(&instance));
@@ -715,6 +717,7 @@ PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, Soret
   SoretRecordEnter(SORET_PHASE_SOLVE);
   PetscCall(SoretCheckpointPoll(run.checkpoint, run.sweep.num_done, 0.0, &run.stopped));
   while (more && !run.stopped) PetscCall(Round(&run, &more));
+  if (run.num_written < run.sweep.num_done) PetscCall(WriteTable(&run));
   SoretRecordEnter(SORET_PHASE_OUTPUT);
   PetscCall(Summarise(&run, outcome));
   status = SoretOutputFinish(run.output, outcome->converged, length, path);

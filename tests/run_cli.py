@@ -49,6 +49,14 @@ class Soret:
         assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done
 
+    def bytes_written(self, *args):
+        """How many a run passes to the system, as that counts them."""
+        with subprocess.Popen([SORET, *args], cwd=self.directory, env=environment(1), stdout=subprocess.DEVNULL) as run:
+            os.waitid(os.P_PID, run.pid, os.WEXITED | os.WNOWAIT)
+            counts = Path(f"/proc/{run.pid}/io").read_text()
+        assert run.returncode == 0, f"soret {' '.join(args)}: status {run.returncode}"
+        return int(re.search(r"wchar: (\d+)", counts)[1])
+
     def write(self, name, text):
         (self.directory / name).write_text(text)
 
@@ -217,6 +225,16 @@ output: {file: result.h5, xdmf: false, overwrite: true}
     assert len(cold) == 3 and len(hot) == 4 and "extrapolated to T from 390 to 390" in hot[-1]
     assert lines(sweep) == cold + hot[1:]
     assert lines(sweep, "parameters.T0=390") == hot + cold[1:] + hot[1:]
+
+
+def test_sweep_of_many_points(soret):
+    """The table is not written anew for each of them: twice as many are not four times the bytes."""
+    sweep = "sweep={parameter: parameters.k, range: {from: 1, to: 2, count: %d}, frames: none}"
+    case = ["case.yaml", "parameters={k: 1}", "reactions.0.forward=k", "solve.mode=steady", "domain.cells=[4]", "--overwrite"]
+    few, many = (soret.bytes_written(*case, sweep % n) for n in (120, 240))
+    assert many < 2.5 * few, (few, many)
+    with soret.open() as f:
+        assert len(f["sweep/parameter"]) == 240 and list(f["sweep/order"]) == list(range(240))
 
 
 def test_sweep_with_other_sums(soret):

@@ -100,6 +100,10 @@ PetscErrorCode SoretOutputMeasureMeter(SoretOutput output, PetscBool steady, Vec
 const char *SoretOutputPath(SoretOutput output);
 PetscInt    SoretOutputNumFrames(SoretOutput output);
 
+/* Is it time to write what is written anew as a whole each time, as it grows: the XDMF, the table of a sweep? At first with each entry, then whenever there are a 16th
+   more: all of it together is no more than some 16 times the last. */
+PetscBool SoretOutputIsDue(PetscInt written, PetscInt now);
+
 /* Name of a file beside a result: NAME.json beside NAME.h5, NAME.h5.1.json beside NAME.h5.1. Not collective. */
 PetscErrorCode SoretOutputBeside(const char *h5_path, const char *ending, size_t length, char name[]);
 
