@@ -41,7 +41,8 @@ typedef struct {
 
 /* ---- one value ---- */
 
-/* The case with one more override, to be read by SoretCaseRead(); memory of the caller. */
+/* The case with the value as one more override, and without its sweep, the values of which would be read with every one of them; to be read by SoretCaseRead();
+   memory of the caller. */
 typedef struct {
   SoretCaseSource source;
   char            assignment[PETSC_MAX_PATH_LEN];
@@ -50,12 +51,16 @@ typedef struct {
 
 static PetscErrorCode MakeVariant(const SoretCaseSource *source, const SoretCase *c, PetscReal value, Variant *variant)
 {
+  static char no_sweep[] = "sweep=null";
+  const int   n = source->num_overrides;
+
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(source->num_overrides + 1, &variant->overrides));
-  for (int k = 0; k < source->num_overrides; k++) variant->overrides[k] = source->overrides[k];
+  PetscCall(PetscMalloc1(n + 2, &variant->overrides));
+  for (int k = 0; k < n; k++) variant->overrides[k] = source->overrides[k];
   (void)snprintf(variant->assignment, sizeof(variant->assignment), "%s=%.17g", c->sweep.parameter, (double)value);
-  variant->overrides[source->num_overrides] = variant->assignment;
-  variant->source = (SoretCaseSource){.path = source->path, .text = c->text, .num_overrides = source->num_overrides + 1, .overrides = variant->overrides};
+  variant->overrides[n]     = variant->assignment;
+  variant->overrides[n + 1] = no_sweep;
+  variant->source           = (SoretCaseSource){.path = source->path, .text = c->text, .num_overrides = n + 2, .overrides = variant->overrides};
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -237,6 +237,13 @@ def test_sweep_of_many_points(soret):
         assert len(f["sweep/parameter"]) == 240 and list(f["sweep/order"]) == list(range(240))
 
 
+def test_sweep_made_of_its_parameter(soret):
+    """The values are those of the case as it stands: they are not read again with each of them in the place of the parameter."""
+    soret("case.yaml", "parameters={k: 1}", "reactions.0.forward=k", "sweep={parameter: parameters.k, values: [k, 2*k, 3, 1/(3 - k)]}", "solve.mode=steady")
+    with soret.open() as f:
+        assert list(f["sweep/parameter"]) == [1, 2, 3, 0.5]
+
+
 def test_sweep_with_other_sums(soret):
     """A table has one name for each sum: where a wall of no effect makes others conserved, the value is refused, and so is such a case to begin with."""
     case = ["case.yaml", *BINDING, "parameters={h: 1}", "boundaries={x-: {A: {transfer: h, outside: 1}, B: {transfer: h, outside: 1}, AB: {value: 0.7}}}", "sweep={parameter: parameters.h, values: [1, 0, 2]}"]
