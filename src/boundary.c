@@ -63,7 +63,7 @@ static PetscErrorCode ReadCondition(SoretInput in, const SoretNode *node, const 
 
 static PetscErrorCode ReadFace(SoretInput in, const SoretNode *key, const SoretNode *map, const SoretGridSpec *grid, const SoretModel *model, SoretBoundarySpec *spec)
 {
-  const char *nearest, *names[SORET_MAX_SPECIES];
+  const char *names[SORET_MAX_SPECIES];
   int         face;
 
   PetscFunctionBegin;
@@ -79,8 +79,7 @@ static PetscErrorCode ReadFace(SoretInput in, const SoretNode *key, const SoretN
     char           what[SORET_NAME_LENGTH + 40];
 
     if (i < 0) {
-      nearest = SoretNearest(map->key[k]->text, model->num_species, names);
-      PetscCall(SoretInputError(in, map->key[k], "'%s' is not a species of this case%s%s%s", map->key[k]->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+      PetscCall(SoretInputError(in, map->key[k], "'%s' is not a species of this case%s", map->key[k]->text, SoretSuggest(map->key[k]->text, model->num_species, names).text));
       continue;
     }
     PetscCall(PetscSNPrintf(what, sizeof(what), "condition of '%s' at %s", names[i], SoretFaceName(face)));

@@ -54,7 +54,7 @@ static PetscInt FindSpecies(const Word *word, PetscInt n, const SoretNetworkSpec
 static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const Word *word, PetscInt n, const SoretNetworkSpecies species[])
 {
   char        name[SORET_NAME_LENGTH], list[512] = "";
-  const char *names[SORET_MAX_SPECIES], *nearest;
+  const char *names[SORET_MAX_SPECIES];
   PetscInt    digits = 0;
   Word        rest;
 
@@ -75,8 +75,7 @@ static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const
     PetscCall(SoretAppend(list, i ? ", " : "", sizeof(list)));
     PetscCall(SoretAppend(list, species[i].name, sizeof(list)));
   }
-  nearest = SoretNearest(name, n, names);
-  PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s' names '%s', which is not a species of this case (%s)%s%s%s", node->text, name, list, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+  PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s' names '%s', which is not a species of this case (%s)%s", node->text, name, list, SoretSuggest(name, n, names).text));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -89,8 +89,7 @@ const char *SoretFaceName(int face)
 
 PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const SoretGridSpec *spec, int *face)
 {
-  const char *nearest;
-  int         found = -1;
+  int found = -1;
 
   PetscFunctionBegin;
   *face = -1;
@@ -99,8 +98,7 @@ PetscErrorCode SoretGridReadFace(SoretInput in, const SoretNode *key, const Sore
   }
   if (found >= 2 * spec->dim) PetscCall(SoretInputError(in, key, "'%s' is not a face of this box, which has no axis %c", key->text, key->text[0]));
   else if (found < 0) {
-    nearest = SoretNearest(key->text, 2 * spec->dim, face_names);
-    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box%s%s%s", key->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputError(in, key, "'%s' is not a face of this box%s", key->text, SoretSuggest(key->text, 2 * spec->dim, face_names).text));
     PetscCall(SoretInputHint(in, "faces: x- x+%s%s", spec->dim > 1 ? " y- y+" : "", spec->dim > 2 ? " z- z+" : ""));
   } else if (spec->periodic[found / 2]) PetscCall(SoretInputError(in, key, "face '%s' lies on a periodic axis and takes no condition", key->text));
   else *face = found;

@@ -302,7 +302,7 @@ static PetscInt SplitChoices(const char *choices, size_t size, char copy[], cons
 static PetscErrorCode ReadChoice(SoretInput in, const SoretNode *node, const SoretKey *key, int *dest, PetscBool *ok)
 {
   char        copy[LONGEST_LIST], list[LONGEST_LIST];
-  const char *words[MOST_CHOICES], *near;
+  const char *words[MOST_CHOICES];
   PetscInt    n = SplitChoices(key->choices, sizeof(copy), copy, words);
 
   PetscFunctionBeginUser;
@@ -314,9 +314,8 @@ static PetscErrorCode ReadChoice(SoretInput in, const SoretNode *node, const Sor
   }
   if (*ok) PetscFunctionReturn(PETSC_SUCCESS);
   JoinNames(n, words, sizeof(list), list);
-  near = node->kind == SORET_NODE_SCALAR ? SoretNearest(node->text, n, words) : NULL;
   if (node->kind != SORET_NODE_SCALAR || SoretNodeIsNull(node)) PetscCall(ReportKind(in, node, key, "one of the words below"));
-  else PetscCall(SoretInputError(in, node, "unknown %s '%s'%s%s%s", key->key, node->text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ""));
+  else PetscCall(SoretInputError(in, node, "unknown %s '%s'%s", key->key, node->text, SoretSuggest(node->text, n, words).text));
   PetscCall(SoretInputHint(in, "one of: %s", list));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -495,13 +494,12 @@ static PetscErrorCode ReportUnknownKeys(SoretInput in, const SoretNode *map, con
   PetscFunctionBeginUser;
   JoinNames(n, known, sizeof(list), list);
   for (PetscInt i = 0; i < map->size; i++) {
-    const char *name = map->key[i]->text, *near;
+    const char *name = map->key[i]->text;
     PetscInt    k    = 0;
 
     while (k < n && strcmp(name, known[k])) k++;
     if (k < n) continue;
-    near = in->num_errors < MOST_NEAREST ? SoretNearest(name, n, known) : NULL; /* slow, and no longer printed */
-    PetscCall(SoretInputError(in, map->key[i], "unknown key '%s' in %s%s%s%s", name, what, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ""));
+    PetscCall(SoretInputError(in, map->key[i], "unknown key '%s' in %s%s", name, what, SoretSuggest(name, in->num_errors < MOST_NEAREST ? n : 0, known).text)); /* slow, and no longer printed */
     PetscCall(SoretInputHint(in, "known keys: %s", list));
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -276,7 +276,7 @@ static const LawType formula_type = {"formula", "formula", PETSC_FALSE, NULL, NU
 static PetscErrorCode FindType(SoretInput in, const SoretNode *node, const SoretLawUse *use, const LawType **type)
 {
   const SoretNode *law = SoretNodeFind(node, "law");
-  const char      *names[sizeof(law_types) / sizeof(law_types[0])], *nearest;
+  const char      *names[sizeof(law_types) / sizeof(law_types[0])];
   PetscInt         n     = 0;
   PetscBool        other = PETSC_FALSE; /* a law, but of diffusivities */
 
@@ -302,8 +302,7 @@ static PetscErrorCode FindType(SoretInput in, const SoretNode *node, const Soret
   } else if (other) {
     PetscCall(SoretInputError(in, law, "the law '%s' is one of diffusivities alone", law->text));
   } else {
-    nearest = SoretNearest(law->text, n, names);
-    PetscCall(SoretInputError(in, law, "unknown law '%s'%s%s%s", law->kind == SORET_NODE_SCALAR ? law->text : "", nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputError(in, law, "unknown law '%s'%s", law->text, SoretSuggest(law->text, n, names).text));
   }
   {
     char list[256] = "";

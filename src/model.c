@@ -80,13 +80,12 @@ static PetscErrorCode SetMirror(SoretInput in, SoretModel *model, PetscInt i, Pe
 {
   SoretSpecies *s = &model->species[i];
   PetscInt      m = node->kind == SORET_NODE_SCALAR ? SoretModelFind(model, node->text) : -1;
-  const char   *names[SORET_MAX_SPECIES], *nearest;
+  const char   *names[SORET_MAX_SPECIES];
 
   PetscFunctionBegin;
   if (m < 0) {
     for (PetscInt k = 0; k < model->num_species; k++) names[k] = model->species[k].name;
-    nearest = node->kind == SORET_NODE_SCALAR ? SoretNearest(node->text, model->num_species, names) : NULL;
-    PetscCall(SoretInputError(in, node, "mirror of '%s' must name a species of this case%s%s%s", s->name, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputError(in, node, "mirror of '%s' must name a species of this case%s", s->name, SoretSuggest(node->text, model->num_species, names).text));
   } else s->mirror[axis] = m;
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -44,9 +44,7 @@ static PetscErrorCode ReadFields(SoretInput in, SoretOutputSpec *spec)
     }
     spec->fields |= known;
     if (!known) {
-      const char *nearest = SoretNearest(node->text, NUM_FIELDS, field_names);
-
-      PetscCall(SoretInputError(in, node, "'%s' is not a field of the result file%s%s%s", node->text, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+      PetscCall(SoretInputError(in, node, "'%s' is not a field of the result file%s", node->text, SoretSuggest(node->text, NUM_FIELDS, field_names).text));
       PetscCall(SoretInputHint(in, "fields: concentration, flux, rate, soret, entropy_production, meter"));
     }
   }

@@ -799,16 +799,14 @@ static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, Pets
 
 static PetscErrorCode CheckColumn(SoretCase *c)
 {
-  const char *nearest;
-  PetscInt    num, num_series;
-  char      **column;
+  PetscInt num, num_series;
+  char   **column;
 
   PetscFunctionBegin;
   if (!c->sweep.refines) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(ListColumns(c, &num, &num_series, &column));
-  nearest = SoretNearest(c->sweep.refine.of, num, (const char *const *)column);
   if (FindColumn(num, column, c->sweep.refine.of) < 0) {
-    PetscCall(SoretInputError(c->in, c->sweep.of_node, "'%s' is no column of the table%s%s%s", c->sweep.refine.of, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : ""));
+    PetscCall(SoretInputError(c->in, c->sweep.of_node, "'%s' is no column of the table%s", c->sweep.refine.of, SoretSuggest(c->sweep.refine.of, num, (const char *const *)column).text));
     PetscCall(SoretInputHint(c->in, "contrast, soret_mean, soret/total/0/chemical, entropy_production, total/0, min/NAME, max/NAME, boundary_flux/FACE/NAME, ..."));
   }
   PetscCall(FreeColumns(num, &column));

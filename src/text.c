@@ -97,6 +97,15 @@ const char *SoretNearest(const char *name, PetscInt n, const char *const candida
   return best;
 }
 
+SoretSuggestion SoretSuggest(const char *name, PetscInt n, const char *const candidates[])
+{
+  const char     *nearest    = SoretNearest(name, n, candidates);
+  SoretSuggestion suggestion = {""};
+
+  if (nearest) (void)snprintf(suggestion.text, sizeof(suggestion.text), "; did you mean '%s'?", nearest);
+  return suggestion;
+}
+
 size_t SoretScanUtf8(const char *text, size_t available, unsigned *code)
 {
   static const unsigned smallest[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -465,7 +465,7 @@ static PetscErrorCode AddToMap(SoretInput in, SoretNode *map, SoretNode *name, S
 static PetscErrorCode ReportEntry(SoretInput in, const SoretNode *at, const SoretNode *list, const char *word)
 {
   const char *const what = *list->label ? list->label : "the list";
-  const char       *candidate[64], *near;
+  const char       *candidate[64];
   char              names[400] = "";
   size_t            used       = 0;
   PetscInt          n          = 0;
@@ -478,9 +478,8 @@ static PetscErrorCode ReportEntry(SoretInput in, const SoretNode *at, const Sore
     candidate[n++] = name->text;
     if (used + strlen(name->text) + 3 < sizeof(names)) used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", name->text);
   }
-  near = IsIndex(word) ? NULL : SoretNearest(word, n, candidate);
   if (!list->size) PetscCall(SoretInputError(in, at, "%s has no entry '%s'; it is empty", what, word));
-  else if (n && !IsIndex(word)) PetscCall(SoretInputError(in, at, "%s has no entry '%s' (%s)%s%s%s", what, word, names, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ""));
+  else if (n && !IsIndex(word)) PetscCall(SoretInputError(in, at, "%s has no entry '%s' (%s)%s", what, word, names, SoretSuggest(word, n, candidate).text));
   else PetscCall(SoretInputError(in, at, "%s has no entry '%s'; entries are numbered from 0 to %" PetscInt_FMT, what, word, list->size - 1));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

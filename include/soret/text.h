@@ -23,6 +23,13 @@ PetscBool SoretIsIdentifier(const char *text);
    Names that have no letter in common, or differ only by case, are handled as a reader would: x is not near to y, Ito is near to ito. */
 const char *SoretNearest(const char *name, PetscInt n, const char *const candidates[]);
 
+/* The same as the end of a message: "; did you mean 'NAME'?", or "". */
+typedef struct {
+  char text[256];
+} SoretSuggestion;
+
+SoretSuggestion SoretSuggest(const char *name, PetscInt n, const char *const candidates[]);
+
 /* Length of the UTF-8 sequence at the start of text, at most `available` bytes, and its code point; 0 if it is not valid. */
 size_t SoretScanUtf8(const char *text, size_t available, unsigned *code);
 
