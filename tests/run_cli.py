@@ -43,9 +43,9 @@ class Soret:
         self.directory = Path(directory)
         self.write("case.yaml", CASE)
 
-    def __call__(self, *args, status=0, ranks=1):
+    def __call__(self, *args, status=0, ranks=1, **variables):
         launch = [MPIEXEC, "-n", str(ranks)] if ranks > 1 else []
-        done = subprocess.run([*launch, SORET, *args], cwd=self.directory, env=environment(ranks), capture_output=True, text=True, timeout=240)
+        done = subprocess.run([*launch, SORET, *args], cwd=self.directory, env=environment(ranks, **variables), capture_output=True, text=True, timeout=240)
         assert done.returncode == status, f"soret {' '.join(args)}: status {done.returncode} instead of {status}\n{done.stdout}{done.stderr}"
         return done
 
@@ -97,9 +97,9 @@ def test_without_mpi(soret):
     for args, status, start in ((("--version",), 0, "soret 0"), (("--help",), 0, "  soret reference"), ((), 2, "  soret reference")):
         done = soret(*args, ranks=3, status=status)
         assert (done.stdout + done.stderr).count(start) == 1, done
-    for args in (("--version",), ("--help",), ()):
-        (soret.directory / "temporary").mkdir(exist_ok=True)
-        subprocess.run([SORET, *args], env={**environment(), "TMPDIR": str(soret.directory / "temporary")}, capture_output=True, timeout=60)
+    (soret.directory / "temporary").mkdir()
+    for args, status in ((("--version",), 0), (("--help",), 0), ((), 2)):
+        soret(*args, status=status, TMPDIR=str(soret.directory / "temporary"))
     assert not list((soret.directory / "temporary").iterdir())
 
 
@@ -380,9 +380,8 @@ def test_damaged_fields(soret):
     field = "{file: fields.h5, dataset: field}"
     for override in (f"temperature={field}", f"species.A.initial={field}", "domain.solid={file: fields.h5, dataset: solid}"):
         for ranks in (1, 2):
-            launch = [MPIEXEC, "-n", "2"] if ranks > 1 else []
-            done = subprocess.run([*launch, SORET, "case.yaml", override], cwd=soret.directory, env=environment(ranks) | ({} if launch else {"TMPDIR": str(soret.directory / "tmp")}), capture_output=True, text=True, timeout=60)
-            assert done.returncode == 4 and done.stderr.count("fields.h5: cannot read ") == 1 and "MPI_FINALIZE" not in done.stderr, done
+            done = soret("case.yaml", override, status=4, ranks=ranks, **({} if ranks > 1 else {"TMPDIR": str(soret.directory / "tmp")}))
+            assert done.stderr.count("fields.h5: cannot read ") == 1 and "MPI_FINALIZE" not in done.stderr, done
     assert soret.files() == before and not list((soret.directory / "tmp").iterdir())
 
 
@@ -517,9 +516,9 @@ def test_options_from_elsewhere(soret):
     """Values of options in the environment, in .petscrc and in a file of options are tried as those of the command line are; what the command line says is told once."""
     said = "PETSC_OPTIONS, .petscrc or -options_file: 'many' is no value of the PETSc option '-snes_max_it': "
 
-    def refused(*args, ranks=1, **more):
-        done = subprocess.run([*([MPIEXEC, "-n", str(ranks)] if ranks > 1 else []), SORET, *args], cwd=soret.directory, env=environment(ranks, **more), capture_output=True, text=True, timeout=60)
-        assert done.returncode == 2 and done.stderr.count(said) == 1 and "PETSC ERROR" not in done.stderr, done
+    def refused(*args, **more):
+        done = soret(*args, status=2, **more)
+        assert done.stderr.count(said) == 1 and "PETSC ERROR" not in done.stderr, done
 
     for command in (["case.yaml"], ["check", "case.yaml"]):
         for ranks in (1, 2):
