@@ -2,7 +2,6 @@
 #include "output_private.h"
 
 #include "soret/record.h"
-#include "xdmf.h"
 
 /* ---- fields ---- */
 
@@ -39,7 +38,6 @@ static PetscErrorCode AddSoret(SoretOutput o, SoretFrameFieldKind kind, PetscInt
 static PetscErrorCode NameMeter(SoretOutput o)
 {
   const SoretModel *model = o->op->model;
-  const PetscInt    first = o->num_fields;
   char              name[100];
 
   PetscFunctionBegin;
@@ -55,7 +53,6 @@ static PetscErrorCode NameMeter(SoretOutput o)
   PetscCall(AddField(o, SORET_FRAME_ENTROPY, SORET_ENTROPY_REACTIONS, "mol/m^3/s", NULL, "meter/entropy/reactions"));
   PetscCall(AddField(o, SORET_FRAME_ENTROPY, SORET_ENTROPY_DIFFUSION, "mol/m^3/s", NULL, "meter/entropy/diffusion"));
   PetscCall(AddField(o, SORET_FRAME_HEAT, 0, "W/m^2", NULL, "meter/heat"));
-  for (PetscInt f = first; f < o->num_fields; f++) o->field[f].meter = PETSC_TRUE;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -141,60 +138,6 @@ PetscErrorCode SoretFramePutField(SoretOutput o, SoretH5 h5, const char *frame, 
   PetscCall(PetscSNPrintf(path, sizeof(path), "%s/%s", frame, field->name));
   PetscCall(SoretOutputWriteField(o, h5, path, field->units, SoretFrameTrailing(o, field), o->work));
   if (field->note) PetscCall(SoretH5WriteString(h5, path, field->note, field->text));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- XDMF ---- */
-
-PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path)
-{
-  enum { SLENDER = 20 }; /* a plane or a line is drawn as a slab or a bar so many times as long as thick */
-
-  const SoretGrid *grid = o->op->grid;
-  SoretXDMF        x    = {.dim = (int)grid->dim, .single = o->spec.precision ? PETSC_TRUE : PETSC_FALSE, .num_frames = o->num_frames, .num_species = o->op->num_species, .fields = o->spec.fields, .num_reactions = o->op->model->network.num_reactions, .varying_temperature = o->varies, .has_soret = o->sums->num ? PETSC_TRUE : PETSC_FALSE, .has_solid = grid->closed ? PETSC_TRUE : PETSC_FALSE};
-  PetscMPIInt      rank;
-  const char      *names[SORET_MAX_SPECIES], **extra;
-  PetscReal       *time;
-  PetscInt        *number;
-  int              status = 0;
-
-  PetscFunctionBegin;
-  if (!o->spec.xdmf) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscMalloc1(o->num_fields, &extra));
-  for (PetscInt k = 0; k < o->num_fields; k++) {
-    if (o->field[k].meter && o->field[k].kind == SORET_FRAME_HEAT) x.heat = o->field[k].name;
-    else if (o->field[k].meter) extra[x.num_extra++] = o->field[k].name;
-  }
-  x.extra = extra;
-  PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
-  PetscCall(PetscMalloc2(o->num_frames, &time, o->num_frames, &number));
-  x.num_frames = 0;
-  for (PetscInt k = 0; k < o->num_frames; k++) {
-    if (o->frame[k].lost) continue;
-    number[x.num_frames] = k;
-    time[x.num_frames++] = o->many ? (PetscReal)k : o->frame[k].time; /* viewers order the frames by it */
-  }
-  x.time   = time;
-  x.number = number;
-  for (int axis = 0; axis < 3; axis++) x.n[axis] = grid->n[axis];
-  for (int axis = 0; axis < x.dim; axis++) x.depth = PetscMax(x.depth, grid->size[axis] / SLENDER);
-  for (PetscInt s = 0; s < o->op->num_species; s++) names[s] = o->op->model->species[s].name;
-  x.species = names;
-  if (rank == 0 && x.num_frames) PetscCall(SoretXDMFWrite(&x, xdmf_path, h5_path, &status)); /* readers do not bear a collection of none */
-  PetscCall(PetscFree(extra));
-  PetscCall(PetscFree2(time, number));
-  PetscCallMPI(MPI_Bcast(&status, 1, MPI_INT, 0, o->comm));
-  PetscFunctionReturn((PetscErrorCode)status);
-}
-
-PetscErrorCode SoretFramesUpdateXDMF(SoretOutput o)
-{
-  char xdmf[PETSC_MAX_PATH_LEN];
-
-  PetscFunctionBegin;
-  PetscCall(PetscSNPrintf(xdmf, sizeof(xdmf), "%s.xdmf", o->path));
-  PetscCall(SoretFramesWriteXDMF(o, xdmf, o->path));
-  o->num_listed = o->num_frames;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

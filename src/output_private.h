@@ -37,7 +37,6 @@ typedef struct {
   SoretFrameFieldKind kind;
   PetscInt            index;       /* species, reaction, sum or SoretEntropy   */
   SoretPart           part;
-  PetscBool           meter;       /* of the group `meter`                     */
   char                name[128];   /* path below the frame                     */
   const char         *units;
   const char         *note, *text; /* an attribute and its value, NULL if none */
@@ -106,6 +105,8 @@ PetscErrorCode SoretFramePutField(SoretOutput o, SoretH5 h5, const char *frame, 
 
 /* Adds to the list of frames. */
 PetscErrorCode SoretFrameRemember(SoretOutput o, SoretFrame frame);
+
+/* ---- xdmf.c ---- */
 
 /* XDMF of what is complete so far: for the HDF5 file of a given name, and beside the file of this attempt. Collective. */
 PetscErrorCode SoretFramesWriteXDMF(SoretOutput o, const char *xdmf_path, const char *h5_path);
