@@ -398,7 +398,7 @@ static PetscErrorCode LookAtWalls(const SoretBoundary *boundary, PetscBool stead
 static PetscBool Runs(const SoretOperator *op, PetscInt r, PetscInt row, PetscInt i)
 {
   for (PetscInt way = 2 * r; way < 2 * r + 2; way++) {
-    const PetscReal k = op->slot[way] < 0 ? op->k_constant[way * SORET_MAX_LANES] : op->k[(row * op->num_slots + op->slot[way]) * op->grid->count[0] + i];
+    const PetscReal k = op->slot[way] < 0 ? op->k_constant[way * SORET_MAX_LANES] : op->k[((size_t)row * (size_t)op->num_slots + (size_t)op->slot[way]) * (size_t)op->grid->count[0] + (size_t)i]; /* more than PetscInt counts */
 
     if (k != 0.0) return PETSC_TRUE;
   }
