@@ -584,7 +584,7 @@ static PetscErrorCode Accept(Steady *steady, Vec c, PetscBool *good)
 {
   PetscFunctionBegin;
   *good = PETSC_TRUE;
-  if (steady->sys->num_parts || steady->test.totals_off > 1.0e-12) PetscCall(CloseTotals(steady, c, good)); /* fast reactions: rounding leaves more in the means */
+  if (steady->sys->num_parts || steady->sys->num_local || steady->test.totals_off > 1.0e-12) PetscCall(CloseTotals(steady, c, good)); /* fast reactions: rounding leaves more in the means, and in what each cell keeps */
   if (*good) PetscCall(CheckPositive(steady, c, good));
   else PetscCall(LargestResidual(steady, c));
   PetscFunctionReturn(PETSC_SUCCESS);

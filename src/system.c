@@ -75,6 +75,47 @@ static PetscErrorCode SetStrengths(SoretSystem *sys, Vec c_0)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+typedef struct {
+  PetscReal *net, *gross;  /* a row each */
+  PetscReal  rate, amount; /* of all species: gross rates, and how much there is */
+} LocalRates;
+
+static PetscErrorCode AddLocalRates(SoretOperator *op, const SoretRow *row, void *context)
+{
+  LocalRates    *local = (LocalRates *)context;
+  const PetscInt ns    = op->num_species;
+
+  PetscFunctionBegin;
+  SoretOperatorGrossReactions(op, row, local->net, local->gross);
+  for (PetscInt q = 0; q < op->grid->count[0] * ns; q++) {
+    local->rate += local->gross[q];
+    local->amount += SoretOperatorVolume(op, row, q / ns) * PetscAbsReal(row->c[q]);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Strength of the term of what each cell keeps: any positive number would do, as it is solved exactly in each cell; of the size of the other rates, those of reactions
+   where nothing moves, rounding leaves its digits. */
+static PetscErrorCode SetLocalStrength(SoretSystem *sys, Vec c_0)
+{
+  SoretOperator *op    = sys->op;
+  const PetscInt row   = op->grid->count[0] * op->num_species;
+  LocalRates     local = {.rate = 0.0};
+  PetscReal      sum[2];
+
+  PetscFunctionBegin;
+  for (PetscInt s = 0; s < op->num_species; s++) sys->beta_local = PetscMax(sys->beta_local, SoretDiffusionRate(op, op->mean_D[s]));
+  if (sys->beta_local > 0.0) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(PetscMalloc2(row, &local.net, row, &local.gross));
+  PetscCall(SoretOperatorForEachRow(op, c_0, AddLocalRates, &local));
+  PetscCall(PetscFree2(local.net, local.gross));
+  sum[0] = local.rate;
+  sum[1] = local.amount;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sum, 2, MPIU_REAL, MPI_SUM, op->grid->comm));
+  sys->beta_local = sum[0] > 0.0 && sum[1] > 0.0 ? sum[0] / sum[1] : 1.0;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static void FillExtra(SoretSystem *sys)
 {
   const PetscInt ns = sys->op->num_species;
@@ -437,10 +478,7 @@ PetscErrorCode SoretSystemCreate(SoretOperator *op, const SoretSums *sums, const
   else if (sys->num) PetscCall(IsShaped(op, &sys->shaped));
   if (sys->shaped) PetscCall(MeasureScales(sys));
   if (sys->num_local) PetscCall(KeepLocalSums(sys, c_0));
-  /* any positive number: the term is solved exactly in each cell; of the size of the other rates it keeps residuals comparable */
-  sys->beta_local = 0.0;
-  for (PetscInt i = 0; i < ns && augmented; i++) sys->beta_local = PetscMax(sys->beta_local, SoretDiffusionRate(op, op->mean_D[i]));
-  if (augmented && sys->beta_local == 0.0) sys->beta_local = 1.0;
+  if (augmented && sys->num_local) PetscCall(SetLocalStrength(sys, c_0));
   FillExtra(sys);
   PetscFunctionReturn(PETSC_SUCCESS);
 }
