@@ -406,6 +406,30 @@ static PetscErrorCode RemoveAbsent(const SoretSums *sums, const SoretGrid *grid,
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* How much there may be in a box that is empty at first: what comes in through walls over what leaves, or diffuses away. Collective. */
+static PetscErrorCode AmountFromWalls(const SoretOperator *op, PetscReal *amount)
+{
+  const SoretBoundary *boundary = op->boundary;
+  const PetscInt       ns       = op->num_species;
+  PetscReal            sum[2 * SORET_MAX_SPECIES] = {0.0};
+
+  PetscFunctionBegin;
+  for (int face = 0; face < 6; face++) {
+    for (PetscInt q = 0; q < boundary->num[face] * ns; q++) {
+      sum[q % ns] += PetscAbsReal(boundary->beta[face][q]);
+      sum[ns + q % ns] += boundary->alpha[face][q];
+    }
+  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, sum, (PetscMPIInt)(2 * ns), MPIU_REAL, MPI_SUM, op->grid->comm));
+  *amount = 0.0;
+  for (PetscInt s = 0; s < ns; s++) {
+    const PetscReal rate = sum[ns + s] + SoretDiffusionRate(op, op->mean_D[s]) * op->grid->fluid_volume;
+
+    if (rate > 0.0) *amount = PetscMax(*amount, sum[s] / rate);
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Newton needs positive concentrations to stay where the physical solution is: every species that can change starts from at least a thousandth of the
    amount there is; where b varies much, with the shape 1/b of rest; and all with the amounts that the sums must have, where that can be done:
    iterations fix them, too, but take long over many decades. Where amounts grow, equilibrium moves to larger molecules, which must be there before the amounts are
@@ -424,6 +448,7 @@ static PetscErrorCode LiftGuess(const SoretSystem *sys, Vec x)
   for (PetscInt s = 0; s < ns; s++) changes[s] = !SoretModelIsImmobile(op->model, s) || SoretNetworkChanges(&op->model->network, s) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(FindAbsent(sys->sums, &absent));
   PetscCall(VecMax(x, NULL, &largest));
+  if (largest <= 0.0) PetscCall(AmountFromWalls(op, &largest));
   if (largest <= 0.0) largest = 1.0;
   PetscCall(VecGetArray(x, &c));
   for (PetscInt p = 0; p < cells; p++) {
