@@ -391,7 +391,9 @@ static PetscErrorCode EstimateMemory(const SoretCase *c, PetscReal *bytes, const
   PetscBool       again;
 
   PetscFunctionBegin;
-  PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, bytes, method));
+  PetscCall(SoretSolveEstimateMemory(&c->solve, &c->grid, &c->model, c->flow.kind == SORET_FLOW_NONE ? PETSC_FALSE : PETSC_TRUE, bytes, method));
+  *bytes += SoretOutputWorkBytes(&c->output, &c->grid);
+  if (c->flow.kind == SORET_FLOW_BOUSSINESQ) *bytes += SoretStokesBytes(&c->grid);
   if (!c->conducts) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretHeatEstimateMemory(&c->heat, &c->grid, &stays, &solving, &again));
   *bytes = stays + (again ? *bytes + solving : PetscMax(*bytes, before + solving));

@@ -120,7 +120,7 @@ PetscErrorCode SoretNewtonSetFromOptions(const SoretSystem *sys, PetscBool say, 
 
 /* ---- memory ---- */
 
-PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscReal *bytes, const char **method)
+PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool flows, PetscReal *bytes, const char **method)
 {
   const PetscReal ns = (PetscReal)model->num_species, cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2], unknowns = cells * ns;
   PetscReal       slots = 0.0, each; /* rate constants that vary; bytes per unknown, fitted to measured peaks (docs/performance.md, "Memory") */
@@ -130,11 +130,11 @@ PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretG
     each    = SoretDirectBytes(grid->dim, cells, ns);
     *method = "direct solver";
   } else if (!SoretModelHasBallistic(model)) {
-    PetscBool uniform = PETSC_TRUE;
+    PetscBool uniform = flows ? PETSC_FALSE : PETSC_TRUE;
     PetscReal a;
 
     for (PetscInt s = 0; s < model->num_species; s++) uniform = uniform && SoretModelConductivityIsConstant(model, s, &a) ? PETSC_TRUE : PETSC_FALSE;
-    each    = 42.0 + 12.0 / ns + (uniform && !grid->solid ? 0.0 : 34.0) + (grid->solid ? 110.0 : 0.0);
+    each    = 42.0 + 12.0 / ns + (uniform && !grid->solid ? 0.0 : 34.0) + (grid->solid ? 118.0 : 0.0) + (flows ? (PetscReal)grid->dim * (21.0 + 8.0 / ns) : 0.0);
     *method = "multigrid, matrix-free";
   } else {
     each    = 560.0 + 58.0 * (ns + 2.0 * (PetscReal)grid->dim);

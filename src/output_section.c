@@ -125,6 +125,13 @@ SoretFrameSize SoretOutputFrameSize(const SoretOutputSpec *spec, const SoretMode
   return size;
 }
 
+PetscReal SoretOutputWorkBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid)
+{
+  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+
+  return 8.0 * cells * ((spec->fields & SORET_FIELD_FLUX ? (PetscReal)(grid->dim - 1) : 0.0) + (spec->fields & (SORET_FIELD_SORET | SORET_FIELD_METER) ? 3.0 : 0.0));
+}
+
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature)
 {
   const PetscReal      cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];

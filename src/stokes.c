@@ -271,6 +271,14 @@ static PetscErrorCode SetSolver(SoretStokes s)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* As nested dissection fills in: n log n in two dimensions, n^(4/3) in three. */
+PetscReal SoretStokesBytes(const SoretGridSpec *grid)
+{
+  const PetscReal cells = (PetscReal)grid->n[0] * (PetscReal)grid->n[1] * (PetscReal)grid->n[2];
+
+  return cells * (grid->dim == 3 ? 4000.0 * cbrt(cells) : 650.0 * log2(PetscMax(cells, 2.0)));
+}
+
 PetscErrorCode SoretStokesCreate(const SoretStokesSpec *spec, const SoretGrid *grid, SoretTemperature *temperature, SoretStokes *stokes)
 {
   SoretStokes s;

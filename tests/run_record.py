@@ -147,7 +147,8 @@ def peak_of(command, directory):
 
 
 def test_memory_of_species(directory):
-    """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, with many rate constants that vary, beside solid, in time. Of Newton's method with
+    """What `soret check` foresees without heat conduction is enough, and not much more than is taken: with one conductivity and with several, with many rate constants that vary, beside solid, in time, with all fields in the result, in a flow, and in one
+    driven by buoyancy, which a factorisation finds. Of Newton's method with
     cycles, which a run may fall back on, 400 bytes per unknown are enough."""
     soret = os.path.abspath(os.environ.get("SORET", "soret"))
     output = {"output": {"file": "m.h5", "overwrite": True, "xdmf": False}}
@@ -155,9 +156,12 @@ def test_memory_of_species(directory):
     several["species"] = [{**species, "convention": "fick"} for species in several["species"]]
     many = dimer(64)
     many["reactions"] = [{"equation": many["reactions"][0]["equation"], "forward": f"{k}*exp(-{k}/T)", "backward": f"exp(-{k}/T)"} for k in range(1, 9)]
-    for what, case in (("one conductivity", dimer(96)), ("several", several), ("many reactions", many), ("solid", dimer(64, solid="((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04")),
+    inert = dimer(80) | {"species": dimer(80)["species"][:1], "reactions": [], "output": {"fields": ["flux", "soret", "meter"]}}
+    swirl = dimer(64) | {"flow": {"velocity": ["sin(pi*x)*cos(pi*y)", "-cos(pi*x)*sin(pi*y)", 0]}}
+    buoyancy = dimer(16) | {"domain": {"size": [1, 1], "cells": [100, 100]}, "temperature": "1 + 0.4*x", "flow": {"boussinesq": {"gravity": [0, -9.81], "expansion": 0.01, "viscosity": 0.3}}}
+    for what, case in (("one conductivity", dimer(96)), ("all fields", inert), ("flow", swirl), ("buoyancy", buoyancy), ("several", several), ("many reactions", many), ("solid", dimer(64, solid="((x-0.5)^2 + (y-0.5)^2 + (z-0.5)^2) < 0.04")),
                        ("in time", dimer(48) | {"solve": {"mode": "transient", "end": 1e-3, "tolerance": 1e-2}})):
-        (Path(directory) / "m.yaml").write_text(json.dumps(case | output))
+        (Path(directory) / "m.yaml").write_text(json.dumps(case | {"output": case["output"] | output["output"]}))
         told, _ = peak_of([soret, "check", "m.yaml"], directory)
         _, most = peak_of([soret, "m.yaml"], directory)
         foreseen = float(re.search(r"memory: about ([\d.e+-]+) GiB", told)[1]) * 2**30

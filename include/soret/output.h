@@ -52,6 +52,9 @@ typedef struct {
 
 SoretFrameSize SoretOutputFrameSize(const SoretOutputSpec *spec, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 
+/* What fields take in memory while a frame is written, beyond what every run has, bytes over all ranks. */
+PetscReal SoretOutputWorkBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid);
+
 /* Bytes of one frame; num_sums conserved sums are measured. */
 PetscReal SoretOutputFrameBytes(const SoretOutputSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscInt num_sums, PetscBool varying_temperature);
 

@@ -82,5 +82,5 @@ PetscErrorCode SoretSmallest(const SoretOperator *op, Vec c, PetscReal *value, P
 /* Of the program and its libraries. */
 #define SORET_PROGRAM_BYTES 5.0e7
 
-/* Estimated peak memory of a run, bytes over all ranks, for the solver that would be chosen; from measurements (docs/performance.md). */
-PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscReal *bytes, const char **method);
+/* Estimated peak memory of a run, bytes over all ranks, for the solver that would be chosen; from measurements (docs/performance.md). flows - is there a flow? */
+PetscErrorCode SoretSolveEstimateMemory(const SoretSolveSpec *spec, const SoretGridSpec *grid, const SoretModel *model, PetscBool flows, PetscReal *bytes, const char **method);

@@ -26,6 +26,9 @@ PetscErrorCode SoretStokesReference(FILE *out);
 
 typedef struct SoretStokes_s *SoretStokes;
 
+/* Estimated memory, bytes over all ranks, that the factorisation keeps; from measurements (docs/performance.md). */
+PetscReal SoretStokesBytes(const SoretGridSpec *grid);
+
 /* All are borrowed. Collective. */
 PetscErrorCode SoretStokesCreate(const SoretStokesSpec *spec, const SoretGrid *grid, SoretTemperature *temperature, SoretStokes *stokes);
 PetscErrorCode SoretStokesDestroy(SoretStokes *stokes);
