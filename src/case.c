@@ -663,6 +663,7 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
   const SoretTemperature *temperature = &problem->temperature;
   const PetscInt          ns          = c->model.num_species;
   PetscBool               open[SORET_MAX_SPECIES];
+  PetscReal               most = 0.0;
   char                    notes[16384];
 
   PetscFunctionBegin;
@@ -675,6 +676,12 @@ PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretP
   SoretBoundaryMayOpen(&c->boundary, open);
   for (PetscInt q = 0; q < c->sums.num_global * ns; q++) {
     if (c->sums.w[q] != 0.0 && open[q % ns] && !c->sums.fed[q / ns]) AddNote(sizeof(notes), notes, "note: nothing passes where conditions let species '%s' in or out (solid, no flow, or a transfer coefficient of 0): %s keeps its mean\n", c->model.species[q % ns].name, c->sums.name[q / ns]);
+  }
+  for (PetscInt k = 0; k < c->sums.num_global; k++) most = PetscMax(most, PetscAbsReal(c->sums.mean[k]));
+  for (PetscInt k = 0; k < c->sums.num_global && c->solve.mode == SORET_STEADY; k++) {
+    const PetscReal mean = PetscAbsReal(c->sums.mean[k]);
+
+    if (mean > 0.0 && mean < 1.0e-14 * most) AddNote(sizeof(notes), notes, "warning: %s = %g is rounding error beside %g of another sum: how it is spread may be wrong in a steady state; solve it in a case of its own, or with `mode: transient`\n", c->sums.name[k], (double)mean, (double)most);
   }
   if (c->solve.mode == SORET_STEADY && problem->op.varies) AddNote(sizeof(notes), notes, "warning: T, a rate, a wall or the flow depends on time, of which a steady run takes the values at t = 0; `mode: transient` follows it\n");
   for (PetscInt s = 0; s < ns; s++) {

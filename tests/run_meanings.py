@@ -174,6 +174,17 @@ def test_exchanged_axes(soret):
         assert ("warning: the dataset of 'temperature' in 'T.h5' has the cells of the box the wrong way round, 6 along x" in solve(soret, text).stdout) == told, data.shape
 
 
+def test_traces(soret):
+    """What is rounding error beside others is told of in a steady run; in time its profile is right."""
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: T, initial: 1}]\n" + END
+    warning = "warning: B = 1e-17 is rounding error beside 1 of another sum"
+    contains(solve(soret, text, "species.B.initial=1e-17").stdout, warning)
+    assert "warning" not in solve(soret, text, "species.B.initial=1e-13").stdout + solve(soret, text, "species.B.initial=0").stdout
+    assert "warning" not in solve(soret, text, "species.B.initial=1e-17", "solve.mode=transient", "solve.end=3").stdout
+    profile = 1 / (1 + centers(16))
+    np.testing.assert_allclose(frame(soret, "B"), 1e-17 * profile / profile.mean(), rtol=1e-6)
+
+
 def test_what_walls_feed(soret):
     """A sum that fluxes change is not conserved, and there is no steady state where a ballistic species only comes in; fluxes that balance keep it."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 0.2, initial: 0.5}]\nreactions: [{equation: A <=> B, forward: 10*T, backward: 3}]\n" + END

@@ -76,7 +76,7 @@ PetscErrorCode SoretProblemCreate(MPI_Comm comm, SoretCase *c, SoretProblem *pro
 PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
 
 /* Tells of the solid, the flow and the largest cell Peclet number, and of what can be computed and is hardly meant: sums that are kept though conditions are there to let a member in or out, water
-   beyond the temperatures that its viscosity is known for, time in a steady run. Collective.
+   beyond the temperatures that its viscosity is known for, time in a steady run, sums that are rounding error beside others there. Collective.
 
    told - where many cases are solved in turn, what was said of the one before, NULL at first, which is not said again, and solid and flow are not told of; free with PetscFree. Else NULL */
 PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, char **told);
