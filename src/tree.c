@@ -550,6 +550,10 @@ static PetscErrorCode Step(SoretInput in, SoretNode *node, const SoretNode *at, 
     PetscCall(AddToMap(in, node, name, *next));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
+  if (value && value->kind != SORET_NODE_MAP && node->kind == SORET_NODE_LIST && SoretNodeFind(node->item[i], "name")) {
+    PetscCall(SoretInputError(in, at, "entry '%s' of '%s' is a map of keys; one of them belongs into the path, as in %s.%s.KEY=value", word, node->label, node->label, word));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (value) {
     value->label  = node->item[i]->label;
     node->item[i] = value;
