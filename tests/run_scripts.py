@@ -290,15 +290,18 @@ def check_status(directory):
 
 
 def check_doctor(directory):
-    """Modules that are not there have to be mended, as all else; on the nodes, too."""
+    """Modules that are not there, and what fails before a job, have to be mended, as all else; on the nodes, too."""
     site = f"site_soret='{SORET}'\nsite_free_mib=1\nsite_modules=(petsc hdf5)\n"
-    for module, status in (("", 1), ("module() { [ $# -eq 3 ]; }\n", 0), ("module() { [ ! -f trial.yaml ]; }\n", 1)):
+    modules, prepare = "MEND  modules petsc hdf5 on ", "MEND  site_prepare on "
+    there = "module() { [ $# -eq 3 ]; }\n"
+    for module, status, mend in (("", 1, modules), (there, 0, "nothing to mend"), ("module() { [ ! -f trial.yaml ]; }\n", 1, modules),
+                                 (there + "site_prepare() { ls /nowhere; true; }\n", 1, prepare), (there + "site_prepare() { [ ! -f trial.yaml ]; }\n", 1, prepare)):
         (directory / "mine.sh").write_text(site + module)
         done = subprocess.run([str(ROOT / "jobscripts/doctor"), "--local"], cwd=directory, env={**os.environ, "SORET_SITE_FILE": str(directory / "mine.sh")},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
-        assert done.returncode == status and ("MEND  modules petsc hdf5 on " in done.stdout) == (status == 1), done
+        assert done.returncode == status and mend in done.stdout, done
         assert done.stdout.splitlines()[-1].startswith("mend what is marked MEND" if status else "nothing to mend") and not done.stderr, done
-    print("ok   jobscripts/doctor: modules that are not there")
+    print("ok   jobscripts/doctor: modules that are not there, what fails before a job")
 
 
 def main():
