@@ -244,7 +244,7 @@ def draw_wall_fluxes(view, axes, time):
     names = [n for n in series if n.startswith("boundary_flux/")]
     for i, name in enumerate(names[:MOST_PANELS]):
         axes.plot(time, rows_of(series, name, len(time)), label=" ".join(name.split("/")[:0:-1]), **line_style(i))
-    axes.set_ylabel("net inflow through the face")
+    axes.set_ylabel(label("net inflow through the face", series[names[0]].units))
 
 
 def draw_entropy_series(view, axes, time):
@@ -252,7 +252,7 @@ def draw_entropy_series(view, axes, time):
     axes.plot(time, values, color="black")
     if use_log([values]):
         axes.set_yscale("log")
-    axes.set_ylabel("entropy production / R")
+    axes.set_ylabel(label("entropy production / R", view.result.series["entropy_production"].units))
 
 
 def steady_axis(axes):

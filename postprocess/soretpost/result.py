@@ -172,14 +172,14 @@ class Result:
         self.coords = {a: grid[a][:] for a in self.dims}
         self.edges = {a: grid[a + "_edges"][:] if a + "_edges" in grid else edges_of(self.coords[a]) for a in self.dims}
         self._frames = []  # none are known yet, and the table of a sweep tells their order
-        self.sweep = Table(self._file.get("sweep"), "parameter", self._base_units)
+        self.sweep = Table(self._file.get("sweep"), "parameter", self._units_of_column)
         frames = [self._file["frames"][name] for name in self._names_of_frames()]
         self._frames = [f for f in frames if "lost" not in f.attrs]
         self.lost = len(frames) - len(self._frames)
         self.times = np.array([text(f.attrs.get("time", np.nan)) for f in self._frames], dtype=float)
         self.steps = np.array([text(f.attrs.get("step", 0)) for f in self._frames], dtype=np.int64)
         self.summary = {k: text(v) for k, v in self._file["summary"].attrs.items()} if "summary" in self._file else {}
-        self.series = Table(self._file.get("series"), "time", self._base_units)
+        self.series = Table(self._file.get("series"), "time", self._units_of_column)
 
     def _names_of_frames(self):
         """In the order of time; of a sweep in that of its table, which with several branches is not the one in which they were solved."""
@@ -251,6 +251,12 @@ class Result:
         known = {"temperature": "K", "time": "s", "flux": "mol/m^2/s", "rate": "mol/m^3/s", "soret": "1/K", "x": "m", "y": "m", "z": "m"}
         known.update({"total": "mol/m^3", "min": "mol/m^3", "max": "mol/m^3"})
         return known.get(kind) or ("mol/m^3" if name in self.species else "")
+
+    def _units_of_column(self, name):
+        """Of a table. Integrals over the box or a wall are those per area in one dimension, per length in two."""
+        if name.split("/")[0] in ("boundary_flux", "source", "entropy_production", "entropy_reactions", "entropy_diffusion", "entropy_heat"):
+            return self._base_units("time") and {1: "mol/m^2/s", 2: "mol/m/s", 3: "mol/s"}[len(self.dims)]
+        return self._base_units(name)
 
     def units(self, name):
         """Units of an axis, of time or of a field (of a species, which may be called x: result["x"].units); empty in reduced units."""

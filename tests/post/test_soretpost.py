@@ -112,6 +112,19 @@ class Reading(WithFiles):
             with soretpost.open(path) as result:
                 self.assertEqual((result.units("x"), result.units("time"), result.series["total/0"].units), expected)
 
+    def test_units_of_integrals(self):
+        """Per area of the cross section in one dimension, per length in two; none in reduced units."""
+        for dimension, units, expected in ((1, "SI", "mol/m^2/s"), (2, "SI", "mol/m/s"), (3, "SI", "mol/s"), (2, "reduced", "")):
+            path = self.make(dimension, 3, units=units)
+            with h5py.File(path, "a") as file:
+                for name in ("boundary_flux/x-/A", "source/A", "entropy_production"):
+                    file[f"series/{name}"] = np.arange(40.0)
+            with soretpost.open(path) as result:
+                self.assertEqual({result.series[n].units for n in ("boundary_flux/x-/A", "source/A", "entropy_production")}, {expected})
+        path = self.path("result1_3.h5")
+        labels = [axes.get_ylabel() for axes in Picture(soretpost.plot(path, parts=["time"])).axes]
+        self.assertEqual(labels[2:], ["net inflow through the face (mol/m²/s)", "entropy production / R (mol/m²/s)"])
+
     def test_sweep_in_SI(self):
         with soretpost.open(self.make(1, units="SI", sweep=True)) as result:
             self.assertEqual((result.sweep["total/0"].units, result.sweep["frame"].units), ("mol/m^3", ""))
