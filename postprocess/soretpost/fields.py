@@ -125,6 +125,8 @@ def add_arrows(view, axes, species):
     middle = slice(step // 2, None, step)
     flux, x, y = flux[middle, middle], view.centres("x")[::coarse][middle], view.centres("y")[::coarse][middle]
     size = np.hypot(flux[..., 0], flux[..., 1])
+    if not np.nanmax(size, initial=0.0) > 0:  # what flows does so between the arrows, as at a wall in the beginning
+        return
     flux = flux / np.nanmax(size)  # matplotlib finds directions by adding arrows to positions, beside which fluxes in SI are nothing
     flux = np.where(size[..., None] < 0.03 * np.nanmax(size), np.nan, flux)  # no dots where next to nothing flows
     if axes.get_aspect() == "auto":  # stretched: lengths along x and y are no longer the same

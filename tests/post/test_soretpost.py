@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 import unittest.mock
+import warnings
 
 import h5py
 import matplotlib
@@ -535,6 +536,18 @@ class Plotting(WithFiles):
         for axes in cuts:
             low, high = axes.get_ylim()
             self.assertTrue(low <= 0.1 and 2 <= high < 3, (low, high))
+
+    def test_flux_between_the_arrows(self):
+        """No arrows, and no warnings of NumPy, where all that flows is beside a wall."""
+        path = self.make(2, flux=True)
+        with h5py.File(path, "a") as file:
+            flux = np.zeros(CELLS[2] + (2,))
+            flux[:, 0, 0] = 1.0
+            file["frames/000000/flux/A"][...] = flux
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            picture = Picture(soretpost.plot(path))
+        self.assertFalse([c for c in picture.maps[1].collections if type(c).__name__ == "Quiver"])
 
     def test_room_for_numbers(self):
         """At the colours of narrow planes numbers stand apart, also long ones with a sign."""
