@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from .fields import legend_above, named_lines, say_undefined, show_single_points, use_log
-from .style import COLOURS, GREY, label, line_style, scale_of, sum_name, ticks, total_style, widened
+from .style import COLOURS, GREY, fold, label, line_style, scale_of, sum_name, ticks, total_style, widened
 from .view import MOST_PANELS, amount_of
 
 MOST_POINTS = 20_000  # in a cloud of cells
 BINS = 25  # of T
+HEIGHT = 1.6  # inches, of a panel
 HALO = [withStroke(linewidth=2.0, foreground="white")]  # around numbers that stand upon lines
 SMALL_PART = 1e-3  # of the whole: not to be seen in a picture
 # what a sweep tells of the solver and not of the physics; in a steady state sources are what walls take out
@@ -244,7 +245,7 @@ def draw_wall_fluxes(view, axes, time):
     names = [n for n in series if n.startswith("boundary_flux/")]
     for i, name in enumerate(names[:MOST_PANELS]):
         axes.plot(time, rows_of(series, name, len(time)), label=" ".join(name.split("/")[:0:-1]), **line_style(i))
-    axes.set_ylabel(label("net inflow through the face", series[names[0]].units))
+    axes.set_ylabel(fold(label("net inflow through the face", series[names[0]].units), HEIGHT))
 
 
 def draw_entropy_series(view, axes, time):
@@ -252,7 +253,7 @@ def draw_entropy_series(view, axes, time):
     axes.plot(time, values, color="black")
     if use_log([values]):
         axes.set_yscale("log")
-    axes.set_ylabel(label("entropy production / R", view.result.series["entropy_production"].units))
+    axes.set_ylabel(fold(label("entropy production / R", view.result.series["entropy_production"].units), HEIGHT))
 
 
 def steady_axis(axes):
@@ -343,7 +344,7 @@ def draw_sweep(result, figure):
         if values.min() > 0 and values.max() > 100 * values.min():
             axes.set_xscale("log")
         axes.set_xlabel(label(sweep_parameter(result), parameter.units))
-        axes.set_ylabel(label(sweep_title(result, family), units))
+        axes.set_ylabel(fold(label(sweep_title(result, family), units), HEIGHT))
         zero_line(axes)
         if len(names) > 1:
             legend_above(axes, named_lines(axes), ncol=min(len(names), 3))

@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import ScaledTranslation
 
 from .box import draw_box
-from .style import GREY, colours_of, is_wide, label, limits_of, line_style, pretty, set_title, sum_name, ticks, total_style
+from .style import GREY, colours_of, fold, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style
 from .surface import isosurface
 from .view import plane_key
 
@@ -219,7 +219,7 @@ def draw_2d(view, figure):
             add_colorbar(figure, mesh, axes, (1.03, 0, 0.045, 1))
         else:
             say_undefined(axes)
-        set_title(axes, view.name(field), width_of_map(columns))
+        axes.set_title(fold(view.name(field), width_of_map(columns)))
     for k, axes in enumerate(panels):
         axes.set_visible(k < len(fields))
         below = k + columns < len(fields)  # the panel below has the labels
@@ -278,7 +278,7 @@ def draw_planes(view, figure, panels, field, heights):
         axes.yaxis.set_major_locator(ticks(max(1, min(4, int(height / 0.35)))))
         for line, axis in ((axes.axhline, plane[0]), (axes.axvline, plane[1])):
             line(view.centres(axis)[view.where[axis]], color="white", linewidth=0.6, linestyle=(0, (4, 3)), alpha=0.8)
-    set_title(panels[0], view.name(field), COLUMN)
+    panels[0].set_title(fold(view.name(field), COLUMN))
     if is_defined(meshes) or field in view.limits:
         add_colorbar(figure, meshes[-1], panels[-1], (0, 0, 1, 0.075 / heights[-1]), "horizontal", down=0.54)
     else:

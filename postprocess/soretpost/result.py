@@ -161,7 +161,14 @@ class Result:
         # no locks: they fail on many parallel file systems, and nothing is written
         os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
         self.path = path
-        self._file = h5py.File(path, "r")
+        if os.path.isdir(path):
+            raise IsADirectoryError("it is a folder")
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            if "signature not found" in str(error):
+                raise ValueError("it is not an HDF5 file") from error
+            raise
         grid = self._file.get("grid", {})
         self.dims = tuple(a for a in "zyx" if isinstance(grid, h5py.Group) and a in grid)
         if not self.dims:

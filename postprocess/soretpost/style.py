@@ -39,7 +39,7 @@ SIGNED = ("soret", "rate", "difference")
 DECADES = 3  # of a field on a linear scale; beyond, it is logarithmic
 MOST_DECADES = 12
 LONG_SUM = 24  # letters
-LETTER = 0.068  # inches, of the title of a panel
+LETTER = 0.068  # inches, of the name of a panel
 FLAT = 1e-9  # a smaller relative change is none
 NOTHING = 1e-30  # a field that is smaller everywhere is zero, in any units that people use
 
@@ -80,9 +80,9 @@ def sum_name(weights):
     return joined([terms[0], ("+", "..."), terms[-1]]) if len(terms) > 3 and len(joined(terms)) > LONG_SUM else joined(terms)
 
 
-def set_title(axes, text, width):
-    """Above a panel, in lines that are not longer than its width in inches."""
-    axes.set_title(textwrap.fill(text, int(width / LETTER), break_long_words=False, break_on_hyphens=False))
+def fold(text, inches):
+    """In lines of at most that length, as far as there are blanks."""
+    return textwrap.fill(text, int(inches / LETTER), break_long_words=False, break_on_hyphens=False)
 
 
 def thin_out(axis):
