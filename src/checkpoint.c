@@ -404,6 +404,16 @@ PetscErrorCode SoretCheckpointListen(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Are the names short enough for the file system and for MPI-IO? Asked before the run, not when it is to be saved. */
+static PetscBool NamesFit(const char *prefix)
+{
+  const SoretGeneration last = {.attempt = 999, .number = 999999};
+  char                  path[PETSC_MAX_PATH_LEN], manifest[PETSC_MAX_PATH_LEN];
+
+  if (SoretGenerationName(prefix, &last, ".h5", sizeof(path), path) || SoretGenerationName(prefix, &last, ".manifest.new", sizeof(manifest), manifest)) return PETSC_FALSE;
+  return SoretH5BearsName(path) && (access(manifest, F_OK) == 0 || errno != ENAMETOOLONG) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 PetscErrorCode SoretCheckpointCheck(MPI_Comm comm, const char *prefix, PetscBool replace)
 {
   SoretGeneration *list = NULL;
@@ -421,6 +431,9 @@ PetscErrorCode SoretCheckpointCheck(MPI_Comm comm, const char *prefix, PetscBool
     if (num < 0 || access(directory, W_OK | X_OK)) {
       (void)fprintf(stderr, "soret: cannot write checkpoints '%s.ckpt-*': directory '%s': %s\n", prefix, directory, strerror(errno));
       status = SORET_ERR_IO;
+    } else if (!NamesFit(prefix)) {
+      (void)fprintf(stderr, "soret: the names of checkpoints '%s.ckpt-*' are too long; nothing was run. Choose a shorter checkpoint.prefix, relative to where soret is started\n", prefix);
+      status = SORET_ERR_INPUT;
     } else if (begun && !replace) {
       (void)fprintf(stderr, "soret: there are checkpoints '%s.ckpt-*' of an earlier run; nothing was run. Go on from them with: soret resume %s; or start anew with output.overwrite=true, or with another checkpoint.prefix\n", prefix, prefix);
       status = SORET_ERR_INPUT;

@@ -58,16 +58,14 @@ void SoretH5NoLocks(hid_t access)
 #endif
 }
 
-/* Is the name short enough for what Open MPI asks when it opens a file (SoretLaunchLook())? */
-static PetscBool IsShortEnough(const char *path)
+#define LONGEST_NAME 230 /* for what Open MPI asks when it opens a file (SoretLaunchLook()) */
+
+PetscBool SoretH5BearsName(const char *path)
 {
 #ifdef OPEN_MPI
-  enum { LONGEST = 230 };
   const char *components = getenv("OMPI_MCA_sharedfp");
 
-  if (strlen(path) <= LONGEST || (components && components[0] == '^' && strstr(components, "lockedfile"))) return PETSC_TRUE;
-  SoretH5Because("its name has more than %d letters, which Open MPI does not bear on several nodes; use one relative to where soret is started", LONGEST);
-  return PETSC_FALSE;
+  return strlen(path) <= LONGEST_NAME || (components && components[0] == '^' && strstr(components, "lockedfile")) ? PETSC_TRUE : PETSC_FALSE;
 #else
   return PETSC_TRUE;
 #endif
@@ -81,7 +79,10 @@ static PetscBool MayOpen(const char *path, SoretH5Mode mode)
   int         file;
   PetscBool   ok;
 
-  if (!IsShortEnough(path)) return PETSC_FALSE;
+  if (!SoretH5BearsName(path)) {
+    SoretH5Because("its name has more than %d letters, which Open MPI does not bear on several nodes; use one relative to where soret is started", LONGEST_NAME);
+    return PETSC_FALSE;
+  }
   if (mode == SORET_H5_CREATE) {
     if (lstat(path, &found) == 0) {
       SoretH5Because("%s", strerror(EEXIST));

@@ -362,9 +362,12 @@ def test_long_paths(soret):
     for ranks in (1, 2):
         soret("case.yaml", *TRANSIENT, "checkpoint.every=1e-6", f"output.file={soret.directory}/{folder}/{ranks}.h5", ranks=ranks)
     assert {"1.h5", "2.h5"} <= {p.name for p in (soret.directory / folder).iterdir()}
-    launch = [MPIEXEC, "-n", "2", "env", "OMPI_COMM_WORLD_LOCAL_SIZE=1", SORET, "case.yaml", f"output.file={folder}/3.h5"]
-    done = subprocess.run(launch, cwd=soret.directory, env=environment(2), capture_output=True, text=True, timeout=240)
-    assert done.returncode == 4 and "its name has more than 230 letters" in done.stderr, done.stdout + done.stderr
+    names = "are too long; nothing was run. Choose a shorter checkpoint.prefix"  # known before the run, not when it is to be stopped
+    for words, status, said in (([f"output.file={folder}/3.h5", "checkpoint.prefix=short"], 4, "its name has more than 230 letters"), ([f"output.file={'d' * 90}/{'r' * 125}.h5"], 2, names)):
+        launch = [MPIEXEC, "-n", "2", "env", "OMPI_COMM_WORLD_LOCAL_SIZE=1", SORET, "case.yaml", *words]
+        done = subprocess.run(launch, cwd=soret.directory, env=environment(2), capture_output=True, text=True, timeout=240)
+        assert done.returncode == status and said in done.stderr, done.stdout + done.stderr
+    contains(soret("case.yaml", f"output.file={'r' * 230}.h5", status=2).stderr, names)
 
 
 def test_damaged_fields(soret):

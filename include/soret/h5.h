@@ -29,6 +29,9 @@ typedef enum {
    not know. All ranks pass the same. Not collective. */
 PetscErrorCode SoretH5SetHint(const char *name, const char *value);
 
+/* Is the name short enough for MPI-IO? Not collective. */
+PetscBool SoretH5BearsName(const char *path);
+
 /* Opens a file through MPI-IO. The locking of HDF5 is switched off for it, the format is kept readable for HDF5 1.8. */
 PetscErrorCode SoretH5Open(MPI_Comm comm, const char *path, SoretH5Mode mode, SoretH5 *h5);
 
