@@ -170,7 +170,7 @@ typedef struct {
   char            *units;   /* of that                                                */
   const Arguments *added;   /* then: what the command line adds to that of the start  */
   char             prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints                  */
-  const char      *command; /* line                                                   */
+  const char      *command; /* line; of a run that goes on, behind those before it    */
 } Launch;
 
 typedef struct {
@@ -346,6 +346,7 @@ static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
   free(full);
   PetscCall(SoretArchivePutText(archive, "case", run->c->text));
   PetscCall(SoretArchivePutText(archive, "units", UnitsOf(run->c)));
+  PetscCall(SoretArchivePutText(archive, "command", launch->command));
   PetscCall(PutWords(archive, "override", launch->source.num_overrides, launch->source.overrides));
   PetscCall(PutWords(archive, "petsc", launch->num_petsc, launch->petsc));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -356,9 +357,16 @@ static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
 {
   Launch          *launch = (Launch *)context;
   const Arguments *a      = launch->added;
-  char            *path, **overrides;
+  char            *path, *before, *command, **overrides;
+  size_t           length;
 
   PetscFunctionBegin;
+  PetscCall(SoretArchiveGetText(archive, "command", &before));
+  length = strlen(before) + strlen(launch->command) + 3;
+  PetscCall(PetscMalloc1(length, &command));
+  PetscCall(PetscSNPrintf(command, length, "%s; %s", before, launch->command));
+  PetscCall(PetscFree(before));
+  launch->command = command;
   PetscCall(SoretArchiveGetText(archive, "path", &path));
   PetscCall(SoretArchiveGetText(archive, "case", &launch->source.text));
   PetscCall(SoretArchiveGetText(archive, "units", &launch->units));
@@ -590,6 +598,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(FreeWords(launch.num_petsc, launch.petsc));
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.units));
+  PetscCall(PetscFree(launch.command));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);
 }

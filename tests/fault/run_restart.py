@@ -528,6 +528,18 @@ def test_resume_arguments(tmp):
     assert "left" not in next(line for line in longer.splitlines() if line.startswith("step")), "nothing is known yet of this attempt's pace"
 
 
+def test_commands(tmp):
+    """The result of a run that went on twice tells with what it was started, and what was added."""
+    folder = Folder(tmp)
+    folder.run("case.yaml", "species.A.initial=2", "checkpoint={every: 1e-6}")
+    for k, added in ((1, ["solve.end=0.11", "checkpoint.every=1e-6"]), (2, ["solve.end=0.12", "-ts_adapt_safety", "0.8"])):
+        (tmp / "run.h5").rename(tmp / f"run.h5.{k}")
+        folder.run("resume", "run", *added)
+    with h5py.File(tmp / "run.h5") as file:
+        command = file.attrs["command"].decode().replace(SORET, "soret")
+    assert command == "soret case.yaml species.A.initial=2 'checkpoint={every: 1e-6}'; soret resume run solve.end=0.11 checkpoint.every=1e-6; soret resume run solve.end=0.12 -ts_adapt_safety 0.8", command
+
+
 def crc64(data):
     """CRC-64 of XZ, with which manifests check files, as 16 digits."""
     value = 0xFFFFFFFFFFFFFFFF
