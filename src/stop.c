@@ -136,7 +136,7 @@ static PetscReal AskSlurm(const char *job)
   size_t n;
 
   if (!*job || strspn(job, "0123456789_") != strlen(job) || strlen(job) > 32) return 0.0;
-  (void)snprintf(command, sizeof(command), "timeout 20 scontrol --oneliner show job %s 2>/dev/null", job);
+  (void)snprintf(command, sizeof(command), "SLURM_TIME_FORMAT=standard timeout 20 scontrol --oneliner show job %s 2>/dev/null", job); /* a user may like other forms */
   pipe = popen(command, "r");
   if (!pipe) return 0.0;
   n       = fread(text, 1, sizeof(text) - 1, pipe);

@@ -478,9 +478,10 @@ def test_end_of_job(tmp):
     text = folder.run("case.yaml", status=75, env={"SLURM_JOB_END_TIME": str(int(begin) + 30)}).stdout
     assert "stopped by the end of the job" in text and time.time() < begin + 30, text
     (tmp / "bin").mkdir()
-    (tmp / "bin" / "scontrol").write_text("#!/bin/sh\necho JobId=7 JobState=RUNNING EndTime=" + time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 30)) + " Deadline=N/A\n")
+    end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 30))
+    (tmp / "bin" / "scontrol").write_text(f"#!/bin/sh\n[ $SLURM_TIME_FORMAT = standard ] && end={end} || end=19:18:54\necho JobId=7 JobState=RUNNING EndTime=$end Deadline=N/A\n")
     (tmp / "bin" / "scontrol").chmod(0o755)
-    text = folder.run("resume", "run", status=75, env={"SLURM_JOB_ID": "7", "PATH": f"{tmp / 'bin'}:{os.environ['PATH']}"}).stdout
+    text = folder.run("resume", "run", status=75, env={"SLURM_JOB_ID": "7", "SLURM_TIME_FORMAT": "relative", "PATH": f"{tmp / 'bin'}:{os.environ['PATH']}"}).stdout
     assert "stopped by the end of the job" in text
 
 
