@@ -109,7 +109,9 @@ submit() # NAME SBATCH_OPTION... -- COMMAND...
     shift
   done
   shift
+  # the site file also where sbatch keeps the environment from the job (--export=NONE)
   script="#!/usr/bin/env bash
+export SORET_SITE_FILE=$(printf %q "$site_file")
 exec$(printf ' %q' "$@")"
   if [ "$mode" = print ]; then
     printf '%s\n' "# sbatch$(printf ' %q' "${options[@]}")" "$script" >&2
@@ -293,6 +295,7 @@ load_modules()
 
 prepare()
 {
+  unset SLURM_EXPORT_ENV # by which srun would keep from the ranks what is set here, where sbatch had --export=NONE
   load_modules || die 2 "cannot load the modules of $site_file"
   site_prepare
   find_soret

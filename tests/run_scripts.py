@@ -74,6 +74,7 @@ def check_chain(directory):
         done = chain(directory, f"site_chain={way}\n", "-n", "2", "case.yaml", "output.file=runs/r.h5")
         assert done.returncode == 0 and re.findall(r" (--(?:no-)?requeue)\b", done.stderr) == options, done
         assert " checkpoint.prefix=runs/case" in done.stderr, done
+        assert f"\nexport SORET_SITE_FILE={directory}/site.sh\nexec " in done.stderr, "the job needs it although sbatch may have --export=NONE"
     for arguments in (["own.yaml"], ["case.yaml", "checkpoint={every: 60, prefix: there/own}"]):
         done = chain(directory, "", *arguments)
         assert done.returncode == 2 and f"'{arguments[0]}' sets checkpoint.prefix, which is not read here" in done.stderr and "sbatch" not in done.stderr, done
