@@ -118,7 +118,9 @@ if has_checkpoints "$prefix"; then
 else
   run_case "$(ranks_here)" "${arguments[@]}" || status=$?
 fi
-[ "$status" -ne 75 ] || go_on
+case $status in
+  75 | 138 | 143) go_on ;; # 128 + SIGUSR1 or SIGTERM: told to stop while it was started, before it could hear
+esac
 [ -z "$follower" ] || [ "$status" -ge 128 ] || scancel "$follower" || true # done, or something that another start does not mend
 if [ "$status" -lt 128 ]; then rm -f "$state"; fi
 say "chain: ended with status $status"

@@ -160,6 +160,12 @@ def check_followers(directory):
         all_said = done.stdout + done.stderr
         assert done.returncode == 75 and "ran: " in all_said and said in all_said and ("runs all the same" in all_said) == (fails > 0), f"{fails}: {done}"
         assert (directory / "long.ckpt-command").read_text().splitlines()[0] == jobs and len((directory / "tries").read_text().split()) == min(fails + 1, 2), done
+    for name in ("USR1", "TERM"):  # before soret could hear it
+        executable(fakes / "soret", f"#!/bin/sh\n[ \"$1\" != --version ] || exit 0\nkill -{name} $$\n")
+        (directory / "long.chain").unlink()  # the starts so far made no progress
+        done = subprocess.run([str(ROOT / "jobscripts/chain.sh"), "--inside", "long.yaml"], cwd=directory, capture_output=True, text=True, timeout=100,
+                              env={**env, "PATH": f"{fakes}:{env['PATH']}", "FAILS": "0"})
+        assert done.returncode == 75 and "stopped at step 1 t 0.5; job 204 goes on" in done.stdout, done
     # a part that is done ends so although its follower cannot be cancelled: with another status the follower would begin
     executable(fakes / "scancel", "#!/bin/sh\nexit 1\n")
     executable(fakes / "soret", "#!/bin/sh\nexit 0\n")
