@@ -641,6 +641,46 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   }
 }
 
+/* What walls let in is counted at the centre of the cell; from the temperature of the wall to there it does what it does between two cells. */
+static void MoveToWalls(BoxContext *bc, PetscInt i)
+{
+  const SoretOperator *op   = bc->around.op;
+  const SoretRow      *row  = bc->around.row;
+  const SoretGrid     *grid = op->grid;
+  const PetscInt       ns = op->num_species, local[3] = {i, row->j, row->k};
+  SoretPoint           cell = SoretOperatorRowPoint(op, row->j, row->k);
+  PetscInt             ijk[3];
+
+  SoretOperatorCell(op, row, i, ijk);
+  cell.x[0] = grid->center[0][ijk[0]];
+  cell.T    = op->temperature->T[row->first + i];
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    const PetscInt q    = SoretOperatorWall(op, face, local);
+    SoretPoint     wall = cell;
+    PetscReal      mu[SORET_MAX_SPECIES], mu_wall[SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES];
+
+    if (q < 0 || !SoretIsWall(grid, face / 2, face % 2, ijk[face / 2])) continue;
+    wall.x[face / 2] = grid->edge[face / 2][face % 2 ? grid->n[face / 2] : 0];
+    wall.T           = op->temperature->wall[face][q / ns];
+    SoretThermoPotentialsAt(bc->thermo, &cell, mu, slope);
+    SoretThermoPotentialsAt(bc->thermo, &wall, mu_wall, slope);
+    for (PetscInt s = 0; s < ns; s++) {
+      const PetscReal inflow = op->boundary->beta[face][q + s] - op->boundary->alpha[face][q + s] * row->c[i * ns + s];
+      PetscReal       a, b, b_wall, heat, mobility;
+
+      if (inflow == 0.0) continue;
+      SoretModelTransport(op->model, s, &cell, &a, &b);
+      SoretModelTransport(op->model, s, &wall, &a, &b_wall);
+      heat     = inflow * (mu[s] - mu_wall[s]);
+      mobility = inflow * log(b_wall / b);
+      if (!isfinite(heat) || !isfinite(mobility)) continue; /* a reaction without equilibrium there, D of 0 */
+      bc->box.heat += heat;
+      bc->box.mobility += mobility;
+      bc->box.boundary -= heat + mobility;
+    }
+  }
+}
+
 /* Outflow of cell i through walls, and of ballistic species through the other faces, which is added to inner. */
 static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], PetscReal wall[])
 {
@@ -671,6 +711,7 @@ static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], Petsc
       bc->box.velocity += entropy - boundary;
     }
   }
+  if (bc->budget) MoveToWalls(bc, i);
 }
 
 /* Reactions in the cells of a row: what they make of each species, and their entropy. */
