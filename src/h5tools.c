@@ -386,9 +386,10 @@ typedef struct {
   char   text[512];
 } Difference;
 
+/* Two results may differ in each of a million datasets: what is shown is kept. */
 typedef struct {
-  Difference *line;
-  size_t      n, room, compared;
+  Difference line[MAX_SHOWN]; /* the worst, sorted */
+  size_t     n, compared;     /* differences in all, objects */
 } Report;
 
 /* What comparing the entries of a dataset has found: on a part of it, later on all. */
@@ -411,19 +412,26 @@ typedef struct {
 
 static void Say(Report *report, double badness, const char *format, ...) PETSC_ATTRIBUTE_FORMAT(3, 4);
 
+static PetscBool IsWorse(const Difference *one, const Difference *two)
+{
+  if (one->badness != two->badness) return one->badness > two->badness ? PETSC_TRUE : PETSC_FALSE;
+  return strcmp(one->text, two->text) < 0 ? PETSC_TRUE : PETSC_FALSE;
+}
+
 static void Say(Report *report, double badness, const char *format, ...)
 {
-  va_list arguments;
+  Difference found = {.badness = badness};
+  size_t     place = PetscMin(report->n, MAX_SHOWN);
+  va_list    arguments;
 
-  if (report->n == report->room) {
-    report->room = 2 * report->room + 16;
-    report->line = realloc(report->line, report->room * sizeof(*report->line));
-    if (!report->line) abort();
-  }
-  report->line[report->n].badness = badness;
   va_start(arguments, format);
-  vsnprintf(report->line[report->n++].text, sizeof(report->line->text), format, arguments);
+  vsnprintf(found.text, sizeof(found.text), format, arguments);
   va_end(arguments);
+  report->n++;
+  for (; place > 0 && IsWorse(&found, &report->line[place - 1]); place--) {
+    if (place < MAX_SHOWN) report->line[place] = report->line[place - 1];
+  }
+  if (place < MAX_SHOWN) report->line[place] = found;
 }
 
 static double Distance(double a, double b)
@@ -706,28 +714,19 @@ static void CompareAttributes(const Pair *pair, const SoretH5List *groups, Repor
   CompareAttribute(pair, "/summary", "converged", report);
 }
 
-static int WorstFirst(const void *a, const void *b)
-{
-  const Difference *one = a, *two = b;
-
-  if (one->badness != two->badness) return one->badness < two->badness ? 1 : -1;
-  return strcmp(one->text, two->text);
-}
-
 static void PrintReport(const Pair *pair, const Report *report, FILE *out)
 {
   if (pair->bitwise) fprintf(out, "%s and %s %s (bitwise, %zu objects compared)\n", pair->name[0], pair->name[1], report->n ? "differ" : "are equal", report->compared);
   else fprintf(out, "%s and %s %s (rtol %g, atol %g, %zu objects compared)\n", pair->name[0], pair->name[1], report->n ? "differ" : "are equal", (double)pair->rtol, (double)pair->atol, report->compared);
-  if (report->n) qsort(report->line, report->n, sizeof(Difference), WorstFirst);
   for (size_t i = 0; i < report->n && i < MAX_SHOWN; i++) fprintf(out, "  %s\n", report->line[i].text);
   if (report->n > MAX_SHOWN) fprintf(out, "  ... and %zu more differences\n", report->n - MAX_SHOWN);
 }
 
 static PetscErrorCode ComparePair(Pair *pair, FILE *out, PetscBool *equal)
 {
-  SoretH5Contents       contents[2] = {{{0}, {0}}, {{0}, {0}}};
-  Report         report      = {0};
-  PetscErrorCode ierr        = PETSC_SUCCESS;
+  SoretH5Contents contents[2] = {{{0}, {0}}, {{0}, {0}}};
+  Report          report      = {0};
+  PetscErrorCode  ierr        = PETSC_SUCCESS;
 
   PetscFunctionBegin;
   for (int f = 0; f < 2 && !ierr; f++) ierr = SoretH5Agree(pair->comm, SoretH5ListContents(pair->file[f], &contents[f]), pair->name[f], "read", NULL);
@@ -737,7 +736,6 @@ static PetscErrorCode ComparePair(Pair *pair, FILE *out, PetscBool *equal)
     *equal = report.n == 0 ? PETSC_TRUE : PETSC_FALSE;
     if (pair->rank == 0) PrintReport(pair, &report, out);
   }
-  free(report.line);
   SoretH5FreeContents(&contents[0]);
   SoretH5FreeContents(&contents[1]);
   PetscFunctionReturn(ierr);

@@ -84,13 +84,21 @@ static const char *Below(const SoretH5Contents *contents, size_t i, const char *
   return i < contents->datasets.n && !strncmp(contents->datasets.path[i], group, n) && contents->datasets.path[i][n] == '/' ? contents->datasets.path[i] + n + 1 : NULL;
 }
 
-/* Number of the first dataset below a group. */
+/* Number of the first dataset below a group, or of some other one if there is none: the list is sorted, and may be long. */
 static size_t FirstBelow(const SoretH5Contents *contents, const char *group)
 {
-  size_t i = 0;
+  const size_t n  = strlen(group);
+  size_t       lo = 0, hi = contents->datasets.n;
 
-  while (i < contents->datasets.n && !Below(contents, i, group)) i++;
-  return i;
+  while (lo < hi) {
+    const size_t middle = lo + (hi - lo) / 2;
+    const char  *path   = contents->datasets.path[middle];
+    const int    order  = strncmp(path, group, n);
+
+    if (order < 0 || (!order && (unsigned char)path[n] < '/')) lo = middle + 1;
+    else hi = middle;
+  }
+  return lo;
 }
 
 /* A frame: when it was, and the same fields as the one at `first` (that number of datasets, "" if this is the first). */

@@ -453,6 +453,17 @@ def test_compare(soret):
     soret("info", "nowhere.h5", status=4)
 
 
+def test_compare_of_many(soret):
+    """All differences are counted, and the twenty worst shown, the worst first."""
+    with h5py.File(soret.directory / "a.h5", "w") as a, h5py.File(soret.directory / "b.h5", "w") as b:
+        for k in range(300):
+            a[f"x{k}"], b[f"x{k}"] = [1.0, 2.0], [1.0, 2.0 + (7 * k % 300) * 1e-3]  # each size once
+    lines = soret("compare", "a.h5", "b.h5", status=3).stdout.splitlines()
+    shown = [float(re.search(r"difference ([^,]*),", line)[1]) for line in lines[1:21]]
+    np.testing.assert_allclose(shown, 1e-3 * np.arange(299, 279, -1), rtol=1e-2)
+    assert lines[21].strip() == "... and 279 more differences", lines[21]
+
+
 def test_compare_with_tolerance(soret):
     # entropy production vanishes here but for rounding, and has no relative tolerance
     soret("case.yaml", "output.file=a.h5")
