@@ -148,13 +148,14 @@ static PetscErrorCode LoadFrames(SoretOutput o, SoretArchive archive)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* All ranks read the series; rank 0 keeps it. */
+/* Rank 0 reads the series and keeps it: of a long run it may be larger than the fields. */
 static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
 {
-  char       *columns;
-  PetscInt    n;
-  PetscMPIInt rank;
-  PetscBool   same, sums;
+  const PetscInt zero = 0;
+  char          *columns;
+  PetscInt       n, mine;
+  PetscMPIInt    rank;
+  PetscBool      same, sums;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(o->comm, &rank));
@@ -167,13 +168,10 @@ static PetscErrorCode LoadSeries(SoretOutput o, SoretArchive archive)
     PetscFunctionReturn(SORET_ERR_INPUT);
   }
   PetscCall(SoretArchiveCount(archive, "series", &n));
-  PetscCall(SoretSeriesGrow(o, n / o->num_columns));
-  PetscCall(SoretArchiveGetReals(archive, "series", n, o->rows));
+  mine = rank == 0 ? n : 0;
+  PetscCall(SoretSeriesGrow(o, mine / o->num_columns));
+  if (n) PetscCall(SoretArchiveGetBox(archive, "series", 1, &n, &zero, &mine, o->rows));
   o->num_rows = n / o->num_columns;
-  if (rank > 0) {
-    PetscCall(PetscFree(o->rows));
-    o->room = 0;
-  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
