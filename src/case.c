@@ -534,41 +534,54 @@ PetscErrorCode SoretCaseInsertOptions(const SoretCase *c)
 
 /* ---- building ---- */
 
-/* The first of n values, from cell p on, that is no concentration, as a message. */
-static void CheckInitial(const SoretCase *c, const SoretGrid *grid, PetscInt s, PetscInt first, const PetscReal value[], size_t length, char trouble[])
+/* The first value of a row of cells that is no concentration, as a message. */
+static void CheckInitial(const SoretCase *c, const SoretGrid *grid, PetscInt s, PetscInt row, const PetscReal value[], size_t length, char trouble[])
 {
   for (PetscInt i = 0; i < grid->count[0] && !*trouble; i++) {
-    const PetscInt p = first + i;
+    const PetscInt p = row * grid->count[0] + i;
 
     if (SoretGridIsSolid(grid, p) || (value[i] >= 0.0 && isfinite(value[i]))) continue;
-    (void)snprintf(trouble, length, "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)value[i], grid->start[0] + p % grid->count[0], grid->start[1] + p / grid->count[0] % grid->count[1], grid->start[2] + p / grid->count[0] / grid->count[1]);
+    (void)snprintf(trouble, length, "soret: the initial concentration of species '%s' is %g in cell (%" PetscInt_FMT ", %" PetscInt_FMT ", %" PetscInt_FMT "), counted from 0; it must be finite and not negative\n", c->model.species[s].name, (double)value[i], grid->start[0] + i, grid->start[1] + row % grid->count[1], grid->start[2] + row / grid->count[1]);
   }
 }
 
-static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
+/* A species in a row of cells; value - [cells of a row] work. */
+static void FillInitialRow(const SoretCase *c, const SoretProblem *problem, PetscInt s, PetscInt row, PetscReal value[], PetscReal x[], size_t length, char trouble[])
 {
   const SoretGrid *grid = &problem->grid;
   const PetscInt   ns = c->model.num_species, nx = grid->count[0];
-  PetscReal       *x, *value;
-  char             trouble[256] = "";
+  int              good = 1;
+
+  SoretFieldFillRow(c->initial[s], grid, row, 0.0, problem->temperature.T + row * nx, value);
+  for (PetscInt i = 0; i < nx; i++) good &= value[i] >= 0.0 && value[i] <= PETSC_MAX_REAL;
+  if (!good) CheckInitial(c, grid, s, row, value, length, trouble);
+  for (PetscInt i = 0; i < nx; i++) x[(row * nx + i) * ns + s] = SoretGridIsSolid(grid, row * nx + i) ? 0.0 : value[i];
+}
+
+/* Formulas row by row, for which memory is passed once; datasets, which may be finer than the grid, one after the other, each of them freed before the next. */
+static PetscErrorCode FillInitial(SoretCase *c, SoretProblem *problem)
+{
+  const PetscInt rows = problem->grid.count[1] * problem->grid.count[2];
+  PetscReal     *x, *value;
+  char           trouble[256] = "";
 
   PetscFunctionBegin;
-  PetscCall(PetscMalloc1(nx, &value));
-  for (PetscInt s = 0; s < ns; s++) PetscCall(SoretFieldPrepare(c->initial[s], grid, 0.0));
+  PetscCall(PetscMalloc1(problem->grid.count[0], &value));
   PetscCall(VecGetArray(problem->c, &x));
-  for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
-    for (PetscInt s = 0; s < ns; s++) {
-      int good = 1;
-
-      SoretFieldFillRow(c->initial[s], grid, row, 0.0, problem->temperature.T + row * nx, value);
-      for (PetscInt i = 0; i < nx; i++) good &= value[i] >= 0.0 && value[i] <= PETSC_MAX_REAL;
-      if (!good) CheckInitial(c, grid, s, row * nx, value, sizeof(trouble), trouble);
-      for (PetscInt i = 0; i < nx; i++) x[(row * nx + i) * ns + s] = SoretGridIsSolid(grid, row * nx + i) ? 0.0 : value[i];
+  for (PetscInt row = 0; row < rows; row++) {
+    for (PetscInt s = 0; s < c->model.num_species; s++) {
+      if (!SoretFieldPath(c->initial[s])) FillInitialRow(c, problem, s, row, value, x, sizeof(trouble), trouble);
     }
+  }
+  for (PetscInt s = 0; s < c->model.num_species; s++) {
+    if (!SoretFieldPath(c->initial[s])) continue;
+    PetscCall(SoretFieldPrepare(c->initial[s], &problem->grid, 0.0));
+    for (PetscInt row = 0; row < rows; row++) FillInitialRow(c, problem, s, row, value, x, sizeof(trouble), trouble);
+    PetscCall(SoretFieldRelease(c->initial[s]));
   }
   PetscCall(VecRestoreArray(problem->c, &x));
   PetscCall(PetscFree(value));
-  PetscCall(SoretFailTogether(grid->comm, trouble));
+  PetscCall(SoretFailTogether(problem->grid.comm, trouble));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -67,16 +67,26 @@ PetscErrorCode SoretFieldCreateConstant(PetscReal value, SoretField *field)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+PetscErrorCode SoretFieldRelease(SoretField field)
+{
+  PetscFunctionBegin;
+  for (int s = 0; s < 2; s++) {
+    PetscCall(PetscFree(field->slice[s].value));
+    field->slice[s].slice = -1;
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretFieldDestroy(SoretField *field)
 {
   PetscFunctionBegin;
   if (!*field) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretFieldRelease(*field));
   PetscCall(SoretExprDestroy(&(*field)->formula));
   PetscCall(PetscFree((*field)->path));
   PetscCall(PetscFree((*field)->dataset));
   PetscCall(PetscFree((*field)->time_path));
   PetscCall(PetscFree((*field)->times));
-  for (int s = 0; s < 2; s++) PetscCall(PetscFree((*field)->slice[s].value));
   PetscCall(PetscFree(*field));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -277,10 +287,7 @@ PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscR
   if (field->grid != grid) {
     field->grid = grid;
     CoverRank(field, grid);
-    for (int s = 0; s < 2; s++) {
-      PetscCall(PetscFree(field->slice[s].value));
-      field->slice[s].slice = -1;
-    }
+    PetscCall(SoretFieldRelease(field));
   }
   field->weight = 0.0;
   if (field->num_times > 1) {

@@ -84,6 +84,7 @@ static PetscErrorCode StartTime(SoretHeat heat)
     PetscCall(VecGetArray(heat->T, &T));
     PetscCall(SoretFieldFill(heat->spec->initial, heat->grid, 0.0, NULL, T));
     PetscCall(VecRestoreArray(heat->T, &T));
+    PetscCall(SoretFieldRelease(heat->spec->initial));
   } else {
     heat->started = PETSC_FALSE;
     PetscCall(SoretHeatSolveSteady(heat, 0.0));

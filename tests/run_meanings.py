@@ -335,6 +335,22 @@ def test_fields_of_files_on_any_number_of_ranks(soret):
             assert all(np.array_equal(a, b) for a, b in zip(found[0], other)), (shape, cells)
 
 
+def test_fields_leave_the_memory(soret):
+    """Of the datasets of initial concentrations, which may be much finer than the grid, there is one in memory at a time."""
+    n, dataset = 80, 80**3 * 8
+    with h5py.File(soret.directory / "fields.h5", "w") as f:
+        f["c"] = np.ones((n, n, n))
+    peak = {}
+    for initial in ("1", "{file: fields.h5, dataset: c}"):
+        species = ", ".join(f"{{name: A{k}, diffusivity: 1, initial: {initial}}}" for k in range(6))
+        solve(soret, f"soret: 1\nunits: reduced\ndomain: {{size: [1, 1, 1], cells: [4, 4, 4]}}\ntemperature: 1 + x\nspecies: [{species}]\nsolve: {{mode: transient, end: 1e-9}}\n" + END)
+        with soret.open() as f:
+            peak[initial] = attribute(f["summary"], "peak_bytes")
+            assert f["frames/000000/A5"][0, 0, 0] == 1
+    more = peak["{file: fields.h5, dataset: c}"] - peak["1"]
+    assert more < 2.5 * dataset, more / dataset
+
+
 def test_coarse_fields_stay_positive(soret):
     """Beyond the outermost centres of a dataset the line through the last two goes on, for values of either sign, but not below 0 where all are above it."""
     spot, x = np.array([0.02, 1, 2, 3, 4, 3, 2, 1]), centers(32)

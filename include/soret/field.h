@@ -29,6 +29,9 @@ unsigned SoretFieldUses(SoretField field);
    around t. Does nothing for formulas. Collective; all ranks pass the same t. */
 PetscErrorCode SoretFieldPrepare(SoretField field, const SoretGrid *grid, PetscReal t);
 
+/* Frees what was read of a file: it is not needed any more, or is read again by the next SoretFieldPrepare(). Not collective. */
+PetscErrorCode SoretFieldRelease(SoretField field);
+
 /* Value at a point in the box of cells of this rank or on its walls, at the time of the last SoretFieldPrepare() for files.
    point->T is used by formulas of T. */
 PetscReal SoretFieldEvaluate(SoretField field, const SoretPoint *point);
