@@ -292,15 +292,16 @@ static PetscReal Fill(const Balance *b, const PetscReal lambda[], PetscReal c[])
   return G;
 }
 
-/* matrix = sum_i w_mi w_ni weight_i */
+/* matrix = sum_i w_mi w_ni weight_i; most species are in a few of many sums */
 static void Moments(const SoretThermo *thermo, const PetscReal weight[], PetscReal matrix[])
 {
   const PetscInt ns = thermo->model->num_species, n = thermo->num_sums;
 
-  for (PetscInt p = 0; p < n; p++) {
-    for (PetscInt q = 0; q < n; q++) {
-      matrix[p * n + q] = 0.0;
-      for (PetscInt i = 0; i < ns; i++) matrix[p * n + q] += thermo->w[p * ns + i] * thermo->w[q * ns + i] * weight[i];
+  for (PetscInt k = 0; k < n * n; k++) matrix[k] = 0.0;
+  for (PetscInt i = 0; i < ns; i++) {
+    for (PetscInt p = 0; p < n; p++) {
+      if (thermo->w[p * ns + i] == 0.0) continue;
+      for (PetscInt q = 0; q < n; q++) matrix[p * n + q] += thermo->w[p * ns + i] * thermo->w[q * ns + i] * weight[i];
     }
   }
 }
