@@ -388,6 +388,7 @@ struct SoretCheckpoint_s {
   SoretAsk       stopped;
   PetscInt       num_written;
   /* on rank 0 */
+  int            claimed;       /* number of the newest generation, also one that failed */
   SoretStopFiles files;
   SoretAsk       asked;         /* by them within a step, for the next poll */
   PetscReal      job_end;       /* seconds since 1970, 0: none             */
@@ -550,6 +551,17 @@ static PetscBool LeftBehind(SoretCheckpoint ck, PetscInt num, const SoretGenerat
   return PETSC_TRUE;
 }
 
+/* Does the list hold generations of this attempt that are not of this run? One that started at the same moment with another result writes under the prefix, too. */
+static PetscBool HasCompany(SoretCheckpoint ck, PetscInt num, const SoretGeneration list[])
+{
+  for (PetscInt i = 0; i < num; i++) {
+    if (list[i].attempt != ck->attempt || list[i].number <= ck->claimed) continue;
+    (void)fprintf(stderr, "soret: %s.ckpt-%03d-*: another run writes checkpoints there, and this one stops; each needs a checkpoint.prefix of its own\n", ck->prefix, ck->attempt);
+    return PETSC_TRUE;
+  }
+  return PETSC_FALSE;
+}
+
 /* The next generation, with a data file that nobody else has. Rank 0 decides. */
 static PetscErrorCode ClaimGeneration(SoretCheckpoint ck, SoretGeneration *generation, char file[])
 {
@@ -565,11 +577,12 @@ static PetscErrorCode ClaimGeneration(SoretCheckpoint ck, SoretGeneration *gener
     if (num < 0) {
       SayUnlisted(ck->prefix);
       status = SORET_ERR_IO;
-    } else if (LeftBehind(ck, num, list)) status = SORET_ERR_IO;
+    } else if (LeftBehind(ck, num, list) || HasCompany(ck, num, list)) status = SORET_ERR_IO;
     PetscCall(PetscFree(list));
     for (int tries = 0; !status && tries < 1000; tries++) {
       generation->number++;
       PetscCall(SoretGenerationName(ck->prefix, generation, ".h5", PETSC_MAX_PATH_LEN, file));
+      ck->claimed = generation->number;
       if (SoretClaim(file)) break;
       if (errno == EEXIST) continue;
       (void)fprintf(stderr, "%s: cannot create the file: %s\n", file, strerror(errno));

@@ -1006,6 +1006,17 @@ def test_stale_writer(tmp):
     finish_equal(folder, tmp)
 
 
+def test_one_prefix(tmp):
+    """Two runs with one prefix that start before either has a checkpoint: one stops, the checkpoints are those of the other."""
+    folder = Folder(tmp / "run", LONG)
+    runs = [folder.start("case.yaml", f"output.file={name}.h5", "checkpoint={every: 0.2, prefix: cp}") for name in "ab"]
+    texts = [run.communicate(timeout=120)[0] for run in runs]
+    codes = [run.returncode for run in runs]
+    assert sorted(codes) in ([0, 4], [0, 2]), (codes, texts)
+    stopped = codes.index(max(codes))
+    assert ("another run writes checkpoints there, and this one stops" if codes[stopped] == 4 else "there are checkpoints 'cp.ckpt-*'") in texts[stopped], texts
+
+
 def main(names):
     tests = {name: test for name, test in globals().items() if name.startswith("test_")}
     failed = 0

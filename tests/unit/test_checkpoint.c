@@ -291,7 +291,7 @@ static PetscErrorCode TestMargin(void)
   (void)snprintf(end, sizeof(end), "%lld", (long long)time(NULL) + 28);
   (void)setenv("SLURM_JOB_END_TIME", end, 1);
   PetscCall(SoretCheckpointCreate(PETSC_COMM_WORLD, &spec, prefix, "./test.h5", 1, NULL, &known));
-  PetscCall(SoretCheckpointCreate(PETSC_COMM_WORLD, &spec, prefix, "./test.h5", 1, NULL, &unknown));
+  PetscCall(SoretCheckpointCreate(PETSC_COMM_WORLD, &spec, prefix, "./test.h5", 2, NULL, &unknown));
   (void)unsetenv("SLURM_JOB_END_TIME");
   PetscCall(SoretCheckpointAdd(known, "part", Write, NULL, &value, NULL));
   PetscCall(SoretCheckpointAdd(unknown, "part", Write, NULL, &value, NULL));
