@@ -603,7 +603,8 @@ PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment)
   }
   PetscCall(SoretInputCopyText(in, assignment, split, &path));
   PetscCall(SoretTreeRead(in, assignment + split + 1, strlen(assignment + split + 1), in->num_overrides - 1, NULL, &value));
-  if (value) PetscCall(Assign(in, at, path, value));
+  if (value && value->kind == SORET_NODE_MAP && value->size && strchr(value->key[0]->text, '?')) PetscCall(SoretInputError(in, at, "to YAML this is a map, because of ': '; a formula with it needs quotes within those of the shell, as in \"key='x < 1 ? 1 : 2'\""));
+  else if (value) PetscCall(Assign(in, at, path, value));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

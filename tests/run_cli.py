@@ -209,6 +209,13 @@ def test_sweep_without_frames(soret):
         assert len(f["frames"]) == 0 and list(f["sweep/frame"]) == [-1, -1]
 
 
+def test_formula_with_a_choice(soret):
+    """To YAML "a ? b : c" is a map; that it needs quotes is said once."""
+    done = soret("check", "case.yaml", "temperature=x < 0.5 ? 1 : 2", status=2)
+    contains(done.stderr, "a formula with it needs quotes within those of the shell", "1 error in ")
+    soret("check", "case.yaml", "temperature='x < 0.5 ? 1 : 2'")
+
+
 def test_sweep_says_what_single_runs_say(soret):
     """The largest Peclet number, water beyond what is known of it, time in a steady run: of the case, and of each point where something else is to be said."""
     soret.write("case.yaml", """soret: 1
