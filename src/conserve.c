@@ -444,6 +444,20 @@ static PetscBool IsAbsent(PetscInt ns, PetscInt num, const PetscReal w[], const 
   return PETSC_FALSE;
 }
 
+/* Do `totals` leave nothing of all members of a sum, whatever `initial` has of them? */
+static PetscBool IsRuledOut(const SoretSums *sums, const PetscReal w[])
+{
+  const PetscInt ns = sums->num_species;
+
+  for (PetscInt s = 0; s < ns; s++) {
+    PetscBool absent = w[s] == 0.0 ? PETSC_TRUE : PETSC_FALSE;
+
+    for (PetscInt k = 0; k < sums->num_global && !absent; k++) absent = sums->prescribed[k] && IsAbsent(ns, 1, sums->w + k * ns, &sums->mean[k], s) ? PETSC_TRUE : PETSC_FALSE;
+    if (!absent) return PETSC_FALSE;
+  }
+  return PETSC_TRUE;
+}
+
 PetscBool SoretSumsIsAbsent(const SoretSums *sums, PetscInt part, PetscInt species)
 {
   const PetscInt ns = sums->num_species;
@@ -497,7 +511,8 @@ static PetscErrorCode FindPart(SoretSums *sums, const SoretOperator *op, PetscIn
     part->num++;
   }
   for (PetscInt k = 0; k < part->num; k++) {
-    part->mean[k] = k < sums->num_global && sums->prescribed[k] ? sums->mean[k] : SoretPocketMean(sums, op->grid->pocket_volume, number, k, amount, NULL);
+    if (k < sums->num_global && sums->prescribed[k]) part->mean[k] = sums->mean[k];
+    else part->mean[k] = IsRuledOut(sums, part->w + k * ns) ? 0.0 : SoretPocketMean(sums, op->grid->pocket_volume, number, k, amount, NULL);
     for (PetscInt s = 0; s < ns; s++) part->fed[k] = part->fed[k] || (part->w[k * ns + s] != 0.0 && fed[number * ns + s]) ? PETSC_TRUE : PETSC_FALSE;
   }
   PetscCall(PetscFree(kept.basis));
@@ -630,7 +645,7 @@ PetscErrorCode SoretSumsKeep(SoretSums *sums, const SoretOperator *op, Vec c, Pe
   PetscFunctionBegin;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
   for (PetscInt k = 0; k < sums->num_global + sums->num_local; k++) {
-    if (!sums->prescribed[k]) sums->mean[k] = mean[k];
+    if (!sums->prescribed[k]) sums->mean[k] = IsRuledOut(sums, sums->w + k * sums->num_species) ? 0.0 : mean[k];
   }
   PetscCall(MeasureInput(op->boundary, 1, in));
   for (PetscInt k = 0; k < sums->num_global; k++) { /* fluxes that balance now may not do so later */
