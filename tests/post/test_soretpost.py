@@ -153,7 +153,7 @@ class Reading(WithFiles):
                 frame["x"].attrs["units"] = frame["time"].attrs["units"] = "mol/m^3"
         with soretpost.open(path) as result:
             self.assertEqual((result["x"].units, result["time"].units, result.units("x"), result.units("time"), result.series["time"].units), ("mol/m^3", "mol/m^3", "m", "s", "s"))
-            self.assertEqual(View(result).amount[1], "umol/L")
+            self.assertEqual(View(result).amount[1], "mol/m^3")
             self.assertTrue(View(result).title.endswith("t = 1 s"))
 
     def test_temperature_of_the_frame(self):
@@ -432,7 +432,7 @@ class Plotting(WithFiles):
 
     def test_units_on_axes(self):
         left, right = Picture(soretpost.plot(self.make(1, units="SI", size=5e-6))).axes
-        self.assertEqual((left.get_xlabel(), left.get_ylabel(), right.get_ylabel()), ("x (µm)", "concentration (µmol/L)", "T (K)"))
+        self.assertEqual((left.get_xlabel(), left.get_ylabel(), right.get_ylabel()), ("x (µm)", "concentration (mol/m³)", "T (K)"))
         np.testing.assert_allclose(left.get_xlim(), (0, 5))
 
     def test_far_apart(self):
@@ -815,7 +815,7 @@ class Plotting(WithFiles):
             self.assertEqual((names.count("T"), names.count("temperature")), (1, 1))
 
     def test_small_amounts(self):
-        """A unit in which the largest is from 1 to 1000, also of sweeps, which have a table in the place of a series."""
+        """A unit in which the largest is from 0.5 to 500, also of sweeps, which have a table in the place of a series."""
         path, sweep = self.make(1, units="SI"), self.path("sweep.h5")
         shutil.move(self.make(1, 2, units="SI", sweep=True), sweep)
         with h5py.File(path, "a") as file:
@@ -826,9 +826,9 @@ class Plotting(WithFiles):
         with h5py.File(sweep, "a") as file:
             del file["series"]
             file["sweep/max/A"] = np.linspace(1e-4, 1e-2, 9)
-        for name, unit in ((path, "nmol/L"), (sweep, "µmol/L")):
-            self.assertEqual(Picture(soretpost.plot(name)).axes[0].get_ylabel(), f"concentration ({unit})")
-        np.testing.assert_allclose(Picture(soretpost.plot(path)).axes[0].lines[0].get_ydata(), 1e3 * A)  # 1e-6 mol/m^3 = 1 nmol/L
+        for name in (path, sweep):
+            self.assertEqual(Picture(soretpost.plot(name)).axes[0].get_ylabel(), "concentration (µmol/L)")
+        np.testing.assert_allclose(Picture(soretpost.plot(path)).axes[0].lines[0].get_ydata(), A)  # 1e-3 mol/m^3 = 1 µmol/L
 
     def test_small_amounts_of_a_sweep(self):
         """Sweeps have no series; what single runs show in umol/L they do, too, and their totals as their profiles."""
@@ -1007,8 +1007,8 @@ class Comparing(WithFiles):
         with soretpost.open(path) as a, soretpost.open(path) as b:
             lines = compare(a, b)[0].splitlines()
         self.assertEqual(lines[1].split()[:2], ["temperature", "(K)"])
-        self.assertEqual(lines[2].split()[:2], ["A", "(nmol/L)"])
-        self.assertAlmostEqual(float(lines[2].split()[-1]), 1e6 * largest, places=2)
+        self.assertEqual(lines[2].split()[:2], ["A", "(µmol/L)"])
+        self.assertAlmostEqual(float(lines[2].split()[-1]), 1e3 * largest, places=5)
         self.assertEqual(len(lines), 4)
 
     def test_not_defined_in_one(self):
