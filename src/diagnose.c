@@ -103,6 +103,7 @@ static HalfCell FindHalfCell(const SoretOperator *op, const SoretRow *row, Petsc
     SoretModelTransport(op->model, s, &point, &a, &b);
     half.carried = (face % 2 ? -v : v) * area * row->c[q];
     half.force   = (half.inflow - half.carried) * 0.5 * op->grid->width[axis][ijk[axis]] / (area * a * b * row->c[q]);
+    if (half.inflow != 0.0) half.force = half.force > 0.0 ? log1p(half.force) : -log1p(-half.force); /* as without a velocity: a front may be steeper than the cell tells */
   }
   return half;
 }

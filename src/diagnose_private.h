@@ -41,7 +41,7 @@ PetscReal SoretEntropyOfRow(PetscInt n, const PetscReal g[], const PetscReal w[]
 void SoretReactionsOfRow(SoretOperator *op, const SoretRow *row, PetscReal volume[], PetscReal amount[], PetscReal *entropy, PetscReal *scale);
 
 /* Entropy that diffusion of species s produces in cell i of a row between walls, or solid, and its centre, as in the halves of cells beside other faces. Where a velocity passes or leans on the
-   wall it is J^2/(D c) of what diffuses at the centre: layers thinner than half a cell are not seen. A wall that holds next to nothing, where it is infinite, does not count.
+   wall it is that of what diffuses at the centre: layers thinner than half a cell are not seen. A wall that holds next to nothing, where it is infinite, does not count.
 
    boundary - or NULL: what comes in gets entropy from the wall to the centre, which is added */
 PetscReal SoretEntropyAtWalls(const SoretOperator *op, const SoretRow *row, PetscInt i, PetscInt s, PetscReal *boundary);
