@@ -597,7 +597,7 @@ static PetscErrorCode CreateFlow(SoretCase *c, SoretProblem *problem)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* What is conserved in a steady run, seen from the coefficients of walls and reactions, and from what there is: reactions that lack a reactant do not run, and
+/* What is conserved in a steady run, seen from the coefficients of walls and reactions, and from what there is: reactions that lack a catalyst do not run, and
    without them more is conserved. */
 static PetscErrorCode FindSteadySums(SoretCase *c, SoretProblem *problem)
 {

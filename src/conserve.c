@@ -466,8 +466,8 @@ PetscBool SoretSumsIsAbsent(const SoretSums *sums, PetscInt part, PetscInt speci
   return sums->num_parts && IsAbsent(ns, sums->part[part].num, sums->part[part].w, sums->part[part].mean, species) ? PETSC_TRUE : PETSC_FALSE;
 }
 
-/* Where a reactant is absent a reaction runs neither way: of the sum that says so there is a member among the products, too. Puts such reactions down in idle[]; were there
-   any that were not? */
+/* Where a catalyst is absent a reaction runs neither way. Puts such reactions down in idle[]; were there any that were not? Reactants that it changes need no such care: where they
+   are absent, sums with what is made of them say what there is of the others. */
 static PetscBool AddIdle(const SoretNetwork *net, PetscInt num, const PetscReal w[], const PetscReal mean[], PetscBool idle[])
 {
   PetscBool any = PETSC_FALSE;
@@ -476,7 +476,9 @@ static PetscBool AddIdle(const SoretNetwork *net, PetscInt num, const PetscReal 
     const SoretFactors *reactants = &net->reaction[r].reactants;
 
     for (PetscInt i = 0; i < reactants->num && !idle[r]; i++) {
-      if (IsAbsent(net->num_species, num, w, mean, reactants->species[i])) any = idle[r] = PETSC_TRUE;
+      const PetscInt c = reactants->species[i];
+
+      if (!net->stoichiometry[r * net->num_species + c] && IsAbsent(net->num_species, num, w, mean, c)) any = idle[r] = PETSC_TRUE;
     }
   }
   return any;
@@ -545,7 +547,7 @@ static PetscErrorCode UnitePartSums(SoretSums *sums)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* The sums that a part of a steady run keeps: of reactions that run nowhere in it, and of those that lack a reactant there. */
+/* The sums that a part of a steady run keeps: of reactions that run nowhere in it, and of those that lack a catalyst there. */
 static PetscErrorCode FindSteadyPart(SoretSums *sums, const SoretOperator *op, PetscInt part, const PetscMPIInt open[], const PetscMPIInt fed[], const PetscMPIInt runs[], const PetscReal amount[])
 {
   const SoretNetwork *net  = &op->model->network;

@@ -55,7 +55,7 @@ PetscErrorCode SoretTotalsReference(FILE *out);
 /* idle[num_reactions]: reactions that run in no cell at the time of the operator, their rate constants being 0 there. Collective. */
 PetscErrorCode SoretSumsFindIdle(const SoretOperator *op, PetscBool idle[]);
 
-/* Adds reactions that run neither way as a reactant is absent, a catalyst for one; were there any that were not in idle[] yet? */
+/* Adds reactions that run neither way as a catalyst is absent; were there any that were not in idle[] yet? */
 PetscBool SoretSumsAddIdle(const SoretSums *sums, const SoretNetwork *net, PetscBool idle[]);
 
 /* Finds the sums; those of `totals` become members of the basis, then those of `known`, which may be NULL. A total that is not conserved is reported.
