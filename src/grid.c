@@ -122,6 +122,18 @@ static PetscErrorCode ReadPeriodic(SoretInput in, const SoretNode *node, SoretGr
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Where neighbouring edges share nearly all of their digits the width of what is between them is rounding error. */
+static PetscErrorCode RefuseThin(SoretInput in, const SoretNode *node, PetscInt axis, const SoretGridSpec *spec)
+{
+  static const PetscReal thinnest = 1.0e-10; /* of the box: widths that are right to 1e-6 */
+  PetscReal              width    = spec->size[axis];
+
+  PetscFunctionBegin;
+  for (PetscInt i = 0; i < spec->n[axis]; i++) width = PetscMin(width, spec->edge[axis][i + 1] - spec->edge[axis][i]);
+  if (!(width >= thinnest * spec->size[axis])) PetscCall(SoretInputError(in, node, "the thinnest cell along %c would have %.3g of the length of the box, less than the %g that can be told apart", SORET_AXIS_NAMES[axis], (double)(width / spec->size[axis]), (double)thinnest));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSpec *spec)
 {
   PetscInt num;
@@ -157,6 +169,7 @@ static PetscErrorCode ReadEdges(SoretInput in, const SoretNode *map, SoretGridSp
     if (!spec->n[axis]) continue;
     PetscCall(PetscMalloc1(list.n, &spec->edge[axis]));
     PetscCall(PetscArraycpy(spec->edge[axis], list.value, list.n));
+    PetscCall(RefuseThin(in, map->item[k], axis, spec));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -208,6 +221,7 @@ static PetscErrorCode ReadGrading(SoretInput in, const SoretNode *map, SoretGrid
     PetscCall(PetscMalloc1(spec->n[axis] + 1, &spec->edge[axis]));
     if (grading.ratio.given) GeometricEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.ratio.value, spec->edge[axis]);
     else TanhEdges(spec->n[axis], spec->origin[axis], spec->size[axis], grading.tanh.value, spec->edge[axis]);
+    PetscCall(RefuseThin(in, map->item[k], axis, spec));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -388,17 +388,18 @@ static inline PetscInt PartOf(const SoretSums *sums, const SoretGrid *grid, Pets
   return sums->num_parts ? grid->pocket[p] : 0;
 }
 
-/* Iterations would come near 0, but not to it. */
+/* Iterations would come near 0, but not to it, and leave of the state what their rounding makes of it. */
 static PetscErrorCode RemoveAbsent(const SoretSums *sums, const SoretGrid *grid, Vec x)
 {
-  const PetscInt ns = sums->num_species;
-  PetscBool     *absent;
+  const PetscInt ns  = sums->num_species;
+  PetscBool     *absent, any = PETSC_FALSE;
   PetscReal     *c;
 
   PetscFunctionBegin;
   PetscCall(FindAbsent(sums, &absent));
+  for (PetscInt q = 0; q < PetscMax(sums->num_parts, 1) * ns; q++) any = any || absent[q] ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(VecGetArray(x, &c));
-  for (PetscInt q = 0; q < grid->num_cells * ns; q++) {
+  for (PetscInt q = 0; any && q < grid->num_cells * ns; q++) {
     if (!SoretGridIsSolid(grid, q / ns) && absent[PartOf(sums, grid, q / ns) * ns + q % ns]) c[q] = 0.0;
   }
   PetscCall(VecRestoreArray(x, &c));
@@ -791,6 +792,7 @@ PetscErrorCode SoretSolveSteady(const SoretSolveSpec *spec, SoretOperator *op, c
   PetscCall(SoretCheckpointAdd(checkpoint, "solve", Save, Load, &steady, NULL));
   if (use_fas && !solved) PetscCall(SolveFAS(&steady, c, &solved));
   if (!solved && !steady.stopped && !(use_fas && outcome->cycles >= spec->max_steps)) PetscCall(SolveNewton(&steady, c, &solved));
+  PetscCall(RemoveAbsent(sums, op->grid, c));
   PetscCall(SoretCheckpointRemove(checkpoint, "solve"));
   PetscCall(VecDestroy(&steady.restored));
   PetscCall(SoretAndersonDestroy(&steady.anderson));

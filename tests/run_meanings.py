@@ -174,6 +174,23 @@ def test_exchanged_axes(soret):
         assert ("warning: the dataset of 'temperature' in 'T.h5' has the cells of the box the wrong way round, 6 along x" in solve(soret, text).stdout) == told, data.shape
 
 
+def test_totals_of_nothing(soret):
+    """What totals leave nothing of is 0 in a steady state, not what rounding makes of it, and has no S_T."""
+    text = """soret: 1
+domain: {size: [500 um], cells: [200]}
+temperature: "298 + 5*exp(-(x - Lx/2)^2/(2*60e-6^2))"
+species:
+  - {name: T, diffusivity: 80 um^2/s, soret: 0.01 1/K, initial: 50 nM}
+  - {name: L, diffusivity: 400 um^2/s, initial: 200 nM}
+  - {name: TL, diffusivity: 78 um^2/s, soret: 0.03 1/K, initial: 0}
+reactions: [{equation: T + L <=> TL, forward: 1e6 1/M/s, backward: 0.2 1/s}]
+totals: [{of: T + TL, mean: 50 nM}, {of: L + TL, mean: 0}]
+""" + END
+    said = solve(soret, text).stdout
+    assert "S_T of T + TL" in said and "S_T of L + TL" not in said, said
+    assert not frame(soret, "L").any() and not frame(soret, "TL").any()
+
+
 def test_traces(soret):
     """What is rounding error beside others is told of in a steady run; in time its profile is right."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: T, initial: 1}]\n" + END

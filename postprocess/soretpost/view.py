@@ -18,7 +18,7 @@ def amount_of(result, species, units):
     """Factor and name of the unit in which concentrations are easy to read, the same in all frames: that of the largest of all times, or of a whole sweep."""
     columns = result.series or result.sweep
     top = max((float(np.nanmax(columns[f"max/{s}"][:], initial=0.0)) for s in species if f"max/{s}" in columns), default=0.0)
-    return scale_of(units, 2 * top) if top > 0 else (1.0, units)  # a half reads well, too: where a wall is held at 1 the cells have less
+    return scale_of(units, 2 * top) if units == "mol/m^3" and top > 0 else (1.0, units)  # a half reads well, too: where a wall is held at 1 the cells have less
 
 
 class View:

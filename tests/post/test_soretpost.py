@@ -840,7 +840,7 @@ class Plotting(WithFiles):
                 file[f"sweep/max/{name}"] = np.full(9, 1e-3)
             file["sweep/total/0"][...] = 1e-3 * (1 + np.arange(9))
         picture = Picture(soretpost.plot(path))
-        profile, total = (next(a for a in picture.axes if a.get_ylabel() == name) for name in ("concentration (µmol/L)", "mean of the total (µmol/L)"))
+        profile, total = (next(a for a in picture.axes if a.get_ylabel().replace("\n", " ") == name) for name in ("concentration (µmol/L)", "mean of the total (µmol/L)"))
         T = temperature(1, [(np.arange(120) + 0.5) / 120])
         np.testing.assert_allclose(profile.lines[0].get_ydata(), concentrations(T, 1.0)["A"])
         np.testing.assert_allclose(total.lines[0].get_ydata(), 1 + np.arange(9))
