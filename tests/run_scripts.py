@@ -252,7 +252,7 @@ def check_studies(directory):
     assert f"{directory}/100%%x/%x-%j.log" in script(directory, "scaling.sh", "strong", "--print", "-n", "1", "-o", "100%x", "short.yaml")[1].replace("\\", "")
     assert f"{directory}/new/study/%4a.log" in script(directory, "sweep.sh", "--print", "-o", "new/study", "short.yaml", "parameters.k=1")[1].replace("\\", "")
     lines = script(directory, "single.sh", "--print", "-n", "3", "short.yaml")[1].splitlines()
-    assert lines[0].startswith("# sbatch ") and lines[0].endswith(" --ntasks=3") and lines[1] == "#!/usr/bin/env bash" and lines[2].startswith("exec "), lines
+    assert lines[0].startswith("# sbatch ") and lines[0].endswith(" --ntasks=3") and lines[1] == "#!/usr/bin/env bash" and lines[-1].startswith("exec "), lines
     script(directory, "scaling.sh", "strong", "--print", "-n", "1,2", "short.yaml")
     assert sorted(directory.iterdir()) == before
     assert "no records" in script(directory, "scaling.sh", "collect", ".", status=2)[1]
