@@ -398,11 +398,13 @@ static PetscErrorCode RemoveAbsent(const SoretSums *sums, const SoretGrid *grid,
   PetscFunctionBegin;
   PetscCall(FindAbsent(sums, &absent));
   for (PetscInt q = 0; q < PetscMax(sums->num_parts, 1) * ns; q++) any = any || absent[q] ? PETSC_TRUE : PETSC_FALSE;
-  PetscCall(VecGetArray(x, &c));
-  for (PetscInt q = 0; any && q < grid->num_cells * ns; q++) {
-    if (!SoretGridIsSolid(grid, q / ns) && absent[PartOf(sums, grid, q / ns) * ns + q % ns]) c[q] = 0.0;
+  if (any) {
+    PetscCall(VecGetArray(x, &c));
+    for (PetscInt q = 0; q < grid->num_cells * ns; q++) {
+      if (!SoretGridIsSolid(grid, q / ns) && absent[PartOf(sums, grid, q / ns) * ns + q % ns]) c[q] = 0.0;
+    }
+    PetscCall(VecRestoreArray(x, &c));
   }
-  PetscCall(VecRestoreArray(x, &c));
   PetscCall(PetscFree(absent));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
