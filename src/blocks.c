@@ -197,17 +197,23 @@ INLINED SoretFour Transport(const PetscInt ns, const SoretBlocks kind, const Wha
   return V;
 }
 
-/* u of four cells of the row that is filled on the way, and memory is asked for what will be needed. */
-INLINED void FillFour(const PetscInt ns, const What what, const Same *same, const SoretBlockRow *row, ptrdiff_t i)
-{
-  const PetscReal *b = row->fill_b + i * ns, *c = row->fill_c + i * ns;
-  PetscReal       *u = row->fill + i * ns;
+/* Asks memory for what will be needed when n cells from cell i on have been filled. */
+#define ASK_AHEAD(ask, n) \
+  do { \
+    for (int r = 0; r < 2 && what != ANY; r++) ask(same->k[r] + (i & same->advance[r]) + SORET_AHEAD / 2); \
+    for (ptrdiff_t q = i * ns; q < (i + (n)) * ns; q += SORET_LINE) { \
+      if (what == MOVING && row->old) ask(row->old + q + SORET_AHEAD); \
+      ask(row->fill_b + q + SORET_AHEAD); \
+      ask(row->fill_c + q + SORET_AHEAD); \
+    } \
+  } while (0)
 
-  for (int r = 0; r < 2 && what != ANY; r++) SORET_ASK_FOR(same->k[r] + (i & same->advance[r]) + SORET_AHEAD / 2);
-  if (what == MOVING && row->old) SORET_ASK_FOR(row->old + i * ns + SORET_AHEAD);
-  SORET_ASK_FOR(b + SORET_AHEAD);
-  SORET_ASK_FOR(c + SORET_AHEAD);
-  for (PetscInt v = 0; v < ns; v++) SoretFourPut(SoretFourAt(b + v * SORET_FOUR) * SoretFourAt(c + v * SORET_FOUR), u + v * SORET_FOUR);
+/* u of n cells, a multiple of four, of the row that is filled on the way. */
+INLINED void FillOnTheWay(const PetscInt ns, const What what, const PetscBool near, const Same *same, const PetscInt n, const SoretBlockRow *row, ptrdiff_t i)
+{
+  if (near) ASK_AHEAD(SORET_ASK_NEAR, n);
+  else ASK_AHEAD(SORET_ASK_FOR, n);
+  for (ptrdiff_t q = i * ns; q < (i + n) * ns; q += SORET_FOUR) SoretFourPut(SoretFourAt(row->fill_b + q) * SoretFourAt(row->fill_c + q), row->fill + q);
 }
 
 /* The same for cells [begin, end). */
@@ -280,20 +286,21 @@ INLINED void ResidualOfFour(const PetscInt ns, const SoretBlocks kind, const Pet
   SoretFourStoreCells(ns, n, 1, past, F, f + i * ns);
 }
 
-INLINED void ResidualOfFours(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
+INLINED void ResidualOfFours(const PetscInt ns, const SoretBlocks kind, const PetscBool past, const PetscBool near, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
   const SoretBlockRow own = *row; /* which no store changes */
 
   for (ptrdiff_t i = 0; i + SORET_FOUR <= own.nx; i += SORET_FOUR) {
-    if (own.fill) FillFour(ns, what, same, &own, i);
+    if (own.fill) FillOnTheWay(ns, what, near, same, SORET_FOUR, &own, i);
     ResidualOfFour(ns, kind, past, what, same, SORET_FOUR, &own, i, c, f);
   }
 }
 
 INLINED void Residual(const PetscInt ns, const SoretBlocks kind, const What what, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
 {
-  if ((ns == 2 || ns == 4) && row->past) ResidualOfFours(ns, kind, PETSC_TRUE, what, same, row, c, f);
-  else ResidualOfFours(ns, kind, PETSC_FALSE, what, same, row, c, f);
+  if (!((ns == 2 || ns == 4) && row->past)) ResidualOfFours(ns, kind, PETSC_FALSE, PETSC_FALSE, what, same, row, c, f);
+  else if (row->near) ResidualOfFours(ns, kind, PETSC_TRUE, PETSC_TRUE, what, same, row, c, f);
+  else ResidualOfFours(ns, kind, PETSC_TRUE, PETSC_FALSE, what, same, row, c, f);
 }
 
 INLINED void ResidualRest(const PetscInt ns, const SoretBlocks kind, const Same *same, const SoretBlockRow *row, const PetscReal *c, PetscReal *f)
@@ -426,10 +433,7 @@ INLINED void Correct(const PetscInt ns, const SoretBlocks kind, const What what,
     const ptrdiff_t at  = begin + 8 * k0;
 
     for (PetscInt k = 0; k < num; k++) {
-      if (k0 + k < filled) {
-        FillFour(ns, what, same, &own, at + 8 * k);
-        FillFour(ns, what, same, &own, at + 8 * k + SORET_FOUR);
-      }
+      if (k0 + k < filled) FillOnTheWay(ns, what, own.near, same, 2 * SORET_FOUR, &own, at + 8 * k);
       eq[k].V = Transport(ns, kind, what, same, SORET_FOUR, 2, &own, at + 8 * k, eq[k].f, eq[k].diagonal);
     }
     for (PetscInt k = 0; k < num; k++) Linearise(ns, kind, what, same, SORET_FOUR, &own, at + 8 * k, c, &eq[k]);
@@ -651,7 +655,7 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const struct 
   for (PetscInt l = 0; l < squares->num; l++) all.sum[l].minus_least = SoretFourOf(-PETSC_MAX_REAL);
   SetSame(ns, kind, row, &same);
   for (PetscInt i = 0; i < row->nx - rest; i += SORET_FOUR) {
-    if (row->fill) FillFour(ns, ANY, &same, row, i);
+    if (row->fill) FillOnTheWay(ns, ANY, row->near, &same, SORET_FOUR, row, i);
     AddSquaresOfFour(ns, kind, only, &same, SORET_FOUR, row, i, c, squares, &all);
   }
   if (rest && row->fill) FillRest(ns, row, row->nx - rest, row->nx);

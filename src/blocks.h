@@ -62,6 +62,7 @@ typedef struct {
   PetscBool               past;                   /* is the residual written past the caches?                          */
   PetscReal              *fill;                   /* u of another row, written on the way, or NULL; it may be read as u_hi */
   const PetscReal        *fill_b, *fill_c;        /* of that row                                                        */
+  PetscBool               near;                   /* does the first cache hold what memory is asked for ahead?          */
   /* smoother */
   const PetscReal        *b, *rhs;                /* rhs may be NULL                                                    */
   PetscReal               inverse_omega;          /* of the over-relaxation of transport                                */

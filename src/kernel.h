@@ -16,8 +16,9 @@ enum {
   SORET_AHEAD = 512                     /* entries that memory is asked for ahead            */
 };
 
-/* Asks memory for what comes later, into the second cache: more can be on its way to it than to the first. */
-#define SORET_ASK_FOR(x) __builtin_prefetch(x, 0, 2)
+/* Asks memory for what comes later, into the second cache: in one of 32 KiB it would drive out rows that are in use. Where the first is larger, into this. */
+#define SORET_ASK_FOR(x)  __builtin_prefetch(x, 0, 2)
+#define SORET_ASK_NEAR(x) __builtin_prefetch(x, 0, 3)
 
 /* Calls with the number of species, at most SORET_FEW, as a constant: the compiler unrolls the loops over species. */
 #define BY_FEW(function, ns, ...) \

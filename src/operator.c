@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "operator_private.h"
 
+#include <unistd.h>
+
 #include "blocks.h"
 
 /* ---- creation ---- */
@@ -184,6 +186,10 @@ static PetscErrorCode CreateCommon(SoretModel *model, const SoretGrid *grid, Sor
   op->width       = SoretModelWidth(model);
   op->cache_bytes = 1 << 20; /* 0.2 and 0.4 MB were slower with 0.5 MB of second-level cache and plenty behind it */
   PetscCall(PetscOptionsGetInt(NULL, NULL, "-cache_bytes", &op->cache_bytes, NULL));
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+  op->first_cache_bytes = (PetscInt)sysconf(_SC_LEVEL1_DCACHE_SIZE); /* 0: not known */
+#endif
+  PetscCall(PetscOptionsGetInt(NULL, NULL, "-first_cache_bytes", &op->first_cache_bytes, NULL));
   PetscCall(AssignSlots(op));
   PetscCall(PetscMalloc2(ns, &op->a_constant, ns, &op->mean_D));
   PetscCall(PetscMalloc2(grid->num_cells * ns, &op->b, (size_t)grid->num_cells * (size_t)op->num_slots, &op->k));

@@ -200,6 +200,7 @@ void SoretBeginBlocks(const SoretOperator *op, const SoretCellTerms *terms, Sore
 
   memset(blocks, 0, sizeof(*blocks));
   blocks->nx            = grid->count[0];
+  blocks->near          = op->first_cache_bytes >= 48 * 1024 ? PETSC_TRUE : PETSC_FALSE;
   blocks->num_reactions = op->model->network.num_reactions;
   blocks->pair          = op->pair;
   blocks->shape         = op->shape;

@@ -53,6 +53,7 @@ struct SoretOperator {
   PetscInt   row_start, row_length; /* entries before the first cell of a row of a slab; from row to row   */
   PetscInt   num_slabs, num_rows; /* of this rank; rows of one slab                                        */
   PetscInt   cache_bytes;         /* that rows treated together may use; option -cache_bytes               */
+  PetscInt   first_cache_bytes;   /* of the first cache for data; option -first_cache_bytes                */
   PetscReal *row;                 /* [3][num_species] + [1] rows: transport, its derivatives, volumes      */
   PetscReal *window;              /* five rows of u                                                        */
   PetscInt   num_lanes;           /* cells treated side by side                                            */

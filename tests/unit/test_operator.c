@@ -409,7 +409,7 @@ static PetscErrorCode ResidualAndSweep(const char *yaml, Vec result[2])
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* How many rows are treated together, and whether a residual goes past the caches, changes no bit. */
+/* How many rows are treated together, whether a residual goes past the caches, and into which cache memory is asked for, changes no bit. */
 static PetscErrorCode TestRowsTogether(void)
 {
   static const char *const rest[] = {"species: [{name: A, diffusivity: T}, {name: B, diffusivity: 0.3, convention: fick}]\nreactions: [{equation: 2 A <=> B, forward: 3, backward: T}]\n",
@@ -418,14 +418,16 @@ static PetscErrorCode TestRowsTogether(void)
   static const char *const box[]  = {"domain: {size: [1.0, 0.7, 0.9], cells: [22, 19, 3]}\ntemperature: \"1 + x^2 + 0.5*x*y + z\"\n", "domain: {size: [1.0, 0.7], cells: [6, 9]}\ntemperature: \"1 + x^2\"\n"};
 
   PetscFunctionBeginUser;
-  for (int k = 0; k < 6; k++) {
+  for (int k = 0; k < 12; k++) {
     char text[1024];
     Vec  usual[2], blocks[2];
 
-    PetscCall(PetscSNPrintf(text, sizeof(text), HEAD "%s%s", box[k % 2], rest[k / 2]));
+    PetscCall(PetscSNPrintf(text, sizeof(text), HEAD "%s%s", box[k % 2], rest[k / 4]));
     PetscCall(ResidualAndSweep(text, usual));
     PetscCall(PetscOptionsSetValue(NULL, "-cache_bytes", "0"));
+    PetscCall(PetscOptionsSetValue(NULL, "-first_cache_bytes", k / 2 % 2 ? "65536" : "32768"));
     PetscCall(ResidualAndSweep(text, blocks));
+    PetscCall(PetscOptionsClearValue(NULL, "-first_cache_bytes"));
     PetscCall(PetscOptionsClearValue(NULL, "-cache_bytes"));
     for (int what = 0; what < 2; what++) {
       PetscReal size, difference;
