@@ -410,15 +410,18 @@ static PetscErrorCode LookAtReactions(const SoretOperator *op, PetscInt num_part
 {
   const SoretGrid *grid = op->grid;
   const PetscInt   nr   = op->model->network.num_reactions;
+  PetscInt         left = num_parts * nr; /* not seen to run so far */
   PetscMPIInt      n;
 
   PetscFunctionBegin;
   PetscCall(PetscMPIIntCast(num_parts * nr, &n));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
+  for (PetscInt p = 0; p < grid->num_cells && left; p++) {
     const PetscInt part = SoretGridIsSolid(grid, p) ? -1 : num_parts > 1 ? grid->pocket[p] : 0;
 
     for (PetscInt r = 0; r < nr && part >= 0; r++) {
-      if (!runs[part * nr + r] && Runs(op, r, p / grid->count[0], p % grid->count[0])) runs[part * nr + r] = 1;
+      if (runs[part * nr + r] || !Runs(op, r, p / grid->count[0], p % grid->count[0])) continue;
+      runs[part * nr + r] = 1;
+      left--;
     }
   }
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, runs, n, MPI_INT, MPI_MAX, grid->comm));

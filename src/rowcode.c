@@ -52,7 +52,7 @@ typedef struct {
 struct SoretRowCode_s {
   int        num;
   Node       node[MAX_NODES];
-  PetscReal *work; /* [num][CHUNK] */
+  PetscReal *work; /* [num][CHUNK]; constants are there from the beginning */
 };
 
 /* ---- compiling: a formula that is known to be good, by precedence ---- */
@@ -236,6 +236,9 @@ PetscErrorCode SoretRowCodeCreate(const char *text, PetscInt num_constants, cons
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(PetscMalloc1(c.code->num * CHUNK, &c.code->work));
+  for (int i = 0; i < c.code->num; i++) {
+    for (int q = 0; q < CHUNK && c.code->node[i].operation == CONSTANT; q++) c.code->work[i * CHUNK + q] = c.code->node[i].value;
+  }
   *code = c.code;
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -256,7 +259,7 @@ static const PetscReal *Spread(SoretRowCode code, int argument, unsigned along, 
 {
   PetscReal *a = code->work + argument * CHUNK;
 
-  if (n == 1 || code->node[argument].uses & along) return a;
+  if (n == 1 || code->node[argument].uses & along || code->node[argument].operation == CONSTANT) return a;
   for (PetscInt i = 1; i < n; i++) a[i] = a[0];
   return a;
 }
@@ -291,7 +294,6 @@ static void Operate(const Node *node, PetscInt n, const PetscReal *const argumen
 
   switch (node->operation) {
   case CONSTANT:
-    EACH(node->value);
   case VARIABLE:
     break; /* set by the caller */
   case NEGATE:
@@ -352,7 +354,7 @@ void SoretRowCodeEvaluate(SoretRowCode code, PetscInt n, const SoretPoint *point
       const PetscReal *argument[MAX_ARGUMENTS] = {NULL};
       PetscReal       *value                   = code->work + i * CHUNK;
 
-      if (first && !(node->uses & along)) continue; /* known from the chunk before */
+      if (node->operation == CONSTANT || (first && !(node->uses & along))) continue; /* known from the chunk before */
       if (node->operation == VARIABLE) {
         const PetscReal *row = node->variable == 0 ? x : node->variable == 4 ? T
                                                                              : NULL;

@@ -273,8 +273,8 @@ INLINED void AddCorrection(PetscInt nx, PetscInt ns, const PetscReal *restrict d
   }
 }
 
-/* out = u along x from the coarse row `line`, which has a cell more on both sides, over b. lo and hi - weights, or NULL: not coarser along x */
-INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict lo, const PetscReal *restrict hi, const PetscReal *restrict line, const PetscReal *restrict b, PetscReal *restrict out)
+/* out = u along x from the coarse row `line`, which has a cell more on both sides, over b. lo and hi - weights, or NULL: not coarser along x; c - of the row, asked for ahead */
+INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscReal *restrict lo, const PetscReal *restrict hi, const PetscReal *restrict line, const PetscReal *restrict b, const PetscReal *c, PetscReal *restrict out)
 {
   if (!lo) {
     for (PetscInt q = 0; q < nx * ns; q++) out[q] = line[ns + q] / b[q];
@@ -283,6 +283,8 @@ INLINED void InterpolateRow(const PetscInt ns, PetscInt nx, const PetscReal *res
   for (PetscInt m = 0; m < nx / 2; m++) {
     const PetscReal *restrict below = line + m * ns, *restrict above = below + ns;
 
+    SORET_ASK_FOR(b + 2 * m * ns + SORET_AHEAD);
+    SORET_ASK_FOR(c + 2 * m * ns + SORET_AHEAD);
     SORET_PRAGMA(GCC unroll 8)
     for (PetscInt e = 0; e < 2 * ns; e++) {
       const PetscInt q = 2 * m * ns + e;
@@ -323,12 +325,8 @@ SORET_CLONES PetscErrorCode SoretTransferInterpolate(const SoretTransfer *t, Vec
     const PetscReal *b   = t->fine->b + row * nx * ns;
     PetscReal       *out = c + row * nx * ns;
 
-    for (PetscInt q = SORET_AHEAD; q < SORET_AHEAD + nx * ns; q += SORET_LINE) {
-      SORET_ASK_FOR(b + q);
-      SORET_ASK_FOR(out + q);
-    }
     InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
-    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, coarse_old || t->volume ? t->row : out);
+    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, out, coarse_old || t->volume ? t->row : out);
     if (t->share) Renormalize(nx, ns, t->share + row * nx, coarse_old || t->volume ? t->row : out);
     if (t->volume || t->fine->volume) ZeroOutside(nx, ns, (t->volume ? t->volume : t->fine->volume) + row * nx, coarse_old || t->volume ? t->row : out);
     if (coarse_old) AddCorrection(nx, ns, t->row, out);
@@ -416,7 +414,7 @@ static PetscErrorCode FillShares(SoretTransfer *t)
   for (PetscInt q = 0; q < nx * ns; q++) b[q] = 1.0;
   for (PetscInt row = 0; row < grid->count[1] * grid->count[2]; row++) {
     InterpolateLine(t, row % grid->count[1], row / grid->count[1]);
-    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, t->row);
+    BY_SPECIES(InterpolateRow, ns, nx, t->lo, t->hi, t->line, b, b, t->row);
     for (PetscInt i = 0; i < nx; i++) t->share[row * nx + i] = t->row[i * ns] > 0.0 ? t->row[i * ns] : 1.0;
   }
   PetscCall(PetscFree(b));
