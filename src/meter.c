@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   The Soret meter: Soret coefficients, the parts that they are the sum of, where they change sign, and budgets that close
+   The Soret meter of the whole box: Soret coefficients, the parts that they are the sum of, where they change sign, and budgets that close
    (docs/theory.md, "The Soret meter", "Entropy production"). Everything is made of the differences across faces that the residual is made of, so
    the sums are identities of algebra and hold to rounding on any grid. */
-#include "diagnose_private.h"
+#include "meter_faces.h"
+
 #include "kernel.h"
 #include "soret/rowmath.h"
 
@@ -11,341 +12,6 @@ enum {
   TABLE = 128,      /* intervals of the table of predictions over T */
   BINS  = 4 * TABLE /* of temperature, for the sign of S_T; those in which too little is seen are joined */
 };
-
-const char *SoretPartName(SoretPart part)
-{
-  static const char *const names[SORET_NUM_PARTS] = {"soret", "chemical", "diffusivity", "intrinsic", "transport", "velocity"};
-
-  return names[part];
-}
-
-/* ---- cells and their neighbours ---- */
-
-/* What the loops need around a row: c, b and T of the cells beside it, and the coefficients of the faces between. */
-typedef struct {
-  SoretOperator   *op;
-  const SoretRow  *row;
-  const PetscReal *c, *b; /* of this rank                         */
-  SoretHalo        halo_c, halo_b;
-  PetscReal       *g[6], *w[6]; /* [count[0] num_species] of each face  */
-  PetscReal       *work, *beside[3];
-  PetscReal       *closed; /* [num_cells] SoretGrid.closed as numbers, for its halo; NULL without solid */
-  SoretHalo        halo_closed;
-} Around;
-
-static PetscErrorCode AroundCreate(SoretOperator *op, Vec x, Around *a)
-{
-  const SoretGrid *grid = op->grid;
-  const PetscInt   m    = grid->count[0] * op->num_species;
-
-  PetscFunctionBegin;
-  PetscCall(PetscMemzero(a, sizeof(*a)));
-  a->op = op;
-  a->b  = SoretOperatorScales(op);
-  PetscCall(VecGetArrayRead(x, &a->c));
-  PetscCall(SoretHaloCreate(grid, op->num_species, 1, &a->halo_c));
-  PetscCall(SoretHaloCreate(grid, op->num_species, 1, &a->halo_b));
-  PetscCall(SoretHaloExchange(&a->halo_c, a->c));
-  PetscCall(SoretHaloExchange(&a->halo_b, a->b));
-  PetscCall(PetscMalloc1(15 * m, &a->work));
-  for (int face = 0; face < 6; face++) {
-    a->g[face] = a->work + face * m;
-    a->w[face] = a->work + (6 + face) * m;
-  }
-  for (int k = 0; k < 3; k++) a->beside[k] = a->work + (12 + k) * m;
-  if (!grid->closed) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(PetscMalloc1(grid->num_cells, &a->closed));
-  for (PetscInt p = 0; p < grid->num_cells; p++) a->closed[p] = grid->closed[p];
-  PetscCall(SoretHaloCreate(grid, 1, 1, &a->halo_closed));
-  PetscCall(SoretHaloExchange(&a->halo_closed, a->closed));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-static PetscErrorCode AroundDestroy(Around *a, Vec x)
-{
-  PetscFunctionBegin;
-  PetscCall(VecRestoreArrayRead(x, &a->c));
-  PetscCall(SoretHaloDestroy(&a->halo_c));
-  PetscCall(SoretHaloDestroy(&a->halo_b));
-  PetscCall(SoretHaloDestroy(&a->halo_closed));
-  PetscCall(PetscFree(a->closed));
-  PetscCall(PetscFree(a->work));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* Coefficients of the faces on one side of the cells of the row; does a velocity carry anything through them? */
-static PetscBool LoadFaces(Around *a, int axis, int side)
-{
-  const PetscInt  m     = a->op->grid->count[0] * a->op->num_species;
-  const int       face  = 2 * axis + side;
-  const PetscBool moves = SoretOperatorFaceRow(a->op, a->row, axis, side, a->g[face], a->w[face]);
-
-  if (!moves) (void)memset(a->w[face], 0, (size_t)m * sizeof(PetscReal));
-  return moves;
-}
-
-/* Values of the cells above those of the row along an axis, as one row; of the cells themselves beyond a wall. */
-static const PetscReal *RowBeside(const Around *a, const SoretHalo *halo, const PetscReal *value, int axis, PetscReal *buffer)
-{
-  const PetscInt n = a->op->grid->count[0], dof = halo->dof;
-  PetscInt       above[3] = {0, a->row->j, a->row->k};
-
-  if (axis) {
-    above[axis]++;
-    return SoretHaloEntries(halo, value, above);
-  }
-  above[0] = n;
-  (void)memcpy(buffer, value + (a->row->first + 1) * dof, (size_t)((n - 1) * dof) * sizeof(PetscReal));
-  (void)memcpy(buffer + (n - 1) * dof, SoretHaloEntries(halo, value, above), (size_t)dof * sizeof(PetscReal));
-  return buffer;
-}
-
-/* A face as its two cells see it, lower one first. */
-typedef struct {
-  const PetscReal *c[2], *b[2]; /* [num_species] */
-  const PetscReal *g, *w;       /* [num_species], w may be NULL: no velocity */
-  PetscReal        T[2];
-  PetscReal        shape; /* area over distance of the centres */
-  PetscReal        distance;
-} Face;
-
-/* The face on one side of cell i of the row; PETSC_FALSE at a wall. */
-static PetscBool FaceOf(const Around *a, PetscInt i, int axis, int side, Face *face)
-{
-  const SoretOperator *op   = a->op;
-  const SoretGrid     *grid = op->grid;
-  const PetscInt       ns = op->num_species, at[3] = {i, a->row->j, a->row->k};
-  PetscInt             ijk[3], cell[3]             = {i, a->row->j, a->row->k};
-
-  SoretOperatorCell(op, a->row, i, ijk);
-  if (SoretIsWall(grid, axis, side, ijk[axis])) return PETSC_FALSE;
-  for (int s = 0; s < 2; s++) {
-    cell[axis] = at[axis] + side + s - 1;
-    face->c[s] = SoretHaloEntries(&a->halo_c, a->c, cell);
-    face->b[s] = SoretHaloEntries(&a->halo_b, a->b, cell);
-    face->T[s] = SoretHaloValue(&op->temperature->halo, op->temperature->T, cell);
-  }
-  face->g        = a->g[2 * axis + side] + i * ns;
-  face->w        = a->w[2 * axis + side] + i * ns;
-  face->distance = grid->distance[axis][ijk[axis] + side];
-  face->shape    = SoretGridFaceArea(grid, axis, ijk) / face->distance;
-  return PETSC_TRUE;
-}
-
-/* Can something diffuse through the face? A closed one says nothing of a gradient. */
-static PetscBool IsOpen(const SoretOperator *op, const Face *face)
-{
-  PetscBool diffuses = PETSC_FALSE;
-
-  for (PetscInt s = 0; s < op->num_species; s++) {
-    if (face->g[s] > 0.0) return PETSC_TRUE;
-    diffuses = diffuses || op->model->species[s].diffuses ? PETSC_TRUE : PETSC_FALSE;
-  }
-  return diffuses ? PETSC_FALSE : PETSC_TRUE;
-}
-
-/* ---- a sum and its parts at a face ---- */
-
-static PetscReal SumOf(PetscInt n, const PetscReal w[], const PetscReal c[])
-{
-  PetscReal sum = 0.0;
-
-  for (PetscInt s = 0; s < n; s++) sum += w[s] * c[s];
-  return sum;
-}
-
-/* exp(Theta) of a species with intrinsic drift in the cells of a face. */
-static void DriftFactors(const SoretSpecies *species, const PetscReal T[2], PetscReal e[2])
-{
-  for (int s = 0; s < 2; s++) e[s] = exp(SoretIntegralEvaluate(species->theta, T[s]));
-}
-
-/* Splits -(P_hi - P_lo) of the sum P into parts. With d the difference across the face, m the mean of both cells and D~ = g m(b),
-
-     -J + carried = sum w g d(b c) = m<D> dP + m(P) sum w D~ d(p) + sum w g m(c) d(b),     d(b) = m(e) d(D^alpha) + m(D^alpha) d(e),  e = exp(Theta)
-
-   which is the product rule of differences, without a remainder. <D> = sum w D~ m(p), p = c/P. PETSC_FALSE where P is not of one sign; the parts
-   are NaN where no member diffuses. */
-static PetscBool PartsOf(const SoretOperator *op, const Face *face, const PetscReal w[], PetscReal part[SORET_NUM_PARTS])
-{
-  const PetscInt  ns = op->num_species;
-  const PetscReal lo = SumOf(ns, w, face->c[0]), hi = SumOf(ns, w, face->c[1]), mean = 0.5 * (lo + hi), over_lo = 1.0 / lo, over_hi = 1.0 / hi;
-  PetscReal       D = 0.0, chemical = 0.0, diffusivity = 0.0, intrinsic = 0.0, diffusive = 0.0, carried = 0.0, over_D;
-
-  if (!(lo * hi > 0.0)) return PETSC_FALSE;
-  part[SORET_PART_WHOLE] = lo - hi;
-  for (PetscInt s = 0; s < ns; s++) {
-    const PetscReal c_lo = face->c[0][s], c_hi = face->c[1][s], b_lo = face->b[0][s], b_hi = face->b[1][s], g = w[s] * face->g[s];
-    const PetscReal b = 0.5 * (b_lo + b_hi), c = 0.5 * (c_lo + c_hi), p_lo = c_lo * over_lo, p_hi = c_hi * over_hi;
-
-    if (g == 0.0) continue;
-    D += g * b * 0.5 * (p_lo + p_hi);
-    chemical += g * b * (p_hi - p_lo);
-    diffusive += SoretFaceFlux(g, b_lo * c_lo, b_hi * c_hi);
-    if (face->w) carried += w[s] * 0.5 * face->w[s] * (b_lo * c_lo + b_hi * c_hi);
-    if (!op->model->species[s].theta)
-      diffusivity += g * c * (b_hi - b_lo);
-    else {
-      PetscReal e[2];
-
-      DriftFactors(&op->model->species[s], face->T, e);
-      diffusivity += g * c * 0.5 * (e[0] + e[1]) * (b_hi / e[1] - b_lo / e[0]);
-      intrinsic += g * c * 0.5 * (b_lo / e[0] + b_hi / e[1]) * (e[1] - e[0]);
-    }
-  }
-  over_D                       = 1.0 / D;
-  part[SORET_PART_CHEMICAL]    = mean * chemical * over_D;
-  part[SORET_PART_DIFFUSIVITY] = diffusivity * over_D;
-  part[SORET_PART_INTRINSIC]   = intrinsic * over_D;
-  part[SORET_PART_TRANSPORT]   = (diffusive + carried) * over_D;
-  part[SORET_PART_VELOCITY]    = -carried * over_D;
-  return PETSC_TRUE;
-}
-
-/* ---- cell by cell ---- */
-
-typedef struct {
-  Around           around;
-  const PetscReal *w;
-  SoretPart        part;
-  int              axis;
-  PetscReal       *slope; /* [num_cells][2], of the logarithm of the sum, as far as this part goes, and of T, along the axis */
-} LocalContext;
-
-/* Does T vary at all, beyond rounding? */
-static PetscBool TemperatureVaries(const SoretTemperature *temperature)
-{
-  return temperature->max - temperature->min > 1.0e-12 * temperature->max ? PETSC_TRUE : PETSC_FALSE;
-}
-
-/* A gradient a million times smaller than that of the box as a whole counts as none. */
-static PetscReal LeastGradient(const SoretOperator *op)
-{
-  PetscReal length = 0.0;
-
-  for (int axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
-  return 1.0e-6 * (op->temperature->max - op->temperature->min) / length;
-}
-
-/* From the differences across the two faces of a cell: each over its distance, the nearer face in proportion more, so that they are those at the centre. If only one is
-   open, they are those there; 0 where neither is, and NaN where the sum is not of one sign. */
-static void SlopesOf(const LocalContext *local, PetscInt i, PetscReal slope[2])
-{
-  const SoretOperator *op       = local->around.op;
-  PetscReal            weight = 0.0, dT = 0.0, sum = 0.0;
-
-  slope[0] = slope[1] = 0.0;
-  for (int side = 0; side < 2; side++) {
-    PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
-    Face      face;
-
-    if (!FaceOf(&local->around, i, local->axis, side, &face) || !IsOpen(op, &face)) continue;
-    if (!PartsOf(op, &face, local->w, part)) {
-      slope[0] = NAN;
-      return;
-    }
-    lo       = SumOf(op->num_species, local->w, face.c[0]);
-    hi       = SumOf(op->num_species, local->w, face.c[1]);
-    log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
-    weight += 1.0 / face.distance;
-    dT += (face.T[1] - face.T[0]) / (face.distance * face.distance);
-    sum += part[local->part] / (log_mean * face.distance * face.distance);
-  }
-  if (weight == 0.0) return;
-  slope[0] = sum / weight;
-  slope[1] = dT / weight;
-}
-
-static PetscErrorCode SlopesOfRow(SoretOperator *op, const SoretRow *row, void *context)
-{
-  LocalContext *local = (LocalContext *)context;
-
-  PetscFunctionBegin;
-  local->around.row = row;
-  for (int side = 0; side < 2; side++) (void)LoadFaces(&local->around, local->axis, side);
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) SlopesOf(local, i, local->slope + 2 * (row->first + i));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* The slopes at the centre of cell p. Beside a wall or a solid they are known at the one face that is left, half way to the centre of the next cell: a straight line
-   through both, or the values there would be of first order in the width of a cell. */
-static void SlopesAtCentre(const SoretGrid *grid, const SoretHalo *halo, const PetscReal *slope, int axis, PetscInt p, PetscReal at_centre[2])
-{
-  const PetscInt   ijk[3] = SORET_GLOBAL_INDEX(grid, p);
-  const PetscReal *own = slope + 2 * p, *next;
-  PetscBool        open[2];
-
-  for (int side = 0; side < 2; side++) open[side] = SoretIsWall(grid, axis, side, ijk[axis]) || SoretGridIsClosed(grid, p, 2 * axis + side) ? PETSC_FALSE : PETSC_TRUE;
-  next = SoretHaloCell(halo, slope, p, 2 * axis + (open[1] ? 1 : 0));
-  for (int k = 0; k < 2; k++) at_centre[k] = own[k];
-  /* a gradient of T that vanishes at the wall is half as large at the centre; one that changes by more than that from cell to cell could be anything there */
-  if (open[0] == open[1] || isnan(next[0]) || !(PetscAbsReal(own[1] - next[1]) < 0.75 * PetscAbsReal(own[1]))) return;
-  for (int k = 0; k < 2; k++) at_centre[k] += own[k] - next[k];
-}
-
-PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], SoretPart part, PetscReal out[])
-{
-  const SoretGrid *grid  = op->grid;
-  const PetscReal  least = LeastGradient(op);
-  LocalContext     local = {.w = w, .part = part};
-  PetscReal       *square;
-  SoretHalo        halo;
-
-  PetscFunctionBegin;
-  for (PetscInt p = 0; p < grid->num_cells; p++) out[p] = TemperatureVaries(op->temperature) ? 0.0 : NAN;
-  if (!TemperatureVaries(op->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(AroundCreate(op, c, &local.around));
-  PetscCall(PetscMalloc1(2 * grid->num_cells, &local.slope));
-  PetscCall(PetscCalloc1(grid->num_cells, &square));
-  PetscCall(SoretHaloCreate(grid, 2, 1, &halo));
-  for (local.axis = 0; local.axis < grid->dim; local.axis++) {
-    PetscCall(SoretOperatorForEachRow(op, c, SlopesOfRow, &local));
-    PetscCall(SoretHaloExchange(&halo, local.slope));
-    for (PetscInt p = 0; p < grid->num_cells; p++) {
-      PetscReal slope[2];
-
-      SlopesAtCentre(grid, &halo, local.slope, local.axis, p, slope);
-      out[p] += slope[0] * slope[1];
-      square[p] += slope[1] * slope[1];
-    }
-  }
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    if (SoretGridIsSolid(grid, p)) out[p] = 0.0;
-    else out[p] = square[p] > least * least ? out[p] / square[p] : NAN;
-  }
-  PetscCall(SoretHaloDestroy(&halo));
-  PetscCall(PetscFree(square));
-  PetscCall(PetscFree(local.slope));
-  PetscCall(AroundDestroy(&local.around, c));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *thermo, Vec x, PetscInt k, PetscReal out[])
-{
-  const SoretGrid *grid = op->grid;
-  const PetscInt   ns   = op->num_species;
-  const PetscReal *c;
-
-  PetscFunctionBegin;
-  PetscCall(VecGetArrayRead(x, &c));
-  for (PetscInt p = 0; p < grid->num_cells; p++) {
-    const PetscInt ijk[3] = SORET_GLOBAL_INDEX(grid, p);
-    PetscReal      total[SORET_MAX_SPECIES], soret[SORET_MAX_SPECIES], guess[SORET_MAX_SPECIES];
-    SoretPoint     point = {.t = op->t, .T = op->temperature->T[p]};
-
-    out[p] = 0.0;
-    if (SoretGridIsSolid(grid, p)) continue;
-    for (int axis = 0; axis < grid->dim; axis++) point.x[axis] = grid->center[axis][ijk[axis]];
-    for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SumOf(ns, thermo->w + m * ns, c + p * ns);
-    PetscCall(PetscArraycpy(guess, c + p * ns, ns));
-    (void)SoretThermoSoret(thermo, &point, total, guess, soret);
-    out[p] = soret[k];
-  }
-  PetscCall(VecRestoreArrayRead(x, &c));
-  PetscFunctionReturn(PETSC_SUCCESS);
-}
-
-/* ---- the whole box ---- */
 
 /* Predictions over T at the mean amounts: [num_sums][TABLE + 1], NaN where there is none. */
 static PetscErrorCode FillTable(const SoretOperator *op, const SoretThermo *thermo, const PetscReal mean[], PetscReal **table)
@@ -382,7 +48,7 @@ typedef struct {
   const PetscReal *g, *w;              /* w may be NULL: no velocity        */
 } FaceRow;
 
-/* What is known of one sum at each face of a row; D and what follows as in PartsOf(), before they are divided by D. */
+/* What is known of one sum at each face of a row; D and what follows as in SoretPartsOf(), before they are divided by D. */
 typedef struct {
   PetscReal *restrict whole, *restrict mean, *restrict over_lo, *restrict over_hi, *restrict D, *restrict chemical, *restrict diffusivity, *restrict diffusive;
 } PartRows;
@@ -398,7 +64,7 @@ typedef struct {
 } BoxTally;
 
 typedef struct {
-  Around             around;
+  SoretAround        around;
   const SoretThermo *thermo;
   PetscReal         *table;
   PetscReal          reference[SORET_MAX_SPECIES]; /* potentials and b in the middle: what is common to all cells changes nothing */
@@ -415,7 +81,7 @@ typedef struct {
 } BoxContext;
 
 /* A face that stands for `reach` times the distance of its centres. */
-static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
+static void AddSoret(BoxContext *bc, const SoretFace *face, PetscReal reach)
 {
   const SoretOperator    *op          = bc->around.op;
   const SoretTemperature *temperature = op->temperature;
@@ -432,8 +98,8 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
     SumTally        *tally = &bc->sum[m];
     PetscReal        part[SORET_NUM_PARTS], weight;
 
-    if (!PartsOf(op, face, w, part)) continue;
-    weight = shape * dT * dT * 0.5 * (SumOf(ns, w, face->c[0]) + SumOf(ns, w, face->c[1]));
+    if (!SoretPartsOf(op, face, w, part)) continue;
+    weight = shape * dT * dT * 0.5 * (SoretSumOf(ns, w, face->c[0]) + SoretSumOf(ns, w, face->c[1]));
     for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += shape * dT * part[p];
     tally->bin[at].whole += shape * dT * part[SORET_PART_WHOLE];
     tally->bin[at].weight += weight;
@@ -442,7 +108,7 @@ static void AddSoret(BoxContext *bc, const Face *face, PetscReal reach)
   }
 }
 
-/* The first half of PartsOf() for a row of faces without intrinsic drift and velocity, a species at a time so that faces are treated side by side. */
+/* The first half of SoretPartsOf() for a row of faces without intrinsic drift and velocity, a species at a time so that faces are treated side by side. */
 INLINED void PartRowsOf(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, const PartRows *rows)
 {
   const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g;
@@ -548,7 +214,7 @@ SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal
 }
 
 /* Is there a wall or a solid at `side` of the cell `step` cells beyond cell p, which lies at `index` along the axis? */
-static PetscBool EndsAt(const Around *a, PetscInt p, int axis, int side, PetscInt index, int step)
+static PetscBool EndsAt(const SoretAround *a, PetscInt p, int axis, int side, PetscInt index, int step)
 {
   PetscReal closed;
 
@@ -561,7 +227,7 @@ static PetscBool EndsAt(const Around *a, PetscInt p, int axis, int side, PetscIn
 /* Between the outermost centres and a wall there is half a cell without a face of its own. What holds at its middle is extrapolated from the next
    two faces, as a straight line, by no more than their difference, or is that of the next face if this is the only one. This is the length for which the
    face on the inner side of cell p stands besides its own: the wall is at `side` of p, or of the cell before it. */
-static PetscReal HalfCellShare(const Around *a, PetscInt p, int axis, int side, PetscInt index)
+static PetscReal HalfCellShare(const SoretAround *a, PetscInt p, int axis, int side, PetscInt index)
 {
   const SoretGrid *grid    = a->op->grid;
   const int        inwards = side ? -1 : 1;
@@ -577,10 +243,10 @@ static PetscReal HalfCellShare(const Around *a, PetscInt p, int axis, int side, 
    wherever gradients at a wall are not those inside. */
 static void AddHalfCells(BoxContext *bc, int axis)
 {
-  const Around    *a    = &bc->around;
-  const SoretGrid *grid = a->op->grid;
-  const PetscInt   first = a->row->first;
-  PetscInt         ijk[3];
+  const SoretAround *a    = &bc->around;
+  const SoretGrid   *grid = a->op->grid;
+  const PetscInt     first = a->row->first;
+  PetscInt           ijk[3];
 
   SoretOperatorCell(a->op, a->row, 0, ijk);
   if (axis && !grid->closed && HalfCellShare(a, first, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(a, first, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
@@ -588,16 +254,16 @@ static void AddHalfCells(BoxContext *bc, int axis)
     ijk[0] = grid->start[0] + i;
     for (int side = 0; side < 2; side++) {
       const PetscReal length = HalfCellShare(a, first + i, axis, side, ijk[axis]);
-      Face            face;
+      SoretFace       face;
 
-      if (length == 0.0 || !FaceOf(a, i, axis, 1 - side, &face) || !IsOpen(a->op, &face)) continue;
+      if (length == 0.0 || !SoretFaceOf(a, i, axis, 1 - side, &face) || !SoretFaceIsOpen(a->op, &face)) continue;
       AddSoret(bc, &face, length / face.distance);
     }
   }
 }
 
 /* Fluxes of diffusing species through one side of the cells of a row, added to their outflow. */
-static void AddOutflow(const Around *a, int axis, int side, PetscBool moves, PetscReal outflow[])
+static void AddOutflow(const SoretAround *a, int axis, int side, PetscBool moves, PetscReal outflow[])
 {
   const PetscReal *lo = a->row->u[axis][1 + side], *hi = a->row->u[axis][2 + side], *g = a->g[2 * axis + side], *w = a->w[2 * axis + side], sign = side ? 1.0 : -1.0;
   const PetscInt   m = a->op->grid->count[0] * a->op->num_species;
@@ -606,20 +272,36 @@ static void AddOutflow(const Around *a, int axis, int side, PetscBool moves, Pet
   for (PetscInt q = 0; q < m && moves; q++) outflow[q] += sign * 0.5 * w[q] * (lo[q] + hi[q]);
 }
 
+/* Values of the cells above those of the row along an axis, as one row; of the cells themselves beyond a wall. */
+static const PetscReal *RowBeside(const SoretAround *a, const SoretHalo *halo, const PetscReal *value, int axis, PetscReal *buffer)
+{
+  const PetscInt n = a->op->grid->count[0], dof = halo->dof;
+  PetscInt       above[3] = {0, a->row->j, a->row->k};
+
+  if (axis) {
+    above[axis]++;
+    return SoretHaloEntries(halo, value, above);
+  }
+  above[0] = n;
+  (void)memcpy(buffer, value + (a->row->first + 1) * dof, (size_t)((n - 1) * dof) * sizeof(PetscReal));
+  (void)memcpy(buffer + (n - 1) * dof, SoretHaloEntries(halo, value, above), (size_t)dof * sizeof(PetscReal));
+  return buffer;
+}
+
 /* The faces of a row along one axis: each face of the box once, as the upper one of a cell, for what is summed over faces; both for the outflow. */
 static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
 {
-  Around              *a     = &bc->around;
+  SoretAround         *a     = &bc->around;
   const SoretOperator *op    = a->op;
   const SoretGrid     *grid  = op->grid;
   const PetscInt       ns    = op->num_species;
-  const PetscBool      moves = LoadFaces(a, axis, 1);
+  const PetscBool      moves = SoretLoadFaces(a, axis, 1);
   const PetscInt       first = a->row->first;
   FaceRow              faces = {.c = {a->c + first * ns, RowBeside(a, &a->halo_c, a->c, axis, a->beside[0])}, .b = {a->b + first * ns, RowBeside(a, &a->halo_b, a->b, axis, a->beside[1])}, .T = {op->temperature->T + first, RowBeside(a, &op->temperature->halo, op->temperature->T, axis, a->beside[2])}, .g = a->g[2 * axis + 1], .w = moves ? a->w[2 * axis + 1] : NULL};
   PetscInt             ijk[3];
   PetscReal            area;
 
-  (void)LoadFaces(a, axis, 0);
+  (void)SoretLoadFaces(a, axis, 0);
   for (int side = 0; side < 2; side++) AddOutflow(a, axis, side, moves, outflow);
   if (bc->varies) AddHalfCells(bc, axis);
   SoretOperatorCell(op, a->row, 0, ijk);
@@ -635,9 +317,9 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   }
   for (PetscInt i = 0; i < faces.n; i++) {
     const PetscInt q    = i * ns;
-    const Face     face = {.c = {faces.c[0] + q, faces.c[1] + q}, .b = {faces.b[0] + q, faces.b[1] + q}, .g = faces.g + q, .w = moves ? faces.w + q : NULL, .T = {faces.T[0][i], faces.T[1][i]}, .shape = bc->shape[i]};
+    const SoretFace     face = {.c = {faces.c[0] + q, faces.c[1] + q}, .b = {faces.b[0] + q, faces.b[1] + q}, .g = faces.g + q, .w = moves ? faces.w + q : NULL, .T = {faces.T[0][i], faces.T[1][i]}, .shape = bc->shape[i]};
 
-    if (IsOpen(op, &face)) AddSoret(bc, &face, 1.0);
+    if (SoretFaceIsOpen(op, &face)) AddSoret(bc, &face, 1.0);
   }
 }
 
@@ -684,9 +366,9 @@ static void MoveToWalls(BoxContext *bc, PetscInt i)
 /* Outflow of cell i through walls, and of ballistic species through the other faces, which is added to inner. */
 static void AddOtherOutflow(BoxContext *bc, PetscInt i, PetscReal inner[], PetscReal wall[])
 {
-  const Around    *a    = &bc->around;
-  const SoretGrid *grid = a->op->grid;
-  PetscInt         ijk[3];
+  const SoretAround *a    = &bc->around;
+  const SoretGrid   *grid = a->op->grid;
+  PetscInt           ijk[3];
 
   SoretOperatorCell(a->op, a->row, i, ijk);
   for (PetscInt s = 0; s < a->op->num_species; s++) {
@@ -769,10 +451,10 @@ INLINED void AddBudget(const PetscInt ns, PetscInt n, BoxContext *bc, const Pets
 /* Logarithms are found for whole rows. */
 SORET_CLONES static void AddBudgetRow(BoxContext *bc)
 {
-  const Around    *a = &bc->around;
-  const PetscInt   ns = a->op->num_species, nx = a->op->grid->count[0], m = nx * ns;
-  const PetscReal *b  = a->b + a->row->first * ns;
-  PetscReal       *mu = bc->potential, *ln_c = mu + m, *ln_b = ln_c + m;
+  const SoretAround *a  = &bc->around;
+  const PetscInt     ns = a->op->num_species, nx = a->op->grid->count[0], m = nx * ns;
+  const PetscReal   *b  = a->b + a->row->first * ns;
+  PetscReal         *mu = bc->potential, *ln_c = mu + m, *ln_b = ln_c + m;
 
   FindPotentials(bc, mu);
   for (PetscInt s = 0; s < ns; s++) {
@@ -908,7 +590,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   PetscCall(PetscMemzero(meter, sizeof(*meter)));
   PetscCall(PetscMemzero(&bc, sizeof(bc)));
   bc.thermo  = thermo;
-  bc.varies  = TemperatureVaries(op->temperature);
+  bc.varies  = SoretTemperatureVaries(op->temperature);
   bc.entropy = SoretEntropyIsDefined(op->model, 0, NULL);
   bc.budget  = bc.entropy && thermo->balanced ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(SoretSumsMeasure(sums, op, c, mean, NULL));
@@ -927,7 +609,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   rows     = bc.shape + nx;
   bc.rows  = (PartRows){.whole = rows, .mean = rows + nx, .over_lo = rows + 2 * nx, .over_hi = rows + 3 * nx, .D = rows + 4 * nx, .chemical = rows + 5 * nx, .diffusivity = rows + 6 * nx, .diffusive = rows + 7 * nx};
   bc.potential = rows + NUM_PART_ROWS * nx;
-  PetscCall(AroundCreate(op, c, &bc.around));
+  PetscCall(SoretAroundCreate(op, c, &bc.around));
   PetscCall(SoretOperatorForEachRow(op, c, BoxRow, &bc));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bc.box, (PetscMPIInt)(sizeof(bc.box) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, bc.sum, (PetscMPIInt)(n * (PetscInt)(sizeof(*bc.sum) / sizeof(PetscReal))), MPIU_REAL, MPI_SUM, comm));
@@ -938,7 +620,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
     CopySum(&bc, m, sum);
     if (bc.varies) PetscCall(SoretThermoInversions(thermo, &middle, op->temperature->min, op->temperature->max, mean, m, SORET_MAX_INVERSIONS, &sum->num_equilibrium, sum->inversion_equilibrium));
   }
-  PetscCall(AroundDestroy(&bc.around, c));
+  PetscCall(SoretAroundDestroy(&bc.around, c));
   PetscCall(PetscFree(bc.table));
   PetscCall(PetscFree(bc.sum));
   PetscCall(PetscFree5(bc.outflow, bc.wall, bc.source, bc.rates, bc.volume));

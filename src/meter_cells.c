@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+
+   The Soret meter cell by cell (docs/theory.md, "The Soret meter"). */
+#include "meter_faces.h"
+
+typedef struct {
+  SoretAround      around;
+  const PetscReal *w;
+  SoretPart        part;
+  int              axis;
+  PetscReal       *slope; /* [num_cells][2], of the logarithm of the sum, as far as this part goes, and of T, along the axis */
+} LocalContext;
+
+/* A gradient a million times smaller than that of the box as a whole counts as none. */
+static PetscReal LeastGradient(const SoretOperator *op)
+{
+  PetscReal length = 0.0;
+
+  for (int axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
+  return 1.0e-6 * (op->temperature->max - op->temperature->min) / length;
+}
+
+/* From the differences across the two faces of a cell: each over its distance, the nearer face in proportion more, so that they are those at the centre. If only one is
+   open, they are those there; 0 where neither is, and NaN where the sum is not of one sign. */
+static void SlopesOf(const LocalContext *local, PetscInt i, PetscReal slope[2])
+{
+  const SoretOperator *op     = local->around.op;
+  PetscReal            weight = 0.0, dT = 0.0, sum = 0.0;
+
+  slope[0] = slope[1] = 0.0;
+  for (int side = 0; side < 2; side++) {
+    PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
+    SoretFace face;
+
+    if (!SoretFaceOf(&local->around, i, local->axis, side, &face) || !SoretFaceIsOpen(op, &face)) continue;
+    if (!SoretPartsOf(op, &face, local->w, part)) {
+      slope[0] = NAN;
+      return;
+    }
+    lo       = SoretSumOf(op->num_species, local->w, face.c[0]);
+    hi       = SoretSumOf(op->num_species, local->w, face.c[1]);
+    log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
+    weight += 1.0 / face.distance;
+    dT += (face.T[1] - face.T[0]) / (face.distance * face.distance);
+    sum += part[local->part] / (log_mean * face.distance * face.distance);
+  }
+  if (weight == 0.0) return;
+  slope[0] = sum / weight;
+  slope[1] = dT / weight;
+}
+
+static PetscErrorCode SlopesOfRow(SoretOperator *op, const SoretRow *row, void *context)
+{
+  LocalContext *local = (LocalContext *)context;
+
+  PetscFunctionBegin;
+  local->around.row = row;
+  for (int side = 0; side < 2; side++) (void)SoretLoadFaces(&local->around, local->axis, side);
+  for (PetscInt i = 0; i < op->grid->count[0]; i++) SlopesOf(local, i, local->slope + 2 * (row->first + i));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* The slopes at the centre of cell p. Beside a wall or a solid they are known at the one face that is left, half way to the centre of the next cell: a straight line
+   through both, or the values there would be of first order in the width of a cell. */
+static void SlopesAtCentre(const SoretGrid *grid, const SoretHalo *halo, const PetscReal *slope, int axis, PetscInt p, PetscReal at_centre[2])
+{
+  const PetscInt   ijk[3] = SORET_GLOBAL_INDEX(grid, p);
+  const PetscReal *own    = slope + 2 * p, *next;
+  PetscBool        open[2];
+
+  for (int side = 0; side < 2; side++) open[side] = SoretIsWall(grid, axis, side, ijk[axis]) || SoretGridIsClosed(grid, p, 2 * axis + side) ? PETSC_FALSE : PETSC_TRUE;
+  next = SoretHaloCell(halo, slope, p, 2 * axis + (open[1] ? 1 : 0));
+  for (int k = 0; k < 2; k++) at_centre[k] = own[k];
+  /* a gradient of T that vanishes at the wall is half as large at the centre; one that changes by more than that from cell to cell could be anything there */
+  if (open[0] == open[1] || isnan(next[0]) || !(PetscAbsReal(own[1] - next[1]) < 0.75 * PetscAbsReal(own[1]))) return;
+  for (int k = 0; k < 2; k++) at_centre[k] += own[k] - next[k];
+}
+
+PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[], SoretPart part, PetscReal out[])
+{
+  const SoretGrid *grid  = op->grid;
+  const PetscReal  least = LeastGradient(op);
+  LocalContext     local = {.w = w, .part = part};
+  PetscReal       *square;
+  SoretHalo        halo;
+
+  PetscFunctionBegin;
+  for (PetscInt p = 0; p < grid->num_cells; p++) out[p] = SoretTemperatureVaries(op->temperature) ? 0.0 : NAN;
+  if (!SoretTemperatureVaries(op->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretAroundCreate(op, c, &local.around));
+  PetscCall(PetscMalloc1(2 * grid->num_cells, &local.slope));
+  PetscCall(PetscCalloc1(grid->num_cells, &square));
+  PetscCall(SoretHaloCreate(grid, 2, 1, &halo));
+  for (local.axis = 0; local.axis < grid->dim; local.axis++) {
+    PetscCall(SoretOperatorForEachRow(op, c, SlopesOfRow, &local));
+    PetscCall(SoretHaloExchange(&halo, local.slope));
+    for (PetscInt p = 0; p < grid->num_cells; p++) {
+      PetscReal slope[2];
+
+      SlopesAtCentre(grid, &halo, local.slope, local.axis, p, slope);
+      out[p] += slope[0] * slope[1];
+      square[p] += slope[1] * slope[1];
+    }
+  }
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    if (SoretGridIsSolid(grid, p))
+      out[p] = 0.0;
+    else
+      out[p] = square[p] > least * least ? out[p] / square[p] : NAN;
+  }
+  PetscCall(SoretHaloDestroy(&halo));
+  PetscCall(PetscFree(square));
+  PetscCall(PetscFree(local.slope));
+  PetscCall(SoretAroundDestroy(&local.around, c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *thermo, Vec x, PetscInt k, PetscReal out[])
+{
+  const SoretGrid *grid = op->grid;
+  const PetscInt   ns   = op->num_species;
+  const PetscReal *c;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(x, &c));
+  for (PetscInt p = 0; p < grid->num_cells; p++) {
+    const PetscInt ijk[3] = SORET_GLOBAL_INDEX(grid, p);
+    PetscReal      total[SORET_MAX_SPECIES], soret[SORET_MAX_SPECIES], guess[SORET_MAX_SPECIES];
+    SoretPoint     point = {.t = op->t, .T = op->temperature->T[p]};
+
+    out[p] = 0.0;
+    if (SoretGridIsSolid(grid, p)) continue;
+    for (int axis = 0; axis < grid->dim; axis++) point.x[axis] = grid->center[axis][ijk[axis]];
+    for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SoretSumOf(ns, thermo->w + m * ns, c + p * ns);
+    PetscCall(PetscArraycpy(guess, c + p * ns, ns));
+    (void)SoretThermoSoret(thermo, &point, total, guess, soret);
+    out[p] = soret[k];
+  }
+  PetscCall(VecRestoreArrayRead(x, &c));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
