@@ -41,20 +41,6 @@ typedef struct {
   Bin       bin[BINS];
 } SumTally;
 
-/* The faces of a row, side by side, as AddAxis() finds them. */
-typedef struct {
-  PetscInt         n;
-  const PetscReal *c[2], *b[2], *T[2]; /* rows of the cells below and above */
-  const PetscReal *g, *w;              /* w may be NULL: no velocity        */
-} FaceRow;
-
-/* What is known of one sum at each face of a row; D and what follows as in SoretPartsOf(), before they are divided by D. */
-typedef struct {
-  PetscReal *restrict whole, *restrict mean, *restrict over_lo, *restrict over_hi, *restrict D, *restrict chemical, *restrict diffusivity, *restrict diffusive;
-} PartRows;
-
-enum { NUM_PART_ROWS = sizeof(PartRows) / sizeof(PetscReal *) };
-
 /* All that is summed over the box; reduced as one array of numbers. */
 typedef struct {
   PetscReal soret[SORET_MAX_SPECIES], weight[SORET_MAX_SPECIES];
@@ -73,102 +59,14 @@ typedef struct {
   PetscReal         *rates, *volume;               /* [num_reactions][2] rows; a row             */
   PetscReal         *potential;                    /* three of the cells of a row                */
   PetscReal         *shape;                        /* faces of a row                             */
-  PartRows           rows;
-  PetscBool          by_rows;                      /* the parts at the faces of a row are found side by side */
+  SoretPartRows      rows;
   PetscBool          varies, entropy, budget, ballistic[SORET_MAX_SPECIES], any_ballistic;
   BoxTally           box;
   SumTally          *sum; /* [num_sums] */
 } BoxContext;
 
-/* A face that stands for `reach` times the distance of its centres. */
-static void AddSoret(BoxContext *bc, const SoretFace *face, PetscReal reach)
-{
-  const SoretOperator    *op          = bc->around.op;
-  const SoretTemperature *temperature = op->temperature;
-  const PetscInt          ns          = op->num_species;
-  const PetscReal         dT = face->T[1] - face->T[0], T = 0.5 * (face->T[0] + face->T[1]), shape = reach * face->shape;
-  const PetscInt          at = PetscMin((PetscInt)((T - temperature->min) / (temperature->max - temperature->min) * BINS), BINS - 1);
-
-  for (PetscInt s = 0; s < ns; s++) {
-    bc->box.soret[s] += shape * dT * (face->c[0][s] - face->c[1][s]);
-    bc->box.weight[s] += shape * dT * dT * 0.5 * (face->c[0][s] + face->c[1][s]);
-  }
-  for (PetscInt m = 0; m < bc->thermo->num_sums; m++) {
-    const PetscReal *w     = bc->thermo->w + m * ns;
-    SumTally        *tally = &bc->sum[m];
-    PetscReal        part[SORET_NUM_PARTS], weight;
-
-    if (!SoretPartsOf(op, face, w, part)) continue;
-    weight = shape * dT * dT * 0.5 * (SoretSumOf(ns, w, face->c[0]) + SoretSumOf(ns, w, face->c[1]));
-    for (int p = 0; p < SORET_NUM_PARTS; p++) tally->part[p] += shape * dT * part[p];
-    tally->bin[at].whole += shape * dT * part[SORET_PART_WHOLE];
-    tally->bin[at].weight += weight;
-    tally->bin[at].T += weight * T;
-    tally->bin[at].step += weight * PetscAbsReal(dT);
-  }
-}
-
-/* The first half of SoretPartsOf() for a row of faces without intrinsic drift and velocity, a species at a time so that faces are treated side by side. */
-INLINED void PartRowsOf(const PetscInt ns, const FaceRow *f, const PetscReal *restrict weight, const PartRows *rows)
-{
-  const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict b_lo = f->b[0], *restrict b_hi = f->b[1], *restrict g = f->g;
-  const PartRows r = *rows;
-  const PetscInt n = f->n;
-
-  SORET_PRAGMA(omp simd)
-  for (PetscInt i = 0; i < n; i++) {
-    PetscReal lo = 0.0, hi = 0.0;
-
-    for (PetscInt s = 0; s < ns; s++) {
-      lo += weight[s] * c_lo[i * ns + s];
-      hi += weight[s] * c_hi[i * ns + s];
-    }
-    r.whole[i]   = lo - hi;
-    r.mean[i]    = lo * hi > 0.0 ? 0.5 * (lo + hi) : 0.0;
-    r.over_lo[i] = 1.0 / lo;
-    r.over_hi[i] = 1.0 / hi;
-    r.D[i] = r.chemical[i] = r.diffusivity[i] = r.diffusive[i] = 0.0;
-  }
-  for (PetscInt s = 0; s < ns; s++) {
-    SORET_PRAGMA(omp simd)
-    for (PetscInt i = 0; i < n; i++) {
-      const PetscInt  q  = i * ns + s;
-      const PetscReal wg = weight[s] * g[q], b = 0.5 * (b_lo[q] + b_hi[q]), c = 0.5 * (c_lo[q] + c_hi[q]), p_lo = c_lo[q] * r.over_lo[i], p_hi = c_hi[q] * r.over_hi[i];
-
-      r.D[i] += wg * b * 0.5 * (p_lo + p_hi);
-      r.chemical[i] += wg * b * (p_hi - p_lo);
-      r.diffusivity[i] += wg * c * (b_hi[q] - b_lo[q]);
-      r.diffusive[i] += SoretFaceFlux(wg, b_lo[q] * c_lo[q], b_hi[q] * c_hi[q]);
-    }
-  }
-}
-
-/* The second half, added up: sums over the row of shape times each part; nothing where the sum is not of one sign. */
-static void AddParts(PetscInt n, const PetscReal *restrict shape, const PartRows *rows, PetscReal part[SORET_NUM_PARTS])
-{
-  const PartRows r = *rows;
-  PetscReal      whole = 0.0, chemical = 0.0, diffusivity = 0.0, diffusive = 0.0, none = 0.0;
-
-  SORET_SUM(whole, chemical, diffusivity, diffusive, none)
-  for (PetscInt i = 0; i < n; i++) {
-    const PetscReal over_D = shape[i] / r.D[i], mean = r.mean[i];
-
-    whole += mean != 0.0 ? shape[i] * r.whole[i] : 0.0;
-    chemical += mean != 0.0 ? mean * r.chemical[i] * over_D : 0.0;
-    diffusivity += mean != 0.0 ? r.diffusivity[i] * over_D : 0.0;
-    diffusive += mean != 0.0 ? r.diffusive[i] * over_D : 0.0;
-    none += mean != 0.0 ? 0.0 * over_D : 0.0; /* no number where no member diffuses */
-  }
-  part[SORET_PART_WHOLE] += whole;
-  part[SORET_PART_CHEMICAL] += chemical;
-  part[SORET_PART_DIFFUSIVITY] += diffusivity;
-  part[SORET_PART_INTRINSIC] += none;
-  part[SORET_PART_TRANSPORT] += diffusive;
-  part[SORET_PART_VELOCITY] += none;
-}
-
-/* AddSoret() for the species themselves and the faces of a row; shape - [n] area over distance, times the difference of T. */
-INLINED void AddSpeciesRow(const PetscInt ns, const FaceRow *f, const PetscReal *restrict shape, PetscReal *soret, PetscReal *weight)
+/* What the faces of a row say of S_T of the species themselves; shape - [n] area over distance, times the difference of T. */
+INLINED void AddSpecies(const PetscInt ns, const SoretFaces *f, const PetscReal *restrict shape, PetscReal *soret, PetscReal *weight)
 {
   const PetscReal *restrict c_lo = f->c[0], *restrict c_hi = f->c[1], *restrict T_lo = f->T[0], *restrict T_hi = f->T[1];
 
@@ -185,8 +83,8 @@ INLINED void AddSpeciesRow(const PetscInt ns, const FaceRow *f, const PetscReal 
   }
 }
 
-/* AddSoret() for the faces of a row. shape - [n] area over distance, overwritten */
-SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal *restrict shape)
+/* The same with the sums and their parts. shape - [n] area over distance, overwritten */
+SORET_CLONES static void AddSoret(BoxContext *bc, const SoretFaces *f, PetscReal *restrict shape)
 {
   const SoretOperator      *op          = bc->around.op;
   const SoretTemperature   *temperature = op->temperature;
@@ -194,18 +92,20 @@ SORET_CLONES static void AddSoretRow(BoxContext *bc, const FaceRow *f, PetscReal
   const PetscReal *restrict T_lo = f->T[0], *restrict T_hi = f->T[1];
   const PetscReal           bins = BINS / (temperature->max - temperature->min);
 
-  for (PetscInt i = 0; i < n; i++) shape[i] *= T_hi[i] - T_lo[i];
-  BY_SPECIES(AddSpeciesRow, ns, f, shape, bc->box.soret, bc->box.weight);
+  for (PetscInt i = 0; i < n; i++) shape[i] *= op->grid->closed && !SoretFaceIsOpen(op, f->g + i * ns) ? 0.0 : T_hi[i] - T_lo[i];
+  BY_SPECIES(AddSpecies, ns, f, shape, bc->box.soret, bc->box.weight);
   for (PetscInt m = 0; m < bc->thermo->num_sums; m++) {
     SumTally *tally = &bc->sum[m];
 
-    BY_SPECIES(PartRowsOf, ns, f, bc->thermo->w + m * ns, &bc->rows);
-    AddParts(n, shape, &bc->rows, tally->part);
+    SoretPartsOf(op, f, bc->thermo->w + m * ns, &bc->rows);
+    SoretAddParts(n, shape, &bc->rows, tally->part);
     for (PetscInt i = 0; i < n; i++) {
       const PetscReal dT = T_hi[i] - T_lo[i], T = 0.5 * (T_lo[i] + T_hi[i]), mean = bc->rows.mean[i], weight = shape[i] * dT * mean;
-      Bin            *bin = &tally->bin[PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1)];
+      Bin            *bin;
 
-      bin->whole += mean != 0.0 ? shape[i] * bc->rows.whole[i] : 0.0;
+      if (weight == 0.0) continue; /* in solid T may be beyond what it is in the fluid */
+      bin = &tally->bin[PetscMin((PetscInt)((T - temperature->min) * bins), BINS - 1)];
+      bin->whole += shape[i] * bc->rows.whole[i];
       bin->weight += weight;
       bin->T += weight * T;
       bin->step += weight * PetscAbsReal(dT);
@@ -241,23 +141,35 @@ static PetscReal HalfCellShare(const SoretAround *a, PetscInt p, int axis, int s
 
 /* Half cells at the walls of the box and of solids. Left out, the mean over the box would be of first order in the width of a cell
    wherever gradients at a wall are not those inside. */
-static void AddHalfCells(BoxContext *bc, int axis)
+static void AddHalfCells(BoxContext *bc, int axis, PetscBool moves)
 {
   const SoretAround *a    = &bc->around;
   const SoretGrid   *grid = a->op->grid;
-  const PetscInt     first = a->row->first;
+  const PetscInt     first = a->row->first, ns = a->op->num_species;
   PetscInt           ijk[3];
 
   SoretOperatorCell(a->op, a->row, 0, ijk);
   if (axis && !grid->closed && HalfCellShare(a, first, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(a, first, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
-  for (PetscInt i = 0; i < grid->count[0]; i++) {
-    ijk[0] = grid->start[0] + i;
-    for (int side = 0; side < 2; side++) {
-      const PetscReal length = HalfCellShare(a, first + i, axis, side, ijk[axis]);
-      SoretFace       face;
+  for (int side = 0; side < 2; side++) {
+    const SoretFaces row = SoretFacesOf(a, axis, 1 - side, moves);
 
-      if (length == 0.0 || !SoretFaceOf(a, i, axis, 1 - side, &face) || !SoretFaceIsOpen(a->op, &face)) continue;
-      AddSoret(bc, &face, length / face.distance);
+    for (PetscInt i = 0; i < grid->count[0]; i++) {
+      PetscReal  length, shape;
+      SoretFaces face = row;
+
+      ijk[0] = grid->start[0] + i;
+      length = HalfCellShare(a, first + i, axis, side, ijk[axis]);
+      if (length == 0.0 || SoretIsWall(grid, axis, 1 - side, ijk[axis])) continue;
+      for (int k = 0; k < 2; k++) {
+        face.c[k] += i * ns;
+        face.b[k] += i * ns;
+        face.T[k] += i;
+      }
+      face.g += i * ns;
+      if (moves) face.w += i * ns;
+      face.n = 1;
+      shape  = SoretGridFaceArea(grid, axis, ijk) * length / PetscSqr(grid->distance[axis][ijk[axis] + 1 - side]);
+      AddSoret(bc, &face, &shape);
     }
   }
 }
@@ -272,22 +184,6 @@ static void AddOutflow(const SoretAround *a, int axis, int side, PetscBool moves
   for (PetscInt q = 0; q < m && moves; q++) outflow[q] += sign * 0.5 * w[q] * (lo[q] + hi[q]);
 }
 
-/* Values of the cells above those of the row along an axis, as one row; of the cells themselves beyond a wall. */
-static const PetscReal *RowBeside(const SoretAround *a, const SoretHalo *halo, const PetscReal *value, int axis, PetscReal *buffer)
-{
-  const PetscInt n = a->op->grid->count[0], dof = halo->dof;
-  PetscInt       above[3] = {0, a->row->j, a->row->k};
-
-  if (axis) {
-    above[axis]++;
-    return SoretHaloEntries(halo, value, above);
-  }
-  above[0] = n;
-  (void)memcpy(buffer, value + (a->row->first + 1) * dof, (size_t)((n - 1) * dof) * sizeof(PetscReal));
-  (void)memcpy(buffer + (n - 1) * dof, SoretHaloEntries(halo, value, above), (size_t)dof * sizeof(PetscReal));
-  return buffer;
-}
-
 /* The faces of a row along one axis: each face of the box once, as the upper one of a cell, for what is summed over faces; both for the outflow. */
 static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
 {
@@ -296,31 +192,22 @@ static void AddAxis(BoxContext *bc, int axis, PetscReal outflow[])
   const SoretGrid     *grid  = op->grid;
   const PetscInt       ns    = op->num_species;
   const PetscBool      moves = SoretLoadFaces(a, axis, 1);
-  const PetscInt       first = a->row->first;
-  FaceRow              faces = {.c = {a->c + first * ns, RowBeside(a, &a->halo_c, a->c, axis, a->beside[0])}, .b = {a->b + first * ns, RowBeside(a, &a->halo_b, a->b, axis, a->beside[1])}, .T = {op->temperature->T + first, RowBeside(a, &op->temperature->halo, op->temperature->T, axis, a->beside[2])}, .g = a->g[2 * axis + 1], .w = moves ? a->w[2 * axis + 1] : NULL};
+  SoretFaces           faces;
   PetscInt             ijk[3];
   PetscReal            area;
 
   (void)SoretLoadFaces(a, axis, 0);
   for (int side = 0; side < 2; side++) AddOutflow(a, axis, side, moves, outflow);
-  if (bc->varies) AddHalfCells(bc, axis);
+  if (bc->varies) AddHalfCells(bc, axis, moves);
   SoretOperatorCell(op, a->row, 0, ijk);
   if (axis && SoretIsWall(grid, axis, 1, ijk[axis])) return;
-  faces.n = grid->count[0] - (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + grid->count[0] - 1) ? 1 : 0);
+  faces = SoretFacesOf(a, axis, 1, moves);
+  faces.n -= (axis == 0 && SoretIsWall(grid, 0, 1, ijk[0] + grid->count[0] - 1)) ? 1 : 0;
   if (bc->entropy) bc->box.diffusion += SoretEntropyOfRow(faces.n * ns, faces.g, faces.w, a->row->u[axis][2], a->row->u[axis][3], &bc->box.scale, &bc->box.velocity);
   if (!bc->varies) return;
   area = SoretGridFaceArea(grid, axis, ijk) / (axis ? grid->width[0][ijk[0]] * grid->distance[axis][ijk[axis] + 1] : 1.0);
   for (PetscInt i = 0; i < faces.n; i++) bc->shape[i] = axis ? area * grid->width[0][ijk[0] + i] : area / grid->distance[0][ijk[0] + i + 1];
-  if (bc->by_rows && !moves) {
-    AddSoretRow(bc, &faces, bc->shape);
-    return;
-  }
-  for (PetscInt i = 0; i < faces.n; i++) {
-    const PetscInt q    = i * ns;
-    const SoretFace     face = {.c = {faces.c[0] + q, faces.c[1] + q}, .b = {faces.b[0] + q, faces.b[1] + q}, .g = faces.g + q, .w = moves ? faces.w + q : NULL, .T = {faces.T[0][i], faces.T[1][i]}, .shape = bc->shape[i]};
-
-    if (SoretFaceIsOpen(op, &face)) AddSoret(bc, &face, 1.0);
-  }
+  AddSoret(bc, &faces, bc->shape);
 }
 
 /* What walls let in is counted at the centre of the cell; from the temperature of the wall to there it does what it does between two cells. */
@@ -583,7 +470,7 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   const PetscInt   n = thermo->num_sums, nx = op->grid->count[0];
   const MPI_Comm   comm   = op->grid->comm;
   const SoretPoint middle = SoretDiagnoseMiddle(op);
-  PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES], *rows;
+  PetscReal        mean[3 * SORET_MAX_SPECIES], slope[SORET_MAX_SPECIES];
   BoxContext       bc;
 
   PetscFunctionBegin;
@@ -598,17 +485,12 @@ PetscErrorCode SoretDiagnoseMeter(SoretOperator *op, const SoretSums *sums, cons
   if (bc.budget) SoretThermoPotentialsAt(thermo, &middle, bc.reference, slope);
   for (PetscInt s = 0; s < op->num_species; s++) SoretModelTransport(op->model, s, &middle, &slope[s], &bc.reference_b[s]);
   for (PetscInt s = 0; s < op->num_species; s++) bc.ballistic[s] = !op->model->species[s].diffuses && !SoretModelIsImmobile(op->model, s) ? PETSC_TRUE : PETSC_FALSE;
-  bc.by_rows = op->grid->closed ? PETSC_FALSE : PETSC_TRUE;
-  for (PetscInt s = 0; s < op->num_species; s++) {
-    bc.any_ballistic = bc.any_ballistic || bc.ballistic[s] ? PETSC_TRUE : PETSC_FALSE;
-    bc.by_rows       = bc.by_rows && !op->model->species[s].theta ? PETSC_TRUE : PETSC_FALSE;
-  }
+  for (PetscInt s = 0; s < op->num_species; s++) bc.any_ballistic = bc.any_ballistic || bc.ballistic[s] ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscCalloc1(n, &bc.sum));
-  PetscCall(PetscMalloc5(nx * op->num_species, &bc.outflow, nx * op->num_species, &bc.wall, nx * op->num_species, &bc.source, 2 * op->model->network.num_reactions * nx, &bc.rates, (2 + NUM_PART_ROWS + 3 * op->num_species) * nx, &bc.volume));
-  bc.shape = bc.volume + nx;
-  rows     = bc.shape + nx;
-  bc.rows  = (PartRows){.whole = rows, .mean = rows + nx, .over_lo = rows + 2 * nx, .over_hi = rows + 3 * nx, .D = rows + 4 * nx, .chemical = rows + 5 * nx, .diffusivity = rows + 6 * nx, .diffusive = rows + 7 * nx};
-  bc.potential = rows + NUM_PART_ROWS * nx;
+  PetscCall(PetscMalloc5(nx * op->num_species, &bc.outflow, nx * op->num_species, &bc.wall, nx * op->num_species, &bc.source, 2 * op->model->network.num_reactions * nx, &bc.rates, (2 + SORET_NUM_PART_ROWS + 3 * op->num_species) * nx, &bc.volume));
+  bc.shape     = bc.volume + nx;
+  bc.rows      = SoretPartRowsIn(bc.shape + nx, nx);
+  bc.potential = bc.shape + (1 + SORET_NUM_PART_ROWS) * nx;
   PetscCall(SoretAroundCreate(op, c, &bc.around));
   PetscCall(SoretOperatorForEachRow(op, c, BoxRow, &bc));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bc.box, (PetscMPIInt)(sizeof(bc.box) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, comm));

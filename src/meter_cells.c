@@ -8,7 +8,9 @@ typedef struct {
   const PetscReal *w;
   SoretPart        part;
   int              axis;
-  PetscReal       *slope; /* [num_cells][2], of the logarithm of the sum, as far as this part goes, and of T, along the axis */
+  SoretPartRows    rows;
+  PetscReal       *weight; /* of the cells of a row */
+  PetscReal       *slope;  /* [num_cells][2], of the logarithm of the sum, as far as this part goes, and of T, along the axis */
 } LocalContext;
 
 /* A gradient a million times smaller than that of the box as a whole counts as none. */
@@ -20,43 +22,48 @@ static PetscReal LeastGradient(const SoretOperator *op)
   return 1.0e-6 * (op->temperature->max - op->temperature->min) / length;
 }
 
-/* From the differences across the two faces of a cell: each over its distance, the nearer face in proportion more, so that they are those at the centre. If only one is
-   open, they are those there; 0 where neither is, and NaN where the sum is not of one sign. */
-static void SlopesOf(const LocalContext *local, PetscInt i, PetscReal slope[2])
+/* Adds the slopes at the faces on one side of the cells of a row, each over its distance, the nearer face in proportion more. */
+static void AddSlopes(LocalContext *local, int side, PetscReal *slope)
 {
-  const SoretOperator *op     = local->around.op;
-  PetscReal            weight = 0.0, dT = 0.0, sum = 0.0;
+  const SoretOperator *op    = local->around.op;
+  const SoretGrid     *grid  = op->grid;
+  const PetscBool      moves = SoretLoadFaces(&local->around, local->axis, side);
+  const SoretFaces     faces = SoretFacesOf(&local->around, local->axis, side, moves);
 
-  slope[0] = slope[1] = 0.0;
-  for (int side = 0; side < 2; side++) {
-    PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi;
-    SoretFace face;
+  SoretPartsOf(op, &faces, local->w, &local->rows);
+  for (PetscInt i = 0; i < faces.n; i++) {
+    PetscReal part[SORET_NUM_PARTS], log_mean, lo, hi, weight;
+    PetscInt  ijk[3];
 
-    if (!SoretFaceOf(&local->around, i, local->axis, side, &face) || !SoretFaceIsOpen(op, &face)) continue;
-    if (!SoretPartsOf(op, &face, local->w, part)) {
-      slope[0] = NAN;
-      return;
-    }
-    lo       = SoretSumOf(op->num_species, local->w, face.c[0]);
-    hi       = SoretSumOf(op->num_species, local->w, face.c[1]);
+    SoretOperatorCell(op, local->around.row, i, ijk);
+    if (SoretIsWall(grid, local->axis, side, ijk[local->axis]) || !SoretFaceIsOpen(op, faces.g + i * op->num_species)) continue;
+    SoretPartsAt(&local->rows, i, part);
+    lo       = 1.0 / local->rows.over_lo[i];
+    hi       = 1.0 / local->rows.over_hi[i];
     log_mean = lo == hi ? lo : (lo - hi) / SoretLogRatio(lo, hi); /* d(P) = log_mean d(ln P) */
-    weight += 1.0 / face.distance;
-    dT += (face.T[1] - face.T[0]) / (face.distance * face.distance);
-    sum += part[local->part] / (log_mean * face.distance * face.distance);
+    weight   = 1.0 / grid->distance[local->axis][ijk[local->axis] + side];
+    local->weight[i] += weight;
+    slope[2 * i] += local->rows.mean[i] != 0.0 ? part[local->part] / log_mean * weight * weight : NAN;
+    slope[2 * i + 1] += (faces.T[1][i] - faces.T[0][i]) * weight * weight;
   }
-  if (weight == 0.0) return;
-  slope[0] = sum / weight;
-  slope[1] = dT / weight;
 }
 
+/* From the differences across the two faces of each cell, so that they are those at its centre. If only one is open, they are those there; 0 where neither is, and NaN where the sum
+   is not of one sign. */
 static PetscErrorCode SlopesOfRow(SoretOperator *op, const SoretRow *row, void *context)
 {
-  LocalContext *local = (LocalContext *)context;
+  LocalContext  *local = (LocalContext *)context;
+  const PetscInt n     = op->grid->count[0];
+  PetscReal     *slope = local->slope + 2 * row->first;
 
   PetscFunctionBegin;
   local->around.row = row;
-  for (int side = 0; side < 2; side++) (void)SoretLoadFaces(&local->around, local->axis, side);
-  for (PetscInt i = 0; i < op->grid->count[0]; i++) SlopesOf(local, i, local->slope + 2 * (row->first + i));
+  PetscCall(PetscArrayzero(local->weight, n));
+  PetscCall(PetscArrayzero(slope, 2 * n));
+  for (int side = 0; side < 2; side++) AddSlopes(local, side, slope);
+  for (PetscInt i = 0; i < n; i++) {
+    for (int k = 0; k < 2 && local->weight[i] != 0.0; k++) slope[2 * i + k] /= local->weight[i];
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -88,7 +95,8 @@ PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[],
   for (PetscInt p = 0; p < grid->num_cells; p++) out[p] = SoretTemperatureVaries(op->temperature) ? 0.0 : NAN;
   if (!SoretTemperatureVaries(op->temperature)) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretAroundCreate(op, c, &local.around));
-  PetscCall(PetscMalloc1(2 * grid->num_cells, &local.slope));
+  PetscCall(PetscMalloc2((1 + SORET_NUM_PART_ROWS) * grid->count[0], &local.weight, 2 * grid->num_cells, &local.slope));
+  local.rows = SoretPartRowsIn(local.weight + grid->count[0], grid->count[0]);
   PetscCall(PetscCalloc1(grid->num_cells, &square));
   PetscCall(SoretHaloCreate(grid, 2, 1, &halo));
   for (local.axis = 0; local.axis < grid->dim; local.axis++) {
@@ -110,9 +118,17 @@ PetscErrorCode SoretDiagnoseSoret(SoretOperator *op, Vec c, const PetscReal w[],
   }
   PetscCall(SoretHaloDestroy(&halo));
   PetscCall(PetscFree(square));
-  PetscCall(PetscFree(local.slope));
+  PetscCall(PetscFree2(local.weight, local.slope));
   PetscCall(SoretAroundDestroy(&local.around, c));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscReal SumOf(PetscInt n, const PetscReal w[], const PetscReal c[])
+{
+  PetscReal sum = 0.0;
+
+  for (PetscInt s = 0; s < n; s++) sum += w[s] * c[s];
+  return sum;
 }
 
 PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *thermo, Vec x, PetscInt k, PetscReal out[])
@@ -131,7 +147,7 @@ PetscErrorCode SoretDiagnoseEquilibrium(SoretOperator *op, const SoretThermo *th
     out[p] = 0.0;
     if (SoretGridIsSolid(grid, p)) continue;
     for (int axis = 0; axis < grid->dim; axis++) point.x[axis] = grid->center[axis][ijk[axis]];
-    for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SoretSumOf(ns, thermo->w + m * ns, c + p * ns);
+    for (PetscInt m = 0; m < thermo->num_sums; m++) total[m] = SumOf(ns, thermo->w + m * ns, c + p * ns);
     PetscCall(PetscArraycpy(guess, c + p * ns, ns));
     (void)SoretThermoSoret(thermo, &point, total, guess, soret);
     out[p] = soret[k];
