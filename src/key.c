@@ -148,6 +148,24 @@ static PetscErrorCode ReadNumber(SoretInput in, const SoretNode *node, const cha
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* `1e6 /M/s` is a quantity in the unit 1/M/s where it is no formula, as `1 /T` is; *kind stays VALUE_FORMULA where it is neither. */
+static PetscErrorCode ReadReciprocal(SoretInput in, const SoretNode *node, const char *label, const char *unit, PetscReal *value, ValueKind *kind)
+{
+  const char     *start  = node->text + strspn(node->text, " \t\n");
+  const size_t    length = SoretScanSignedNumber(start), blanks = strspn(start + length, " \t");
+  const PetscReal number = strtod(start, NULL);
+  char            given[120] = "1";
+  SoretUnitStatus status;
+
+  PetscFunctionBeginUser;
+  *kind = VALUE_FORMULA;
+  if (in->reduced || !length || !blanks || start[length + blanks] != '/' || !isfinite(number)) PetscFunctionReturn(PETSC_SUCCESS);
+  CopyTrimmed(start + length + blanks, sizeof(given) - 1, given + 1);
+  PetscCall(SoretUnitConvert(1.0, given, "*", value, &status));
+  if (status != SORET_UNIT_UNKNOWN) PetscCall(ReadQuantity(in, node, label, unit, number, given, value, kind));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* Number, quantity or formula; NULL after a mistake. */
 static PetscErrorCode ReadExpr(SoretInput in, const SoretNode *node, const char *label, const char *expected, const char *unit, unsigned allowed, SoretExpr *expr)
 {
@@ -161,7 +179,10 @@ static PetscErrorCode ReadExpr(SoretInput in, const SoretNode *node, const char 
   if (kind == VALUE_NUMBER) PetscCall(SoretExprCreateConstant(value, expr));
   if (kind == VALUE_FORMULA) {
     PetscCall(SoretExprCreate(node->text, in->num_constants, in->constants, allowed, expr, &error));
-    if (!*expr) PetscCall(SoretInputErrorAt(in, node, error.position, "formula of %s: %s", label, error.what));
+    if (*expr) PetscFunctionReturn(PETSC_SUCCESS);
+    PetscCall(ReadReciprocal(in, node, label, unit, &value, &kind));
+    if (kind == VALUE_NUMBER) PetscCall(SoretExprCreateConstant(value, expr));
+    if (kind == VALUE_FORMULA) PetscCall(SoretInputErrorAt(in, node, error.position, "formula of %s: %s", label, error.what));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

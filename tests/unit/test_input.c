@@ -311,6 +311,9 @@ static PetscErrorCode TestUnits(void)
   PetscCall(CheckReal("3 uM", "mol/m^3", PETSC_FALSE, 3e-3, NULL));
   PetscCall(CheckReal("3 nM", "mol/m^3", PETSC_FALSE, 3e-6, NULL));
   PetscCall(CheckReal("4e6 1/M/s", "m^3/mol/s", PETSC_FALSE, 4e3, NULL));
+  PetscCall(CheckReal("4e6 /M/s", "m^3/mol/s", PETSC_FALSE, 4e3, NULL));
+  PetscCall(CheckReal("'4e6  / (M s) '", "*", PETSC_FALSE, 4e3, NULL));
+  PetscCall(CheckReal("4 /pi", "1/s", PETSC_FALSE, 4.0 / PETSC_PI, NULL)); /* names of formulas stay what they are */
   PetscCall(CheckReal("10 1/s", "1/s", PETSC_FALSE, 10.0, NULL));
   PetscCall(CheckReal("10 s^-1", "1/s", PETSC_FALSE, 10.0, NULL));
   PetscCall(CheckReal("10 s-1", "1/s", PETSC_FALSE, 10.0, NULL));
