@@ -83,8 +83,23 @@ static void CopyTrimmed(const char *text, size_t size, char out[])
   snprintf(out, size, "%.*s", (int)PetscMin(length, size - 1), text);
 }
 
+/* Tells the node in which unit it was read; the text of that may be gone before the node. */
+static PetscErrorCode KeepUnit(SoretInput in, const SoretNode *node, const char *unit)
+{
+  const size_t prefix = strlen(SORET_UNIT_DIFFERENCE);
+  char        *copy;
+
+  PetscFunctionBeginUser;
+  if (in->reduced || IsPure(unit) || !strcmp(unit, "*")) PetscFunctionReturn(PETSC_SUCCESS);
+  if (!strncmp(unit, SORET_UNIT_DIFFERENCE, prefix)) unit += prefix;
+  PetscCall(SoretInputCopyText(in, unit, strlen(unit), &copy));
+  ((SoretNode *)node)->unit = copy;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadQuantity(SoretInput in, const SoretNode *node, const char *label, const char *unit, PetscReal number, const char *given, PetscReal *value, ValueKind *kind)
 {
+  const char     *base = IsPure(unit) ? "1" : unit;
   SoretUnitStatus status;
   char            text[120];
 
@@ -95,10 +110,11 @@ static PetscErrorCode ReadQuantity(SoretInput in, const SoretNode *node, const c
     PetscCall(SoretInputError(in, node, "'%s' has a unit, but 'units: reduced' takes plain numbers", node->text));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  PetscCall(SoretUnitConvert(number, text, IsPure(unit) ? "1" : unit, value, &status));
+  PetscCall(SoretUnitConvert(number, text, &base, value, &status));
   switch (status) {
   case SORET_UNIT_GOOD:
     *kind = VALUE_NUMBER;
+    PetscCall(KeepUnit(in, node, base));
     break;
   case SORET_UNIT_OVERFLOW:
     PetscCall(SoretInputError(in, node, "'%s' is not finite in its base unit", node->text));
@@ -127,6 +143,7 @@ static PetscErrorCode ReadNumber(SoretInput in, const SoretNode *node, const cha
     PetscCall(SoretInputError(in, node, "'%s' must be %s, found %s", label, expected, Found(node, sizeof(found), found)));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
+  PetscCall(KeepUnit(in, node, unit));
   start  = node->text + strspn(node->text, " \t\n");
   length = SoretScanSignedNumber(start);
   given  = FindUnit(start);
@@ -154,6 +171,7 @@ static PetscErrorCode ReadReciprocal(SoretInput in, const SoretNode *node, const
   const char     *start  = node->text + strspn(node->text, " \t\n");
   const size_t    length = SoretScanSignedNumber(start), blanks = strspn(start + length, " \t");
   const PetscReal number = strtod(start, NULL);
+  const char     *any = "*";
   char            given[120] = "1";
   SoretUnitStatus status;
 
@@ -161,7 +179,7 @@ static PetscErrorCode ReadReciprocal(SoretInput in, const SoretNode *node, const
   *kind = VALUE_FORMULA;
   if (in->reduced || !length || !blanks || start[length + blanks] != '/' || !isfinite(number)) PetscFunctionReturn(PETSC_SUCCESS);
   CopyTrimmed(start + length + blanks, sizeof(given) - 1, given + 1);
-  PetscCall(SoretUnitConvert(1.0, given, "*", value, &status));
+  PetscCall(SoretUnitConvert(1.0, given, &any, value, &status));
   if (status != SORET_UNIT_UNKNOWN) PetscCall(ReadQuantity(in, node, label, unit, number, given, value, kind));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

@@ -456,6 +456,7 @@ static PetscErrorCode WriteTable(Run *run)
   for (PetscInt i = 0; i < n; i++) reason[i] = sweep->reason[number[i]];
   PetscCall(SoretH5RewriteTexts(h5, "/sweep/reason", n, SORET_REASON_LENGTH, reason));
   PetscCall(SoretH5WriteString(h5, "/sweep", "parameter", run->c->sweep.parameter));
+  if (run->c->sweep.unit[0]) PetscCall(SoretH5WriteString(h5, "/sweep/parameter", "units", run->c->sweep.unit));
   if (run->of >= 0) {
     SoretPointsZeros(&sweep->points, &zeros, column);
     PetscCall(SoretH5Rewrite(h5, "/sweep/zero", zeros, column));
@@ -772,11 +773,21 @@ static PetscErrorCode CompareShape(SoretCase *c, const SoretCase *variant, Petsc
 static const char *Quantity(const SoretCase *c, PetscInt k)
 {
   const SoretNode *range = SoretNodeFind(c->sweep.node, "range"), *node = !range ? PlaceOf(c, k) : !k ? SoretNodeFind(range, "from") : k == c->sweep.values.n - 1 ? SoretNodeFind(range, "to") : NULL;
-  const char      *text  = node && node->kind == SORET_NODE_SCALAR ? node->text + strspn(node->text, " +-") : "";
-  const size_t     end   = SoretScanNumber(text);
-  const char       next  = end && text[end] == ' ' ? text[end + strspn(text + end, " ")] : 0;
 
-  return next && !strchr("+-*/^<>=!&|?", next) ? node->text : NULL;
+  return node && node->unit ? node->text : NULL;
+}
+
+/* The unit that a case reads the swept number in; a parameter has that of the quantity it stands there as. */
+static PetscErrorCode FindUnit(SoretCase *c, SoretInput in)
+{
+  const SoretNode *node = NULL;
+  PetscBool        ok;
+
+  PetscFunctionBegin;
+  if (c->sweep.unit[0]) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretInputLookup(in, c->sweep.parameter_node, c->sweep.parameter, &node, &ok));
+  if (node && node->unit) PetscCall(PetscStrncpy(c->sweep.unit, node->unit, sizeof(c->sweep.unit)));
+  PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 /* Tries value k on the case; `written`: as that stands in the file, with the unit, which only the key knows to be right or wrong; or NULL. */
@@ -791,7 +802,10 @@ static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, Pets
   if (written) (void)snprintf(variant.assignment, sizeof(variant.assignment), "%s=%s", c->sweep.parameter, written);
   PetscCall(SoretCaseParse(source->path, c->text, strlen(c->text), variant.source.num_overrides, variant.source.overrides, &trial));
   if (SoretInputCountErrors(trial.in)) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "with %s = %g: %s", c->sweep.parameter, (double)value, SoretInputFirstError(trial.in) ? SoretInputFirstError(trial.in) : "the case is wrong"));
-  else PetscCall(CompareShape(c, &trial, value, k));
+  else {
+    PetscCall(CompareShape(c, &trial, value, k));
+    PetscCall(FindUnit(c, trial.in));
+  }
   PetscCall(SoretCaseDestroy(&trial));
   PetscCall(PetscFree(variant.overrides));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -855,6 +869,7 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
   if (!c->sweep.given) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(CheckColumn(c));
   PetscCall(CheckSolid(c));
+  PetscCall(FindUnit(c, c->in));
   for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) {
     const char    *written = Quantity(c, k);
     const PetscInt before  = SoretInputCountErrors(c->in);

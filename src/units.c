@@ -190,7 +190,7 @@ static PetscBool Convert(PetscReal value, const ut_unit *unit, const char *base,
   return PETSC_TRUE;
 }
 
-PetscErrorCode SoretUnitConvert(PetscReal value, const char *unit, const char *base, PetscReal *out, SoretUnitStatus *status)
+PetscErrorCode SoretUnitConvert(PetscReal value, const char *unit, const char **base, PetscReal *out, SoretUnitStatus *status)
 {
   const size_t n     = sizeof(base_units) / sizeof(base_units[0]);
   PetscBool    found = PETSC_FALSE;
@@ -204,9 +204,11 @@ PetscErrorCode SoretUnitConvert(PetscReal value, const char *unit, const char *b
     *status = SORET_UNIT_UNKNOWN;
     PetscFunctionReturn(PETSC_SUCCESS);
   }
-  if (strcmp(base, "*")) found = Convert(value, from, base, out);
-  else
-    for (size_t i = 0; i < n && !found; i++) found = Convert(value, from, base_units[i], out);
+  if (strcmp(*base, "*")) found = Convert(value, from, *base, out);
+  for (size_t i = 0; i < n && !found && !strcmp(*base, "*"); i++) {
+    found = Convert(value, from, base_units[i], out);
+    if (found) *base = base_units[i];
+  }
   ut_free(from);
   *status = !found ? SORET_UNIT_WRONG : isfinite(*out) ? SORET_UNIT_GOOD : SORET_UNIT_OVERFLOW;
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -234,6 +234,19 @@ output: {file: result.h5, xdmf: false, overwrite: true}
     assert lines(sweep, "parameters.T0=390") == hot + cold[1:] + hot[1:]
 
 
+def test_sweep_has_the_unit_of_its_key(soret):
+    """Also where that is known from the file alone, or from the values; plain numbers of a parameter have none."""
+    case = ["case.yaml", "units=SI", "parameters={k: 3 1/min, c: 1, d: 1, T0: 1}", "reactions.0.forward=k*d", "totals=[{of: A + B, mean: c}]", "temperature=T0 + x", "solve.mode=steady", "--overwrite"]
+    keys = {"parameters.k": "[1, 2]", "parameters.c": "[1 mM, 2 mM]", "parameters.d": "[1, 2]", "parameters.T0": "[20 degC, 30 degC]", "reactions.0.backward": "[1 /s, 2 /s]", "species.A.energy": "[1, 2]"}
+    units = []
+    for key, values in keys.items():
+        soret(*case, f"sweep={{parameter: {key}, values: {values}, frames: none}}")
+        with soret.open() as f:
+            units.append(attribute(f["sweep/parameter"], "units") if "units" in f["sweep/parameter"].attrs else "")
+    assert units == ["1/s", "mol/m^3", "", "K", "1/s", "J/mol"], units
+    contains(soret("check", "case.yaml", "units=SI", "sweep={parameter: reactions.0.backward, values: [1 /m]}", status=2).stderr, "'1/m' is not a unit of backward; expected 1/s")
+
+
 def test_sweep_of_many_points(soret):
     """The table is not written anew for each of them: twice as many are not four times the bytes."""
     sweep = "sweep={parameter: parameters.k, range: {from: 1, to: 2, count: %d}, frames: none}"

@@ -27,6 +27,7 @@ struct SoretNode {
   SoretNode   **item;       /* list, map: [size] */
   SoretNode   **key;        /* map: [size] scalar nodes */
   int           line, column; /* from 1; line 0: not from the file but from override number `column` */
+  const char   *unit;         /* scalar: base unit of the number that was read from it; NULL: none, or in a key of any unit a plain number */
 
   /* for messages only */
   const char *label;       /* key under which the node stands, also for the entries of a list; "" for the root */

@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
   PetscBool       given;
   char           *parameter; /* path of the key                        */
+  char            unit[32];  /* of its values, "" where there is none   */
   SoretReals      values;    /* those of `values`, or made from `range` */
   PetscBool       log;       /* distances are ratios                   */
   int             frames;    /* SoretSweepFrames                       */

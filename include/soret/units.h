@@ -19,8 +19,8 @@ typedef enum {
 
    value - in `unit`
    unit  - as the user wrote it, any text
-   base  - the unit wanted, or SORET_UNIT_DIFFERENCE and it; "*": any that soret computes with, in SI
+   base  - the unit wanted, or SORET_UNIT_DIFFERENCE and it; "*": any that soret computes with, in SI, which then takes its place
    out   - in `base`, if the status is good
 
    Not collective. */
-PetscErrorCode SoretUnitConvert(PetscReal value, const char *unit, const char *base, PetscReal *out, SoretUnitStatus *status);
+PetscErrorCode SoretUnitConvert(PetscReal value, const char *unit, const char **base, PetscReal *out, SoretUnitStatus *status);
