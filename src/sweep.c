@@ -860,6 +860,59 @@ static PetscErrorCode CheckSolid(SoretCase *c)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Does the sweep change `initial` of some species, of which changes[] tells, and nothing else? */
+static PetscErrorCode FindInitials(const SoretCase *c, PetscBool changes[], PetscBool *alone)
+{
+  static const char name[] = "parameters.";
+  const SoretNode  *root = SoretInputRoot(c->in), *parameters = SoretNodeFind(root, "parameters"), *species = SoretNodeFind(root, "species");
+  const char       *varied = strncmp(c->sweep.parameter, name, sizeof(name) - 1) ? NULL : c->sweep.parameter + sizeof(name) - 1;
+  PetscBool         depends;
+
+  PetscFunctionBegin;
+  *alone = varied ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt k = 0; k < root->size && *alone; k++) {
+    if (root->item[k] == parameters || root->item[k] == species || !strcmp(root->key[k]->text, "sweep")) continue;
+    PetscCall(DependsOn(root->item[k], parameters, varied, &depends));
+    if (depends) *alone = PETSC_FALSE;
+  }
+  for (PetscInt s = 0; s < c->model.num_species; s++) {
+    const SoretNode *entry = species->item[s];
+
+    changes[s] = PETSC_FALSE;
+    for (PetscInt k = 0; varied && k < entry->size && *alone; k++) {
+      PetscCall(DependsOn(entry->item[k], parameters, varied, &depends));
+      if (depends && strcmp(entry->key[k]->text, "initial")) *alone = PETSC_FALSE;
+      else if (depends) changes[s] = PETSC_TRUE;
+    }
+    if (!varied) {
+      char by_name[SORET_NAME_LENGTH + 32], by_number[64];
+
+      (void)snprintf(by_name, sizeof(by_name), "species.%s.initial", c->model.species[s].name);
+      (void)snprintf(by_number, sizeof(by_number), "species.%" PetscInt_FMT ".initial", s);
+      if (!strcmp(c->sweep.parameter, by_name) || !strcmp(c->sweep.parameter, by_number)) changes[s] = *alone = PETSC_TRUE;
+    }
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* Where a steady state keeps no amount of `initial`, that is a guess, and all points of a sweep of it are the same. */
+static PetscErrorCode WarnOfGuess(MPI_Comm comm, const SoretCase *c)
+{
+  const SoretSums *sums = &c->sums;
+  const PetscInt   ns   = c->model.num_species;
+  PetscBool        changes[SORET_MAX_SPECIES], alone, any = PETSC_FALSE;
+
+  PetscFunctionBegin;
+  if (c->solve.mode != SORET_STEADY || c->solid.field) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(FindInitials(c, changes, &alone));
+  for (PetscInt s = 0; s < ns; s++) any = any || changes[s] ? PETSC_TRUE : PETSC_FALSE;
+  for (PetscInt q = 0; q < (sums->num_global + sums->num_local) * ns && alone; q++) {
+    if (changes[q % ns] && sums->w[q] != 0.0 && !(q / ns < sums->num_global && sums->prescribed[q / ns])) alone = PETSC_FALSE;
+  }
+  if (alone && any) PetscCall(SoretSay(comm, "warning: the sweep of %s changes nothing but the guess that a steady state is sought from: `totals`, or conditions at walls, fix all amounts that it is part of\n", c->sweep.parameter));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, SoretCase *c)
 {
   enum { ENOUGH = 5 };
@@ -878,6 +931,7 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
     if (written && SoretInputCountErrors(c->in) == before) PetscCall(TryValue(source, c, k, written));
   }
   PetscCall(SoretInputCheck(c->in, comm));
+  PetscCall(WarnOfGuess(comm, c));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

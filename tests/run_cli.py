@@ -234,6 +234,19 @@ output: {file: result.h5, xdmf: false, overwrite: true}
     assert lines(sweep, "parameters.T0=390") == hot + cold[1:] + hot[1:]
 
 
+def test_sweep_of_a_guess(soret):
+    """Where `totals` or walls fix the amounts a steady state keeps nothing of `initial`: said by the check and the run, and of no other sweep."""
+    case = ["case.yaml", "parameters={c: 1, d: 2*c}", "species.A.initial=d", "domain.cells=[4]", "--overwrite"]
+    totals, wall = ["totals=[{of: A + B, mean: 1}]", "solve.mode=steady"], ["boundaries={x-: {A: {value: 1}}}", "solve.mode=steady"]
+    warned = lambda *args: "changes nothing but the guess" in soret(*args).stdout
+    for path in ("parameters.c", "species.A.initial", "species.1.initial"):
+        sweep = f"sweep={{parameter: {path}, values: [1, 2]}}"
+        assert warned(*case, sweep, *totals) and warned("check", *case, sweep, *wall)
+        assert not warned("check", *case, sweep) and not warned("check", *case, sweep, *TRANSIENT)
+    for other in ("reactions.0.forward=c", "species.B.diffusivity=d", "totals=[{of: A + B, mean: d}]"):
+        assert not warned("check", *case, *totals, "sweep={parameter: parameters.c, values: [1, 2]}", other)
+
+
 def test_sweep_has_the_unit_of_its_key(soret):
     """Also where that is known from the file alone, or from the values; plain numbers of a parameter have none."""
     case = ["case.yaml", "units=SI", "parameters={k: 3 1/min, c: 1, d: 1, T0: 1}", "reactions.0.forward=k*d", "totals=[{of: A + B, mean: c}]", "temperature=T0 + x", "solve.mode=steady", "--overwrite"]
