@@ -59,6 +59,7 @@ static herr_t ReadEntry(unsigned n, const H5E_error2_t *entry, void *story_point
 
   if (entry->maj_num == H5E_PLUGIN) return 0; /* where a filter was looked for; which one is missing is said above */
   if (said) snprintf(story->deepest, TEXT, "%.*s", (int)strcspn(said + 17, "'"), said + 17);
+  else if (entry->min_num == H5E_NOTHDF5) snprintf(story->deepest, TEXT, "it is not an HDF5 file"); /* "file signature not found" */
   else if (entry->desc && *entry->desc) snprintf(story->deepest, TEXT, "%s", entry->desc);
   if (entry->min_num == H5E_WRITEERROR || entry->min_num == H5E_CANTFLUSH) story->writing = PETSC_TRUE;
   return 0;

@@ -358,11 +358,18 @@ static PetscBool PrintFile(const char *path, FILE *out)
 PetscErrorCode SoretH5Info(MPI_Comm comm, const char *path, FILE *out)
 {
   PetscMPIInt rank;
+  PetscBool   ok;
+  char        why[400];
 
   PetscFunctionBegin;
   SoretH5Listen(NULL);
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  PetscCall(SoretH5Agree(comm, rank > 0 ? PETSC_TRUE : PrintFile(path, out), path, "read", NULL));
+  ok = rank > 0 ? PETSC_TRUE : PrintFile(path, out);
+  if (!ok) {
+    SoretH5Reason(sizeof(why), why);
+    SoretH5Because("%s%s", why, strstr(why, "not an HDF5 file") ? ", as results are; `soret check` reads case files" : "");
+  }
+  PetscCall(SoretH5Agree(comm, ok, path, "read", NULL));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

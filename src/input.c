@@ -164,6 +164,10 @@ static PetscErrorCode CheckBytes(SoretInput in, PetscBool *good)
 
   PetscFunctionBeginUser;
   *good = PETSC_FALSE;
+  if (in->length >= 4 && !memcmp(in->text, "\x89HDF", 4)) {
+    PetscCall(SoretInputErrorPlace(in, 1, 1, "this is an HDF5 file, not a case file; `soret info` reads it"));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   for (size_t i = 0; i < in->length;) {
     const size_t    end  = ScanBreak(in->text + i, in->length - i);
     unsigned        code = 0;

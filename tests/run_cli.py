@@ -316,6 +316,8 @@ def test_result(soret):
             assert attribute(f, name), f"no {name}"
         assert soret("--version").stdout.split()[1] == attribute(f, "version")
         assert f["summary"].attrs["converged"] == 1 and f["summary"].attrs["reason"]
+    contains(soret("info", "case.yaml", status=4).stderr, "not an HDF5 file, as results are; `soret check` reads case files")
+    contains(soret("check", "result.h5", status=2).stderr, "this is an HDF5 file, not a case file; `soret info` reads it")
     contains(soret("info", "result.h5").stdout, "two states", "x 0 .. 1 in 16 cells", "in the last one: A B", "converged", "temperature: 1 + x")
 
 
