@@ -23,7 +23,8 @@ static inline PetscReal SoretLogRatio(PetscReal a, PetscReal b)
   const PetscReal z = (a - b) / (a + b);
 
   if (a == b) return 0.0;
-  return z * z < SORET_LOG_NEAR ? SoretLogSeries(z) : log(a / b);
+  if (z * z < SORET_LOG_NEAR) return SoretLogSeries(z);
+  return a < 0.0 || b < 0.0 ? 0.0 : log(a / b); /* below 0 is an error of a step in time, beside which what is exchanged is as little */
 }
 
 /* Entropy production of n exchanges side by side, each of lo to and hi fro times g: the sum of g (lo - hi) ln(lo/hi). Entries with g = 0 count as

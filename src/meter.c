@@ -347,7 +347,7 @@ SORET_CLONES static void AddBudgetRow(BoxContext *bc)
   for (PetscInt s = 0; s < ns; s++) {
     for (PetscInt q = s; q < m; q += ns) ln_b[q] = b[q] / bc->reference_b[s];
   }
-  (void)memcpy(ln_c, a->row->c, (size_t)m * sizeof(PetscReal));
+  for (PetscInt q = 0; q < m; q++) ln_c[q] = PetscAbsReal(a->row->c[q]); /* below 0 by as little as in SoretLogRatio() */
   SoretLogRow(2 * m, ln_c);
   BY_SPECIES(AddBudget, ns, nx, bc, mu, ln_c, ln_b);
 }

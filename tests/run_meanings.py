@@ -658,6 +658,19 @@ def test_precision_and_compression(soret):
             np.testing.assert_allclose(data[()], double, rtol=1e-7)
 
 
+def test_entropy_production_of_a_box_that_fills(soret):
+    """Infinite where reactions meet nothing of what they make; far ahead of what comes in steps in time leave next to nothing, also below 0."""
+    text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: 1}]\nboundaries: {x-: {A: {value: 1}}}\nsolve: {mode: transient, end: 1e-5}\n"
+    said = solve(soret, text + END).stdout
+    with soret.open() as f:
+        assert f["series/min/A"][-1] < 0 and np.all(np.isfinite(f["series/entropy_production"][:]))
+        produced = f["series/entropy_production"][1:]
+        assert np.all(np.diff(produced) < 0) and produced[-1] > 0 and abs(attribute(f["summary"], "entropy_closure")) < 1e-12, said
+    solve(soret, text.replace("[{name: A, diffusivity: 1}]", "[{name: A, diffusivity: 1, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A <=> B, forward: 1, backward: 1}]") + END)
+    with soret.open() as f:
+        assert f["series/entropy_reactions"][0] == np.inf and np.all(np.isfinite(f["series/entropy_reactions"][1:]))
+
+
 def test_entropy_production_that_is_not_defined(soret):
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: 1}]\nreactions: [{equation: A => B, forward: 1}]\nboundaries: {x-: {A: {value: 1}}, x+: {B: {value: 1}}}\n" + END
     done = solve(soret, text, "output.fields=[entropy_production]")
