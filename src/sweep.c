@@ -86,8 +86,11 @@ static PetscErrorCode Build(MPI_Comm comm, const SoretCaseSource *source, const 
   PetscCall(PetscFree(variant.overrides));
   if (!ierr) ierr = SoretProblemCreate(comm, &instance->c, &instance->problem);
   if (!ierr) ierr = SoretCaseRefuseOtherSums(comm, &instance->c);
-  if (!ierr && instance->c.solve.mode == SORET_STEADY) ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.op);
   instance->why = WhyFailed(ierr);
+  if (!ierr && instance->c.solve.mode == SORET_STEADY) {
+    ierr = SoretSumsRefuseImpossible(&instance->c.sums, &instance->problem.op);
+    if (ierr == (PetscErrorCode)SORET_ERR_INPUT) instance->why = "there is no single steady state at this value; why stands in the log";
+  }
   if (!instance->why) PetscCall(ierr);
   SoretRecordEnd(SORET_PHASE_SETUP);
   PetscFunctionReturn(PETSC_SUCCESS);

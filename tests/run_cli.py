@@ -247,6 +247,13 @@ def test_sweep_of_a_guess(soret):
         assert not warned("check", *case, *totals, "sweep={parameter: parameters.c, values: [1, 2]}", other)
 
 
+def test_sweep_without_steady_states(soret):
+    """What is wrong is what the value leads to, not the value."""
+    said = soret("case.yaml", "parameters={j: 0}", "boundaries={x-: {A: {flux: j}}}", "sweep={parameter: parameters.j, values: [0, 1]}", "solve.mode=steady", "domain.cells=[4]", status=3)
+    contains(said.stderr, "the walls bring in 1 of 'A + B' per time")
+    contains(said.stdout, "1 of 2 points failed, the first at parameters.j = 1: there is no single steady state at this value; why stands in the log")
+
+
 def test_sweep_has_the_unit_of_its_key(soret):
     """Also where that is known from the file alone, or from the values; plain numbers of a parameter have none."""
     case = ["case.yaml", "units=SI", "parameters={k: 3 1/min, c: 1, d: 1, T0: 1}", "reactions.0.forward=k*d", "totals=[{of: A + B, mean: c}]", "temperature=T0 + x", "solve.mode=steady", "--overwrite"]
