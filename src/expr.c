@@ -145,6 +145,22 @@ static int FindConstant(const Reader *r, const char *name)
   return -1;
 }
 
+/* What is written here for words of other languages, or "". */
+static const char *Translate(const char *word)
+{
+  static const char choice[] = "; a choice is written condition ? value : value", constant[] = "; a constant of nature is an entry of `parameters`, as in R: 8.314462618", alone[] = "; functions and pi stand alone, as in exp(x)";
+  static const struct {
+    const char *word, *hint;
+  } foreign[] = {
+    {"ln", "; the natural logarithm is log"}, {"pow", "; a power is written ^"}, {"power", "; a power is written ^"}, {"e", "; e^x is exp(x)"}, {"and", "; it is written &&"}, {"or", "; it is written ||"},
+    {"where", choice}, {"if", choice}, {"heaviside", choice}, {"step", choice}, {"np", alone}, {"numpy", alone}, {"math", alone}, {"R", constant}, {"kB", constant}, {"k_B", constant}, {"NA", constant}, {"N_A", constant},
+  };
+
+  for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+    if (!strcmp(word, foreign[i].word)) return foreign[i].hint;
+  return "";
+}
+
 static PetscBool RefuseName(const Reader *r, const char *name, PetscBool called)
 {
   const char *near[NUM_FUNCTIONS + NUM_VARIABLES + 1 + 256], *best;
@@ -157,6 +173,7 @@ static PetscBool RefuseName(const Reader *r, const char *name, PetscBool called)
     near[n++] = "pi";
     for (PetscInt i = 0; i < PetscMin(r->num_constants, 256); i++) near[n++] = r->constants[i].name;
   }
+  if (*Translate(name)) return Refuse(r->error, r->at, "unknown %s '%s'%s", called ? "function" : "name", name, Translate(name));
   best = SoretNearest(name, n, near);
   if (called && !best) {
     char   list[160] = "";
@@ -287,6 +304,20 @@ static PetscBool CloseGroup(Reader *r)
   return PETSC_TRUE;
 }
 
+/* A value behind a value: words of other languages, and units, are told to be that. */
+static PetscBool RefuseOperand(const Reader *r)
+{
+  const char *s      = r->text + r->at;
+  int         length = 0, before = r->at - 1;
+  char        word[40];
+
+  while (isalnum((unsigned char)s[length]) || s[length] == '_') length++;
+  while (before > 0 && isspace((unsigned char)r->text[before])) before--;
+  snprintf(word, sizeof(word), "%.*s", PetscMax(length, 1), s);
+  if (*Translate(word)) return Refuse(r->error, r->at, "'%s' is no operator%s", word, Translate(word));
+  return Refuse(r->error, r->at, "an operator is missing before '%s'%s", word, isalpha((unsigned char)*s) && isdigit((unsigned char)r->text[before]) ? "; numbers in a formula are in base units, a quantity enters it as a parameter" : "");
+}
+
 /* Something behind a value: an operator, a comma, a closing parenthesis. */
 static PetscBool ReadOperator(Reader *r)
 {
@@ -323,7 +354,7 @@ static PetscBool ReadOperator(Reader *r)
   case '=':
     return Refuse(r->error, r->at, "unexpected '='; equality is written ==");
   default:
-    if (isalnum((unsigned char)*s) || *s == '(' || *s == '_' || *s == '.') return Refuse(r->error, r->at, "an operator is missing before '%c'", *s);
+    if (isalnum((unsigned char)*s) || *s == '(' || *s == '_' || *s == '.') return RefuseOperand(r);
     return RefuseCharacter(r);
   }
   r->at++;

@@ -97,6 +97,24 @@ static PetscErrorCode KeepUnit(SoretInput in, const SoretNode *node, const char 
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* A unit that is one for each particle, where chemists ask for one for each mole; and a coulomb that is a degree. */
+static PetscErrorCode HintUnit(SoretInput in, const char *text, const char *unit)
+{
+  char            other[2][140];
+  PetscReal       value;
+  SoretUnitStatus status;
+
+  PetscFunctionBeginUser;
+  if (!strcmp(text, "C") && !strcmp(unit, "K")) PetscCall(SoretInputHint(in, "degrees Celsius are degC"));
+  (void)snprintf(other[0], sizeof(other[0]), "%s/molecule", text);
+  (void)snprintf(other[1], sizeof(other[1]), "molecule%s%s", !strncmp(text, "1/", 2) ? "" : " ", !strncmp(text, "1/", 2) ? text + 1 : text);
+  for (int k = 0; k < 2; k++) {
+    PetscCall(SoretUnitConvert(1.0, other[k], &unit, &value, &status));
+    if (status == SORET_UNIT_GOOD) PetscCall(SoretInputHint(in, "for each particle that is '%s'", other[k]));
+  }
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadQuantity(SoretInput in, const SoretNode *node, const char *label, const char *unit, PetscReal number, const char *given, PetscReal *value, ValueKind *kind)
 {
   const char     *base = IsPure(unit) ? "1" : unit;
@@ -122,7 +140,10 @@ static PetscErrorCode ReadQuantity(SoretInput in, const SoretNode *node, const c
   default:
     if (!IsPure(unit) && !strcmp(unit, "*")) PetscCall(SoretInputError(in, node, "'%s' is not a unit that soret computes with", text));
     else if (IsPure(unit)) PetscCall(SoretInputError(in, node, "'%s' is not a unit of %s; expected a number without unit", text, label));
-    else if (status == SORET_UNIT_WRONG) PetscCall(SoretInputError(in, node, "'%s' is not a unit of %s; expected %s", text, label, unit));
+    else if (status == SORET_UNIT_WRONG) {
+      PetscCall(SoretInputError(in, node, "'%s' is not a unit of %s; expected %s", text, label, unit));
+      PetscCall(HintUnit(in, text, unit));
+    }
     else PetscCall(SoretInputError(in, node, "'%s' is not a unit; expected %s%s", text, unit, strpbrk(text, "+*") ? ". Numbers in a formula are in base units; a quantity enters it as a parameter" : ""));
   }
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -30,20 +30,28 @@ static PetscErrorCode FreeUnitSystem(void)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Adds a symbol; a table that has one of its own keeps it. */
+static PetscErrorCode AddSymbol(const char *symbol, const char *meaning)
+{
+  ut_unit *unit = ut_parse(unit_system, meaning, UT_UTF8);
+
+  PetscFunctionBeginUser;
+  PetscCheck(unit, PETSC_COMM_SELF, PETSC_ERR_LIB, "UDUNITS-2 does not know %s", meaning);
+  ut_map_symbol_to_unit(symbol, UT_ASCII, unit);
+  ut_free(unit);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode ReadUnitSystem(void)
 {
-  ut_unit *molar;
-
   PetscFunctionBeginUser;
   if (unit_system) PetscFunctionReturn(PETSC_SUCCESS);
   ut_set_error_message_handler(ut_ignore);
   unit_system = ut_read_xml(NULL);
   PetscCheck(unit_system, PETSC_COMM_SELF, PETSC_ERR_FILE_OPEN, "UDUNITS-2 cannot read its table of units; see its variable UDUNITS2_XML_PATH");
   PetscCall(PetscRegisterFinalize(FreeUnitSystem));
-  molar = ut_parse(unit_system, "mol/L", UT_UTF8);
-  PetscCheck(molar, PETSC_COMM_SELF, PETSC_ERR_LIB, "UDUNITS-2 does not know mol/L");
-  ut_map_symbol_to_unit("M", UT_ASCII, molar); /* a table that has an M of its own keeps it */
-  ut_free(molar);
+  PetscCall(AddSymbol("M", "mol/L"));
+  PetscCall(AddSymbol("P", "0.1 Pa s"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -70,7 +78,7 @@ static PetscBool IsReserved(const char *word, size_t length)
 /* UDUNITS reads a large language; only what looks like a unit is given to it. */
 static PetscBool LooksLikeUnit(const char *unit)
 {
-  static const unsigned others[] = {0xb0 /* degree */, 0xb2, 0xb3 /* squared, cubed */, 0xb5, 0x3bc /* micro */, 0xc5 /* Angstrom */};
+  static const unsigned others[] = {0xb0 /* degree */, 0xb7 /* point between factors */, 0xb2, 0xb3 /* squared, cubed */, 0xb5, 0x3bc /* micro */, 0xc5 /* Angstrom */};
   const size_t          length   = strlen(unit);
 
   if (!length || length > LONGEST_UNIT) return PETSC_FALSE;

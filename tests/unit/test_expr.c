@@ -151,6 +151,11 @@ static PetscErrorCode TestMistakes(void)
   PetscCall(CheckRefused("2x", SORET_VAR_ALL, 1, "unexpected 'x' behind a number; a product needs *, and a unit needs a blank before it"));
   PetscCall(CheckRefused("0x10", SORET_VAR_ALL, 1, "unexpected 'x' behind a number; a product needs *, and a unit needs a blank before it"));
   PetscCall(CheckRefused("x y", SORET_VAR_ALL, 2, "an operator is missing before 'y'"));
+  PetscCall(CheckRefused("x/(3 mm)", SORET_VAR_ALL, 5, "an operator is missing before 'mm'; numbers in a formula are in base units, a quantity enters it as a parameter"));
+  PetscCall(CheckRefused("x < 1 and y < 1", SORET_VAR_ALL, 6, "'and' is no operator; it is written &&"));
+  PetscCall(CheckRefused("ln(x)", SORET_VAR_ALL, 0, "unknown function 'ln'; the natural logarithm is log"));
+  PetscCall(CheckRefused("np.exp(x)", SORET_VAR_ALL, 0, "unknown name 'np'; functions and pi stand alone, as in exp(x)"));
+  PetscCall(CheckRefused("exp(-1/(R*T))", SORET_VAR_ALL, 8, "unknown name 'R'; a constant of nature is an entry of `parameters`, as in R: 8.314462618"));
   PetscCall(CheckRefused("x(1)", SORET_VAR_ALL, 0, "'x' is not a function; a product needs *"));
   PetscCall(CheckRefused("sin", SORET_VAR_ALL, 0, "'sin' is a function: sin(...)"));
   PetscCall(CheckRefused("sin()", SORET_VAR_ALL, 4, "unexpected ')'; a value is missing before it"));

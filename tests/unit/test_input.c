@@ -314,6 +314,8 @@ static PetscErrorCode TestUnits(void)
   PetscCall(CheckReal("4e6 /M/s", "m^3/mol/s", PETSC_FALSE, 4e3, NULL));
   PetscCall(CheckReal("'4e6  / (M s) '", "*", PETSC_FALSE, 4e3, NULL));
   PetscCall(CheckReal("4 /pi", "1/s", PETSC_FALSE, 4.0 / PETSC_PI, NULL)); /* names of formulas stay what they are */
+  PetscCall(CheckReal("4e6 L/(mol\xc2\xb7s)", "m^3/mol/s", PETSC_FALSE, 4e3, NULL));
+  PetscCall(CheckReal("0.89 cP", "Pa s", PETSC_FALSE, 0.89e-3, NULL));
   PetscCall(CheckReal("10 1/s", "1/s", PETSC_FALSE, 10.0, NULL));
   PetscCall(CheckReal("10 s^-1", "1/s", PETSC_FALSE, 10.0, NULL));
   PetscCall(CheckReal("10 s-1", "1/s", PETSC_FALSE, 10.0, NULL));
@@ -333,6 +335,9 @@ static PetscErrorCode TestWrongUnits(void)
   PetscFunctionBeginUser;
   PetscCall(CheckReal("1 m/s", "m^2/s", PETSC_FALSE, 0, "case.yaml:1:8: 'm/s' is not a unit of value; expected m^2/s\n"));
   PetscCall(CheckReal("1 s", "1/s", PETSC_FALSE, 0, "case.yaml:1:8: 's' is not a unit of value; expected 1/s\n")); /* not its reciprocal */
+  PetscCall(CheckReal("20 C", "K", PETSC_FALSE, 0, "case.yaml:1:8: 'C' is not a unit of value; expected K\n  1 | value: 20 C\n    |        ^ degrees Celsius are degC\n"));
+  PetscCall(CheckReal("0.5 eV", "J/mol", PETSC_FALSE, 0, "case.yaml:1:8: 'eV' is not a unit of value; expected J/mol\n  1 | value: 0.5 eV\n    |        ^ for each particle that is 'eV/molecule'\n"));
+  PetscCall(CheckReal("6e23 /m^3", "mol/m^3", PETSC_FALSE, 0, "case.yaml:1:8: '1/m^3' is not a unit of value; expected mol/m^3\n  1 | value: 6e23 /m^3\n    |        ^ for each particle that is 'molecule/m^3'\n"));
   PetscCall(CheckReal("1 blorb", "m", PETSC_FALSE, 0, "case.yaml:1:8: 'blorb' is not a unit; expected m\n"));
   PetscCall(CheckReal("25 degC + 10*x", "K", PETSC_FALSE, 0, "case.yaml:1:8: 'degC + 10*x' is not a unit; expected K. Numbers in a formula are in base units; a quantity enters it as a parameter\n"));
   PetscCall(CheckReal("1 m", NULL, PETSC_FALSE, 0, "case.yaml:1:8: 'm' is not a unit of value; expected a number without unit\n"));
