@@ -3,7 +3,11 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "case_private.h"
 #include "samples.h"
@@ -464,6 +468,60 @@ static PetscErrorCode CheckOutputIsNoInput(MPI_Comm comm, SoretCase *c)
   if (rank == 0) same = IsInput(c, c->output.file);
   PetscCallMPI(MPI_Bcast(&same, 1, MPI_INT, 0, comm));
   if (same) PetscCall(SoretInputError(c->in, node ? node : SoretInputRoot(c->in), "the result file '%s' is a file that this case is read from", c->output.file));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* A file as a line: size and time of change, which tell whether it has changed since, and its full name. */
+static void DescribeFile(const char *path, FILE *out)
+{
+  char       *full = realpath(path, NULL);
+  char        date[32];
+  struct stat found;
+  struct tm   utc;
+
+  if (full && !stat(full, &found) && gmtime_r(&found.st_mtim.tv_sec, &utc) && strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc)) (void)fprintf(out, "%lld bytes of %s.%09ldZ: %s\n", (long long)found.st_size, date, (long)found.st_mtim.tv_nsec, full);
+  free(full);
+}
+
+PetscErrorCode SoretCaseDescribeFiles(MPI_Comm comm, const SoretCase *c, char **lines)
+{
+  const char *last = NULL; /* species often share one */
+  char       *text = NULL;
+  size_t      length;
+  FILE       *out;
+  PetscMPIInt rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  out = rank == 0 ? open_memstream(&text, &length) : NULL;
+  for (PetscInt k = 0; out && k < NUM_OTHER_FIELDS + c->model.num_species; k++) {
+    const char *path = SoretFieldPath(FieldOf(c, k));
+
+    if (!path || (last && !strcmp(path, last))) continue;
+    DescribeFile(path, out);
+    last = path;
+  }
+  if (out) (void)fclose(out);
+  PetscCall(PetscStrallocpy(text ? text : "", lines));
+  free(text);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretCaseWarnOfChanged(MPI_Comm comm, const char *before, const char *now)
+{
+  PetscFunctionBegin;
+  for (const char *line = now, *end; (end = strchr(line, '\n')); line = end + 1) {
+    const char *name = strstr(line, ": ");
+    char        whole[PETSC_MAX_PATH_LEN + 128];
+    const char *there, *begin;
+
+    if (!name || (size_t)(end - line) + 2 > sizeof(whole)) continue;
+    (void)snprintf(whole, sizeof(whole), "%.*s", (int)(end + 1 - line), line);
+    there = strstr(before, whole + (name - line));
+    if (!there || strstr(before, whole) || strstr(now, whole) < line) continue;
+    for (begin = there; begin > before && begin[-1] != '\n';) begin--;
+    PetscCall(SoretSay(comm, "warning: '%.*s' has changed since the run that goes on read it (%.*s then, now %.*s): from here on it is computed with what is there now. If that is not meant, stop, put the old file back, and go on from the same generation\n", (int)(end - name) - 2, name + 2, (int)(there - begin), begin, (int)(name - line), line));
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -168,6 +168,7 @@ typedef struct {
   char           **petsc;   /* options of the command line, without the program       */
   SoretRestart     restart; /* what it goes on from, or NULL                          */
   char            *units;   /* of that                                                */
+  char            *files, *files_before; /* of the fields, now and when that was begun */
   const Arguments *added;   /* then: what the command line adds to that of the start  */
   char             prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints                  */
   const char      *command; /* line; of a run that goes on, behind those before it    */
@@ -346,6 +347,7 @@ static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
   free(full);
   PetscCall(SoretArchivePutText(archive, "case", run->c->text));
   PetscCall(SoretArchivePutText(archive, "units", UnitsOf(run->c)));
+  PetscCall(SoretArchivePutText(archive, "files", launch->files));
   PetscCall(SoretArchivePutText(archive, "command", launch->command));
   PetscCall(PutWords(archive, "override", launch->source.num_overrides, launch->source.overrides));
   PetscCall(PutWords(archive, "petsc", launch->num_petsc, launch->petsc));
@@ -370,6 +372,7 @@ static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
   PetscCall(SoretArchiveGetText(archive, "path", &path));
   PetscCall(SoretArchiveGetText(archive, "case", &launch->source.text));
   PetscCall(SoretArchiveGetText(archive, "units", &launch->units));
+  PetscCall(SoretArchiveGetText(archive, "files", &launch->files_before));
   PetscCall(GetWords(archive, "override", a->num_overrides, a->overrides, &launch->source.num_overrides, &overrides));
   PetscCall(GetWords(archive, "petsc", a->num_petsc - 1, a->petsc + 1, &launch->num_petsc, &launch->petsc));
   launch->source.path      = path;
@@ -532,6 +535,8 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(ReadCase(&launch->source, launch->num_petsc, launch->petsc, &c));
   PetscCall(CheckUnits(&c, launch->units));
   PetscCall(CheckEnd(&c, launch->restart));
+  PetscCall(SoretCaseDescribeFiles(PETSC_COMM_WORLD, &c, &launch->files));
+  if (launch->files_before) PetscCall(SoretCaseWarnOfChanged(PETSC_COMM_WORLD, launch->files_before, launch->files));
   PetscCall(SoretCheckpointListen());
   if (!launch->prefix[0]) PetscCall(PetscStrncpy(launch->prefix, c.checkpoint.prefix, sizeof(launch->prefix)));
   PetscCall(SoretOutputCheck(&c.output, PETSC_COMM_WORLD));
@@ -554,6 +559,7 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(SoretOutputDestroy(&run.output));
   PetscCall(SoretProblemDestroy(&run.problem));
   PetscCall(SoretCaseDestroy(&c));
+  PetscCall(PetscFree(launch->files));
   PetscCall(status);
   PetscFunctionReturn(outcome.converged ? PETSC_SUCCESS : outcome.stopped ? SORET_ERR_STOPPED : SORET_ERR_NOT_CONVERGED);
 }
@@ -598,6 +604,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(FreeWords(launch.num_petsc, launch.petsc));
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.units));
+  PetscCall(PetscFree(launch.files_before));
   PetscCall(PetscFree(launch.command));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);

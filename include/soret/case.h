@@ -56,6 +56,11 @@ PetscErrorCode SoretCaseDestroy(SoretCase *c);
 /* The same from bytes in memory, without looking at files, ranks or memory: for tests and fuzzing. Mistakes are left in c->in. */
 PetscErrorCode SoretCaseParse(const char *name, const char *text, size_t length, int num_overrides, char *const overrides[], SoretCase *c);
 
+/* What the files of the fields are now: a line for each, on rank 0; free with PetscFree. And the warnings of a run that goes on, of files that were others
+   `before`, when it was begun or last gone on with. Collective. */
+PetscErrorCode SoretCaseDescribeFiles(MPI_Comm comm, const SoretCase *c, char **lines);
+PetscErrorCode SoretCaseWarnOfChanged(MPI_Comm comm, const char *before, const char *now);
+
 /* Puts the map `petsc` into the options database; what is there already (the command line) wins. */
 PetscErrorCode SoretCaseInsertOptions(const SoretCase *c);
 

@@ -628,6 +628,18 @@ def test_another_temperature(tmp):
             assert np.allclose(frame["temperature"][()], 1 + 0.3 * x + 0.2 * y + (t if t > 0.015 else 0), rtol=1e-12), t
 
 
+def test_changed_dataset(tmp):
+    """A file of the case that is another one when a run goes on is told, once, with what it was and is; one that is the same is not."""
+    folder = Folder(tmp / "run", CLOSED.replace("1 + 0.3*x + 0.2*y", "{file: data.h5, dataset: /T}").replace("initial: 1 + x", "initial: {file: data.h5, dataset: /A}"))
+    for name, ranks, changed in (("first", 1, 0), ("same", 2, 0), ("other", 2, 1), ("after", 1, 0)):
+        if name in ("first", "other"):
+            with h5py.File(folder.path / "data.h5", "w") as file:
+                file["T"], file["A"] = np.full((12, 16), 1.0 + (name == "other")), np.ones((12, 16))
+        done = folder.run(*(["case.yaml"] if name == "first" else ["resume", "run"]), "checkpoint={every: 1e-6, keep: 2}", ranks=ranks)
+        assert done.stdout.count(f"warning: '{folder.path}/data.h5' has changed since") == done.stdout.count("has changed") == changed, f"{name}: {done.stdout}"
+        (folder.path / "run.h5").unlink()
+
+
 def test_frames_damaged(tmp):
     """A frame of which the file of the last attempt has only some fields is completed from the attempt before; what is in neither is lost."""
     case = Folder(tmp / "run")
