@@ -385,6 +385,7 @@ struct SoretCheckpoint_s {
   PetscInt       num_parts;
   Part           part[MOST_PARTS];
   PetscBool      refused;
+  PetscInt       before; /* steps, of the problems of a sweep that are done */
   SoretAsk       stopped;
   PetscInt       num_written;
   /* on rank 0 */
@@ -529,6 +530,11 @@ PetscErrorCode SoretCheckpointRemove(SoretCheckpoint ck, const char *part)
     break;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+void SoretCheckpointCountFrom(SoretCheckpoint ck, PetscInt before)
+{
+  if (ck) ck->before = before;
 }
 
 const char *SoretCheckpointStopped(SoretCheckpoint ck)
@@ -761,7 +767,7 @@ PetscErrorCode SoretCheckpointPoll(SoretCheckpoint ck, PetscInt step, PetscReal 
   mine = (int)ask;
   PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MAX, ck->comm));
   ask = (SoretAsk)all;
-  if (ask != SORET_ASK_NOTHING) PetscCall(Write(ck, ask, step, t));
+  if (ask != SORET_ASK_NOTHING) PetscCall(Write(ck, ask, ck->before + step, t));
   if (ask >= SORET_STOP_JOB_ENDS) {
     ck->stopped = ask;
     *stop       = PETSC_TRUE;

@@ -168,6 +168,8 @@ typedef struct {
   char           **petsc;   /* options of the command line, without the program       */
   SoretRestart     restart; /* what it goes on from, or NULL                          */
   char            *units;   /* of that                                                */
+  char            *begun;   /* its command                                            */
+  PetscBool        alters;  /* does the command line add anything that is new to it?  */
   char            *files, *files_before; /* of the fields, now and when that was begun */
   const Arguments *added;   /* then: what the command line adds to that of the start  */
   char             prefix[PETSC_MAX_PATH_LEN]; /* of its checkpoints                  */
@@ -354,6 +356,15 @@ static PetscErrorCode SaveLaunch(void *context, SoretArchive archive)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* Is this override the last one of its key among those given before? */
+static PetscBool IsGiven(const char *override, int num, char *const before[])
+{
+  const size_t key = strcspn(override, "=") + 1;
+
+  while (num > 0 && strncmp(before[num - 1], override, key) != 0) num--;
+  return num > 0 && !strcmp(before[num - 1], override) ? PETSC_TRUE : PETSC_FALSE;
+}
+
 /* Puts together the launch of a run that goes on: as it was, and what the command line adds. */
 static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
 {
@@ -367,7 +378,7 @@ static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
   length = strlen(before) + strlen(launch->command) + 3;
   PetscCall(PetscMalloc1(length, &command));
   PetscCall(PetscSNPrintf(command, length, "%s; %s", before, launch->command));
-  PetscCall(PetscFree(before));
+  launch->begun   = before;
   launch->command = command;
   PetscCall(SoretArchiveGetText(archive, "path", &path));
   PetscCall(SoretArchiveGetText(archive, "case", &launch->source.text));
@@ -377,6 +388,10 @@ static PetscErrorCode LoadLaunch(void *context, SoretArchive archive)
   PetscCall(GetWords(archive, "petsc", a->num_petsc - 1, a->petsc + 1, &launch->num_petsc, &launch->petsc));
   launch->source.path      = path;
   launch->source.overrides = overrides;
+  launch->alters           = a->num_petsc > 1 ? PETSC_TRUE : PETSC_FALSE;
+  for (int k = 0; k < a->num_overrides; k++) {
+    if (!IsGiven(a->overrides[k], launch->source.num_overrides - a->num_overrides, overrides)) launch->alters = PETSC_TRUE;
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -522,11 +537,46 @@ static PetscErrorCode CheckEnd(const SoretCase *c, SoretRestart restart)
   PetscFunctionReturn(SORET_ERR_INPUT);
 }
 
+/* Is the second command the first one, or that and what went on from there? */
+static PetscBool GoesOn(const char *first, const char *second)
+{
+  const size_t n = strlen(first);
+
+  return !strncmp(second, first, n) && (!second[n] || second[n] == ';') ? PETSC_TRUE : PETSC_FALSE;
+}
+
+/* Has the run that is to go on, as it was, come to its end? Its job may have been killed after that, before it could say so. */
+static PetscErrorCode IsComplete(const Launch *launch, const SoretCase *c, PetscBool *complete)
+{
+  PetscReal      converged = 0.0;
+  char          *command   = NULL;
+  PetscMPIInt    rank;
+  int            there = 0;
+  PetscErrorCode status;
+  SoretH5        h5;
+
+  PetscFunctionBegin;
+  *complete = PETSC_FALSE;
+  PetscCallMPI(MPI_Comm_rank(PETSC_COMM_WORLD, &rank));
+  if (rank == 0) there = launch->restart && !launch->alters && !c->output.overwrite && access(c->output.file, R_OK) == 0;
+  PetscCallMPI(MPI_Bcast(&there, 1, MPI_INT, 0, PETSC_COMM_WORLD));
+  if (!there || SoretH5Open(PETSC_COMM_WORLD, c->output.file, SORET_H5_READ, &h5)) PetscFunctionReturn(PETSC_SUCCESS);
+  status = SoretH5Exists(h5, "/summary", complete);
+  if (!status && *complete) status = SoretH5ReadReal(h5, "/summary", "converged", &converged, complete);
+  if (!status && *complete) status = SoretH5ReadString(h5, "/", "command", &command);
+  PetscCall(SoretH5Close(&h5));
+  *complete = !status && converged == 1.0 && command && GoesOn(launch->begun, command) ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(PetscFree(command));
+  if (*complete) PetscCall(SoretSay(PETSC_COMM_WORLD, "the run is done, its result is in '%s'; nothing was run. To do the last part once more: output.overwrite=true, or another output.file\n", c->output.file));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 static PetscErrorCode RunCase(Launch *launch)
 {
   SoretCase      c;
   Run            run = {.c = &c, .launch = launch};
   SoretOutcome   outcome = {.stopped = PETSC_FALSE};
+  PetscBool      complete;
   PetscErrorCode status;
   char           path[PETSC_MAX_PATH_LEN] = ""; /* of the result, once it is there */
 
@@ -535,6 +585,11 @@ static PetscErrorCode RunCase(Launch *launch)
   PetscCall(ReadCase(&launch->source, launch->num_petsc, launch->petsc, &c));
   PetscCall(CheckUnits(&c, launch->units));
   PetscCall(CheckEnd(&c, launch->restart));
+  PetscCall(IsComplete(launch, &c, &complete));
+  if (complete) {
+    PetscCall(SoretCaseDestroy(&c));
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   PetscCall(SoretCaseDescribeFiles(PETSC_COMM_WORLD, &c, &launch->files));
   if (launch->files_before) PetscCall(SoretCaseWarnOfChanged(PETSC_COMM_WORLD, launch->files_before, launch->files));
   PetscCall(SoretCheckpointListen());
@@ -605,6 +660,7 @@ static PetscErrorCode Resume(const Arguments *a, const char *command)
   PetscCall(PetscFree(launch.source.text));
   PetscCall(PetscFree(launch.units));
   PetscCall(PetscFree(launch.files_before));
+  PetscCall(PetscFree(launch.begun));
   PetscCall(PetscFree(launch.command));
   PetscCall(PetscFree(launch.source.path));
   PetscFunctionReturn(status);

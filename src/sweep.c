@@ -491,6 +491,28 @@ static PetscErrorCode Agree(const Run *run, PetscErrorCode status)
   PetscFunctionReturn((PetscErrorCode)code);
 }
 
+/* Points that are done and their steps or iterations: with them no step of one point has the number of a step of another. */
+static PetscInt StepsDone(const SoretSweep *sweep)
+{
+  PetscInt n = sweep->num_done;
+
+  for (PetscInt i = 0; i < sweep->points.num; i++) {
+    const PetscReal *row = sweep->row + i * sweep->num_columns;
+
+    if (!isnan(row[AT_STEPS])) n += (PetscInt)(row[AT_STEPS] > 0.0 ? row[AT_STEPS] : row[AT_NEWTON] + row[AT_CYCLES]);
+  }
+  return n;
+}
+
+/* Between two points. */
+static PetscErrorCode Poll(Run *run)
+{
+  PetscFunctionBegin;
+  SoretCheckpointCountFrom(run->checkpoint, StepsDone(&run->sweep));
+  PetscCall(SoretCheckpointPoll(run->checkpoint, 0, 0.0, &run->stopped));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
 /* One round: every branch that has something to do does one point, then all of them are recorded. */
 static PetscErrorCode Round(Run *run, PetscBool *more)
 {
@@ -519,7 +541,7 @@ static PetscErrorCode Round(Run *run, PetscBool *more)
   }
   if (*more && !run->stopped) {
     if (SoretOutputIsDue(run->num_written, run->sweep.num_done)) PetscCall(WriteTable(run));
-    PetscCall(SoretCheckpointPoll(run->checkpoint, run->sweep.num_done, 0.0, &run->stopped));
+    PetscCall(Poll(run));
   }
   if (number[run->ranks.branch] >= 0) PetscCall(Discard(&instance));
   PetscCall(PetscFree(number));
@@ -724,7 +746,7 @@ PetscErrorCode SoretSweepRun(MPI_Comm comm, const SoretCaseSource *source, Soret
   if (SoretCheckpointRefused(run.checkpoint)) PetscCall(SoretOutputDiscard(run.output));
   PetscCall(status);
   SoretRecordEnter(SORET_PHASE_SOLVE);
-  PetscCall(SoretCheckpointPoll(run.checkpoint, run.sweep.num_done, 0.0, &run.stopped));
+  PetscCall(Poll(&run));
   while (more && !run.stopped) PetscCall(Round(&run, &more));
   if (run.num_written < run.sweep.num_done) PetscCall(WriteTable(&run));
   SoretRecordEnter(SORET_PHASE_OUTPUT);

@@ -129,8 +129,11 @@ PetscErrorCode SoretCheckpointRemove(SoretCheckpoint checkpoint, const char *par
    checkpoint or a stop, writes a checkpoint if so or if one is due, and says whether the run is to stop now. Costs one small
    reduction. With checkpoint = NULL: never stops. Collective.
 
-   step, t - where the run is, for people only */
+   step, t - where the run is, for people, and for chains of jobs, which end where it stays the same */
 PetscErrorCode SoretCheckpointPoll(SoretCheckpoint checkpoint, PetscInt step, PetscReal t, PetscBool *stop);
+
+/* Where several problems are solved in turn: what is added to the steps of the one that polls. Not collective. */
+void SoretCheckpointCountFrom(SoretCheckpoint checkpoint, PetscInt before);
 
 /* Within a step or iteration, where nothing can be written: is the run asked to stop? Then the caller ends the step, goes back to where it began, and polls.
    Costs one small reduction. With checkpoint = NULL: never. Collective. */

@@ -285,6 +285,8 @@ def test_sweep(tmp):
     check_exact(tmp, SWEEP, count=4)
     with h5py.File(tmp / "whole" / "run.h5") as file:
         assert sum(file["sweep/inserted"][()]) > 2 and all(file["sweep/converged"][()] == 1)
+    steps = [int(path.read_text(errors="replace").splitlines()[1].split()[1]) for path in Folder(tmp / "often", SWEEP).generations()]
+    assert steps == sorted(steps) and all(steps.count(n) <= 2 for n in steps), f"counted over all points, for chains of jobs: {steps}"
 
 
 def test_sweep_second_try(tmp):
@@ -549,6 +551,20 @@ def crc64(data):
         for _ in range(8):
             value = value >> 1 ^ (0xC96C5795D7870F42 if value & 1 else 0)
     return f"{value ^ 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def test_complete(tmp):
+    """A run whose job was killed when its result had just got its name is done, unless more is asked for or the result is of another run."""
+    folder = Folder(tmp, OPEN)
+    folder.run("case.yaml", "checkpoint.every=1e-6", "output.record=false")
+    files = {path: path.read_bytes() for path in tmp.iterdir()}
+    for ranks, again in ((1, ()), (2, ("output.record=false",))):
+        assert "the run is done, its result is in 'run.h5'; nothing was run" in folder.run("resume", "run", *again, ranks=ranks).stdout
+    for more in ("solve.end=0.2", "output.record=true", "-ts_monitor"):
+        assert "'run.h5' exists; nothing was run" in folder.run("resume", "run", more, status=2).stderr
+    assert files == {path: path.read_bytes() for path in tmp.iterdir()}
+    folder.run("case.yaml", "checkpoint.prefix=other", "output.overwrite=true")
+    assert "'run.h5' exists; nothing was run" in folder.run("resume", "run", status=2).stderr
 
 
 def test_of_no_run(tmp):
