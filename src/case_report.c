@@ -2,8 +2,10 @@
 
    What `soret check` says of a case. */
 #include <math.h>
+#include <sys/statvfs.h>
 
 #include "case_private.h"
+#include "soret/disk.h"
 #include "soret/memory.h"
 
 /* A unit behind a number, with its blank: who has written kelvin for degrees Celsius, or mol/m^3 for umol/L, sees it here. None in reduced units. */
@@ -199,21 +201,69 @@ static PetscErrorCode ReportThermo(MPI_Comm comm, const SoretCase *c, const Sore
 }
 
 /* How large the result will be, before compression. */
-static PetscErrorCode ReportFile(MPI_Comm comm, const SoretCase *c, PetscInt num_frames, PetscBool varies)
+static PetscErrorCode EstimateFile(const SoretCase *c, PetscInt num_frames, PetscBool varies, PetscReal *bytes)
 {
   const PetscReal cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2];
-  PetscReal       bytes = (PetscReal)num_frames * SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies);
   PetscInt        num_columns;
   char          **columns;
 
   PetscFunctionBegin;
-  bytes += cells * (c->output.precision ? 4.0 : 8.0) * (c->solid.field ? 2.0 : 1.0); /* temperature, what is solid */
-  for (int axis = 0; axis < c->grid.dim; axis++) bytes += 8.0 * (2.0 * (PetscReal)c->grid.n[axis] + 1.0);
+  *bytes = (PetscReal)num_frames * SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, varies);
+  *bytes += cells * (c->output.precision ? 4.0 : 8.0) * (c->solid.field ? 2.0 : 1.0); /* temperature, what is solid */
+  for (int axis = 0; axis < c->grid.dim; axis++) *bytes += 8.0 * (2.0 * (PetscReal)c->grid.n[axis] + 1.0);
   PetscCall(SoretOutputColumns(&c->model, &c->boundary, &c->sums, &num_columns, &columns));
   for (PetscInt k = 0; k < num_columns; k++) PetscCall(PetscFree(columns[k]));
   PetscCall(PetscFree(columns));
-  bytes += SoretOutputOtherBytes(num_columns);
+  *bytes += SoretOutputOtherBytes(num_columns);
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode CountFrames(const SoretCase *c, PetscInt *num_frames)
+{
+  PetscReal *times = NULL;
+
+  PetscFunctionBegin;
+  *num_frames = 1;
+  if (c->solve.mode != SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
+  PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, num_frames, &times));
+  PetscCall(PetscFree(times));
+  *num_frames += 2;
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+static PetscErrorCode ReportFile(MPI_Comm comm, const SoretCase *c, PetscBool varies)
+{
+  PetscReal bytes;
+  PetscInt  num_frames;
+
+  PetscFunctionBegin;
+  PetscCall(CountFrames(c, &num_frames));
+  PetscCall(EstimateFile(c, num_frames, varies, &bytes));
   PetscCall(SoretSay(comm, "result file '%s': about %.3g MiB in %" PetscInt_FMT " frame%s\n", c->output.file, (double)(bytes / 1048576.0), num_frames, num_frames == 1 ? "" : "s"));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretCaseCheckDisk(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
+{
+  char           directory[PETSC_MAX_PATH_LEN];
+  struct statvfs disk;
+  PetscReal      bytes, have = PETSC_MAX_REAL;
+  PetscInt       num_frames;
+  PetscMPIInt    rank;
+
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(SoretDirectoryOf(c->output.file, sizeof(directory), directory));
+  PetscCall(CountFrames(c, &num_frames));
+  PetscCall(EstimateFile(c, num_frames, problem->temperature.varies, &bytes));
+  if (rank == 0 && !statvfs(directory, &disk)) have = (PetscReal)disk.f_bavail * (PetscReal)disk.f_frsize;
+  PetscCallMPI(MPI_Bcast(&have, 1, MPIU_REAL, 0, comm));
+  if (bytes <= have) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->solve.mode == SORET_STEADY && !c->output.compression) { /* all that is written comes in the end */
+    PetscCall(SoretComplain(comm, "soret: the result '%s' will have about %.3g MiB, and its disk has %.3g MiB left; nothing was run. Make room there, or choose another output.file\n", c->output.file, (double)(bytes / 1048576.0), (double)(have / 1048576.0)));
+    PetscFunctionReturn(SORET_ERR_IO);
+  }
+  PetscCall(SoretSay(comm, "warning: the result '%s' will have about %.3g MiB in %" PetscInt_FMT " frame%s%s, and its disk has %.3g MiB left. Where it is full the run ends: make room there, or choose another output.file or fewer frames; with checkpoint.every, and checkpoint.prefix on another disk, the run can go on then\n", c->output.file, (double)(bytes / 1048576.0), num_frames, num_frames == 1 ? "" : "s", c->output.compression ? " before compression" : "", (double)(have / 1048576.0)));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -221,8 +271,6 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
 {
   SoretProblem    problem;
   PetscReal       bytes, cells = (PetscReal)c->grid.n[0] * (PetscReal)c->grid.n[1] * (PetscReal)c->grid.n[2], have;
-  PetscInt        num_times = 0;
-  PetscReal      *times     = NULL;
   const char     *method, *allows;
   PetscErrorCode  status = PETSC_SUCCESS;
   PetscBool       varies;
@@ -245,10 +293,8 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretCaseEstimateMemory(c, &bytes, &method));
   PetscCall(SoretMemoryAllowed(comm, &have, &allows));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); %s %.3g GiB\n", (double)(bytes / 1073741824.0), method, allows, (double)(have / 1073741824.0)));
-  if (c->solve.mode == SORET_TRANSIENT) PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, &num_times, &times));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
-  PetscCall(ReportFile(comm, c, (c->solve.mode == SORET_TRANSIENT ? num_times + 2 : 1), varies));
-  PetscCall(PetscFree(times));
+  PetscCall(ReportFile(comm, c, varies));
   if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseImpossible(&c->sums, &problem.op);
   PetscCall(SoretProblemDestroy(&problem));
   PetscFunctionReturn(status);

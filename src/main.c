@@ -431,6 +431,7 @@ static PetscErrorCode SolveAndWrite(Run *run, SoretCase *c, SoretOutcome *outcom
   PetscCall(SoretProblemCreate(comm, c, &run->problem));
   PetscCall(SoretCaseSayNotes(comm, c, &run->problem, NULL));
   if (c->solve.mode == SORET_STEADY) PetscCall(SoretSumsRefuseImpossible(&c->sums, &run->problem.op)); /* before a file is made */
+  PetscCall(SoretCaseCheckDisk(comm, c, &run->problem));
   PetscCall(CreateOutput(run, c));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
   SoretRecordEnter(SORET_PHASE_SOLVE);

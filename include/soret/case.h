@@ -86,6 +86,9 @@ PetscErrorCode SoretProblemDestroy(SoretProblem *problem);
    told - where many cases are solved in turn, what was said of the one before, NULL at first, which is not said again, and solid and flow are not told of; free with PetscFree. Else NULL */
 PetscErrorCode SoretCaseSayNotes(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem, char **told);
 
+/* Warns where the disk of the result has less room than that needs; refuses a steady run then, which would lose all in the end: SORET_ERR_IO. Collective. */
+PetscErrorCode SoretCaseCheckDisk(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem);
+
 /* A table of several cases has one name for each sum: refuses a case with others than the kinds of its conditions tell. Message and SORET_ERR_INPUT. */
 PetscErrorCode SoretCaseRefuseOtherSums(MPI_Comm comm, const SoretCase *c);
 

@@ -1004,6 +1004,12 @@ def test_full_disk(tmp):
             assert "frames/000000/A" in file
         folder.run("resume", str(small / "run"), "checkpoint.every=1e9")
         finish_equal(folder, tmp, case=CLOSED)
+        for path in small.iterdir():
+            path.unlink()
+        done = folder.run("case.yaml", f"output={{file: {small}/a.h5}}", "solve={mode: steady}", "domain.cells=[300, 300]", status=4, ranks=2)
+        assert f"soret: the result '{small}/a.h5' will have about" in done.stderr and "its disk has 1.17 MiB left; nothing was run" in done.stderr and not list(small.iterdir()), done
+        done = folder.run("case.yaml", f"output={{file: {small}/a.h5, every: 1e-4}}", status=4)
+        assert f"warning: the result '{small}/a.h5' will have about" in done.stdout and "No space left on device" in done.stderr, done
     finally:
         subprocess.run(["umount", str(small)], check=True)
 
