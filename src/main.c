@@ -568,6 +568,7 @@ static PetscErrorCode IsComplete(const Launch *launch, const SoretCase *c, Petsc
   PetscCall(SoretH5Close(&h5));
   *complete = !status && converged == 1.0 && command && GoesOn(launch->begun, command) ? PETSC_TRUE : PETSC_FALSE;
   PetscCall(PetscFree(command));
+  if (*complete && c->output.checksums) PetscCall(SoretOutputAddSums(PETSC_COMM_WORLD, c->output.file));
   if (*complete) PetscCall(SoretSay(PETSC_COMM_WORLD, "the run is done, its result is in '%s'; nothing was run. To do the last part once more: output.overwrite=true, or another output.file\n", c->output.file));
   PetscFunctionReturn(PETSC_SUCCESS);
 }

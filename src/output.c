@@ -284,28 +284,38 @@ static PetscErrorCode TakeName(SoretOutput o, PetscBool *taken)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-static PetscErrorCode WriteSums(SoretOutput o, const char *path)
+/* The file of checksums of a result, and whether it is there. */
+static PetscErrorCode FindSums(MPI_Comm comm, const char *path, size_t length, char sums[], int *there)
 {
-  char sums[PETSC_MAX_PATH_LEN];
+  PetscMPIInt rank;
 
   PetscFunctionBegin;
-  PetscCall(SoretOutputBeside(path, ".sums", sizeof(sums), sums));
-  PetscCall(SoretSumsWrite(o->comm, path, sums));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(SoretOutputBeside(path, ".sums", length, sums));
+  if (rank == 0) *there = access(sums, F_OK) == 0;
+  PetscCallMPI(MPI_Bcast(there, 1, MPI_INT, 0, comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscErrorCode SoretOutputAddSums(MPI_Comm comm, const char *path)
+{
+  char sums[PETSC_MAX_PATH_LEN];
+  int  there;
+
+  PetscFunctionBegin;
+  PetscCall(FindSums(comm, path, sizeof(sums), sums, &there));
+  if (!there) PetscCall(SoretSumsWrite(comm, path, sums));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
 PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *good)
 {
-  char        sums[PETSC_MAX_PATH_LEN], why[512];
-  PetscBool   hold;
-  PetscMPIInt rank;
-  int         there = 0;
+  char      sums[PETSC_MAX_PATH_LEN], why[512];
+  PetscBool hold;
+  int       there;
 
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  PetscCall(SoretOutputBeside(path, ".sums", sizeof(sums), sums));
-  if (rank == 0) there = access(sums, F_OK) == 0;
-  PetscCallMPI(MPI_Bcast(&there, 1, MPI_INT, 0, comm));
+  PetscCall(FindSums(comm, path, sizeof(sums), sums, &there));
   PetscCall(SoretH5Verify(comm, path, stdout, good));
   if (!*good) PetscFunctionReturn(PETSC_SUCCESS);
   if (!there) {
@@ -321,7 +331,7 @@ PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *goo
 
 PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t length, char path[])
 {
-  char        xdmf[PETSC_MAX_PATH_LEN], old_xdmf[PETSC_MAX_PATH_LEN];
+  char        xdmf[PETSC_MAX_PATH_LEN], old_xdmf[PETSC_MAX_PATH_LEN], sums[PETSC_MAX_PATH_LEN];
   PetscBool   taken = PETSC_FALSE;
   PetscMPIInt rank;
 
@@ -337,7 +347,10 @@ PetscErrorCode SoretOutputFinish(SoretOutput o, PetscBool complete, size_t lengt
     if (rank == 0 && o->spec.xdmf) (void)unlink(old_xdmf);
   } else PetscCall(SoretFramesUpdateXDMF(o));
   PetscCall(PetscStrncpy(path, taken ? o->spec.file : o->path, length));
-  if (o->spec.checksums) PetscCall(WriteSums(o, path));
+  if (o->spec.checksums) {
+    PetscCall(SoretOutputBeside(path, ".sums", sizeof(sums), sums));
+    PetscCall(SoretSumsWrite(o->comm, path, sums));
+  }
   SoretRecordEnd(SORET_PHASE_OUTPUT);
   PetscFunctionReturn(complete && !taken ? SORET_ERR_IO : PETSC_SUCCESS);
 }

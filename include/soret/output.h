@@ -131,6 +131,9 @@ PetscErrorCode SoretOutputOutcome(SoretOutput output, const SoretOutcome *outcom
 /* Largest drift of a conserved sum over the rows so far, relative to its members (docs/result-file.md). */
 PetscReal SoretOutputDrift(SoretOutput output);
 
+/* Checksums for a result that is complete and has none, since its run was killed before. Collective. */
+PetscErrorCode SoretOutputAddSums(MPI_Comm comm, const char *path);
+
 /* Verifies a result by its structure, and by the checksums beside it if there are any; prints what it is, or why it is not good. Collective. */
 PetscErrorCode SoretOutputVerify(MPI_Comm comm, const char *path, PetscBool *good);
 

@@ -556,7 +556,11 @@ def crc64(data):
 def test_complete(tmp):
     """A run whose job was killed when its result had just got its name is done, unless more is asked for or the result is of another run."""
     folder = Folder(tmp, OPEN)
-    folder.run("case.yaml", "checkpoint.every=1e-6", "output.record=false")
+    folder.run("case.yaml", "checkpoint.every=1e-6", "output.record=false", "output.checksums=true")
+    (tmp / "run.sums").rename(tmp / "sums")
+    folder.run("resume", "run", ranks=2)
+    assert len((tmp / "run.sums").read_text().splitlines()) == len((tmp / "sums").read_text().splitlines())
+    assert "every byte is as it was written" in folder.run("verify", "run.h5").stdout
     files = {path: path.read_bytes() for path in tmp.iterdir()}
     for ranks, again in ((1, ()), (2, ("output.record=false",))):
         assert "the run is done, its result is in 'run.h5'; nothing was run" in folder.run("resume", "run", *again, ranks=ranks).stdout
