@@ -527,9 +527,9 @@ enum {
 
 /* Squares of four cells, and largest values, in each lane. */
 typedef struct {
-  SoretFour residual[SORET_FEW], gross[SORET_FEW], floor[SORET_FEW];
+  SoretFour residual[SORET_FEW], gross[SORET_FEW], floor[SORET_FEW], left[SORET_FEW], rates[SORET_FEW];
   struct SumSquares {
-    SoretFour residual, gross, floor, amount, relative, relative_gross, relative_floor, most, minus_least;
+    SoretFour residual, gross, floor, left, amount, relative, relative_gross, relative_floor, most, minus_least;
   } sum[MOST_SUMS];
 } Squares;
 
@@ -602,6 +602,8 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const s
     all->residual[s] += f * f;
     all->gross[s] += g * g;
     all->floor[s] += r * r;
+    all->left[s] += f;
+    all->rates[s] += SoretFourWhere(live, V * absolute[s]);
   }
   for (PetscInt l = 0; l < squares->num; l++) {
     struct SumSquares *sum = &all->sum[l];
@@ -626,6 +628,7 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const s
     sum->residual += f * f;
     sum->gross += g * g;
     sum->floor += r * r;
+    sum->left += f;
     sum->amount += amount * amount;
     sum->most        = Larger(sum->most, SoretFourWhere(there, content));
     sum->minus_least = Larger(sum->minus_least, (SoretFour)((there & (SoretFourMask)(-content)) | (~there & (SoretFourMask)sum->minus_least)));
@@ -664,6 +667,8 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const struct 
     squares->residual[s] += SoretFourTotal(all.residual[s]);
     squares->gross[s] += SoretFourTotal(all.gross[s]);
     squares->floor[s] += SoretFourTotal(all.floor[s]);
+    squares->left[s] += SoretFourTotal(all.left[s]);
+    squares->rates[s] += SoretFourTotal(all.rates[s]);
   }
   for (PetscInt l = 0; l < squares->num; l++) {
     const struct SumSquares *sum = &all.sum[l];
@@ -672,6 +677,7 @@ INLINED void AddSquares(const PetscInt ns, const SoretBlocks kind, const struct 
     squares->residual[e] += SoretFourTotal(sum->residual);
     squares->gross[e] += SoretFourTotal(sum->gross);
     squares->floor[e] += SoretFourTotal(sum->floor);
+    squares->left[e] += SoretFourTotal(sum->left);
     squares->amount[e] += SoretFourTotal(sum->amount);
     squares->relative[e] += SoretFourTotal(sum->relative);
     squares->relative_gross[e] += SoretFourTotal(sum->relative_gross);

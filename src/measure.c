@@ -17,9 +17,9 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
 {
   SoretSquares *squares = &m->squares;
   const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict carried = m->carried, *restrict u = row->u[0][2], *restrict cs = row->c;
-  PetscReal f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, exchange = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
+  PetscReal left = 0.0, f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, exchange = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
 
-  SORET_PRAGMA(omp simd reduction(+ : f2, gross2, scale2, amount2, relative, relative_gross, relative_scale, exchange) reduction(max : most, minus_least))
+  SORET_PRAGMA(omp simd reduction(+ : left, f2, gross2, scale2, amount2, relative, relative_gross, relative_scale, exchange) reduction(max : most, minus_least))
   for (PetscInt i = 0; i < nx; i++) {
     PetscReal f = 0.0, gross = 0.0, own = 0.0, scale = 0.0, amount = 0.0, c = 0.0, over;
 
@@ -32,6 +32,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
       c += PetscAbsReal(w[s] * cs[i * ns + s]);
     }
     over = c > 0.0 && volume[i] > 0.0 ? 1.0 / (c * volume[i]) : 0.0;
+    left += f;
     f2 += f * f;
     gross2 += gross * gross;
     scale2 += scale * scale;
@@ -43,6 +44,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
     most        = PetscMax(most, over > 0.0 ? c : 0.0);
     minus_least = PetscMax(minus_least, over > 0.0 ? -c : -PETSC_MAX_REAL);
   }
+  squares->left[entry] += left;
   squares->residual[entry] += f2;
   squares->gross[entry] += gross2;
   squares->floor[entry] += scale2;
@@ -62,19 +64,23 @@ INLINED void MeasureSpecies(const PetscInt ns, PetscInt nx, Measure *m)
 
   for (PetscInt s = 0; s < ns; s++) {
     const PetscReal counts = m->counts[s];
-    PetscReal       residual = 0.0, all = 0.0, floor = 0.0;
+    PetscReal       residual = 0.0, all = 0.0, floor = 0.0, left = 0.0, rates = 0.0;
 
-    SORET_SUM(residual, all, floor)
+    SORET_SUM(residual, all, floor, left, rates)
     for (PetscInt i = 0; i < nx; i++) {
       const PetscReal f = net[i * ns + s] - source[i * ns + s], gross = transport[i * ns + s] + counts * reaction[i * ns + s], scale = scales[i * ns + s] + carried[i * ns + s] + reaction[i * ns + s];
 
       residual += f * f;
       all += gross * gross;
       floor += scale * scale;
+      left += f;
+      rates += reaction[i * ns + s];
     }
     m->squares.residual[s] += residual;
     m->squares.gross[s] += all;
     m->squares.floor[s] += floor;
+    m->squares.left[s] += left;
+    m->squares.rates[s] += rates;
   }
 }
 
@@ -111,6 +117,37 @@ static PetscErrorCode AddUp(SoretOperator *op, Vec c, PetscBool each, Measure *m
   PetscCall(SoretOperatorForEachRowOfSquares(op, c, MeasureRow, m));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->all, (PetscMPIInt)(sizeof(squares->all) / sizeof(PetscReal)), MPIU_REAL, MPI_SUM, op->grid->comm));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, squares->range, (PetscMPIInt)(2 * n), MPIU_REAL, MPI_MAX, op->grid->comm));
+  PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+/* What may be missing of the balance of the box is measured on turnover[]: of a species its rates and what walls let in and out, of a sum the latter alone. That of ballistic
+   species, of which rates are no measure, is 0. Collective. */
+static PetscErrorCode FindTurnover(const SoretOperator *op, Vec c, const Measure *m, PetscReal turnover[])
+{
+  const SoretGrid    *grid    = op->grid;
+  const SoretSquares *squares = &m->squares;
+  const PetscInt      ns      = op->num_species;
+  PetscReal           walls[SORET_MAX_SPECIES] = {0.0};
+  const PetscReal    *array;
+
+  PetscFunctionBegin;
+  PetscCall(VecGetArrayRead(c, &array));
+  for (int face = 0; face < 2 * grid->dim; face++) {
+    for (PetscInt q = 0; q < op->boundary->num[face]; q++) {
+      PetscInt at[3];
+
+      SoretGridFaceCell(grid, face, q, at);
+      for (PetscInt s = 0; s < ns; s++) walls[s] += PetscAbsReal(op->boundary->beta[face][q * ns + s]) + PetscAbsReal(op->boundary->alpha[face][q * ns + s] * array[SoretGridCellNumber(grid, at) * ns + s]);
+    }
+  }
+  PetscCall(VecRestoreArrayRead(c, &array));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, walls, (PetscMPIInt)ns, MPIU_REAL, MPI_SUM, grid->comm));
+  for (PetscInt s = 0; s < ns; s++) turnover[s] = m->counts[s] * (walls[s] + squares->rates[s]);
+  for (PetscInt l = 0; l < squares->num; l++) {
+    turnover[ns + l] = 0.0;
+    for (PetscInt s = 0; s < ns; s++) turnover[ns + l] += PetscAbsReal(squares->w[l * ns + s]) * walls[s];
+    for (PetscInt s = 0; s < ns; s++) turnover[ns + l] *= squares->w[l * ns + s] == 0.0 ? 1.0 : m->counts[s];
+  }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
@@ -177,7 +214,7 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
   PetscBool      each = PETSC_FALSE, of_most = PETSC_TRUE, of_little = PETSC_TRUE; /* is the residual rounding error? */
   Measure        m;
   SoretSquares  *squares = &m.squares;
-  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0, D[3 * SORET_MAX_SPECIES]; /* most: cells along an axis */
+  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0, cells = 1.0, D[3 * SORET_MAX_SPECIES], turnover[4 * SORET_MAX_SPECIES]; /* most: cells along an axis */
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
@@ -190,11 +227,13 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
   for (PetscInt i = ns; i < ns + sums->num_global; i++) each = each || Varies(squares, i) ? PETSC_TRUE : PETSC_FALSE;
   if (each) PetscCall(AddUp(op, c, PETSC_TRUE, &m));
   PetscCall(SoretRelaxedDiffusivity(op, sums, c, D));
+  PetscCall(FindTurnover(op, c, &m, turnover));
   PetscCall(PetscFree6(m.net, m.transport, m.scale, m.carried, m.source, m.reaction));
   for (PetscInt i = 0; i < n; i++) largest = PetscMax(largest, squares->floor[i]);
   for (PetscInt i = ns; i < n; i++) largest_sum = PetscMax(largest_sum, squares->floor[i]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) length = PetscMax(length, op->grid->size[axis]);
   for (PetscInt axis = 0; axis < op->grid->dim; axis++) most = PetscMax(most, (PetscReal)op->grid->n[axis]);
+  for (PetscInt axis = 0; axis < op->grid->dim; axis++) cells *= (PetscReal)op->grid->n[axis];
   *ratio = 0.0;
   for (PetscInt i = 0; i < n; i++) {
     /* rounding of the two terms of each flux; a species or sum of which there is next to nothing is judged on the scale of the others */
@@ -207,6 +246,12 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
 
       of_little = PETSC_FALSE;
       *ratio    = PetscMax(*ratio, PetscMin(of_gross, of_exchange));
+    }
+    /* transport cancels in the box as a whole, and most of its rounding with it: what slow reactions, or walls that let little through, have not yet done to all cells
+       alike shows in its balance alone */
+    if (PetscAbsReal(squares->left[i]) > PetscMax(sqrt(cells) * floor / (most * most), 4.0 * PETSC_MACHINE_EPSILON * turnover[i]) && turnover[i] > 0.0) {
+      of_most = PETSC_FALSE;
+      *ratio  = PetscMax(*ratio, PetscAbsReal(squares->left[i]) / turnover[i]);
     }
     if (!(residual <= floor)) of_most = PETSC_FALSE;
     if (residual <= floor) continue;

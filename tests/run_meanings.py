@@ -256,6 +256,17 @@ def test_budget_around_a_patch(soret):
     assert "(a reaction rests in places: no heat to set against it)" in solve(soret, text % (patch, f"backward: '({patch})/{K}'")).stdout
 
 
+def test_slow_reactions_come_to_their_balance(soret):
+    """Beside the fluxes from cell to cell slow rates are nothing, and still they decide what there is of each species: where they are slow enough D c of each is constant, and the sum of all rates 0."""
+    n, k = 400, 1e-7
+    solve(soret, f"soret: 1\nunits: reduced\ndomain: {{size: [1], cells: [{n}]}}\ntemperature: 1 + 0.2*x\nspecies: [{{name: A, diffusivity: 1, initial: 1}}, {{name: B, diffusivity: 0.5*T, initial: 0.2}}]\n"
+          f"reactions: [{{equation: 2 A <=> B, forward: {k}, backward: '{k}*exp(1 - 2/T)'}}]\n" + END)
+    T = 1 + 0.2 * centers(n)
+    p, q = np.mean(1 / T), np.mean(np.exp(1 - 2 / T) / T)  # A = a, B = b/T with a + 2 p b = 1.4, a^2 = q b
+    a = (-q + np.sqrt(q * q + 8 * p * q * 1.4)) / (4 * p)
+    np.testing.assert_allclose(frame(soret, "A"), a, rtol=3e-8)
+
+
 def test_soret_coefficient_beyond_the_numbers(soret):
     """Amounts that differ by exp(3000) are no double numbers: not the diffusivity is named, but the Soret coefficient."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, soret: 3000, initial: 1}]\n" + END

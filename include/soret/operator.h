@@ -181,8 +181,10 @@ typedef struct {
       PetscReal amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only */
       PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES]; /* each cell over sum_i |w_i| c_i there */
       PetscReal relative_exchange[4 * SORET_MAX_SPECIES]; /* the last one without what a velocity carries */
+      PetscReal left[4 * SORET_MAX_SPECIES];  /* not squares: net outflow less source, which the box as a whole lacks of a balance, */
+      PetscReal rates[4 * SORET_MAX_SPECIES]; /* and absolute rates                                                                */
     };
-    PetscReal all[32 * SORET_MAX_SPECIES];
+    PetscReal all[40 * SORET_MAX_SPECIES];
   };
   PetscReal range[8 * SORET_MAX_SPECIES]; /* of sum_i |w_i| c_i where it is more than 0: largest, and minus the least */
 } SoretSquares;

@@ -175,7 +175,7 @@ static PetscErrorCode CheckMeasure(Vec c)
       problem.op.blocks = blocks;
     }
     Check(ratio[0] > 0.0);
-    CheckClose(ratio[1] / ratio[0], 1.0, 1.0e-13);
+    CheckClose(ratio[1] / ratio[0], 1.0, 1.0e-12); /* in the balance of the box rounding of all cells adds up */
     PetscCall(VecGetArray(x, &array));
     for (PetscInt q = 0; q < n; q++) array[q] *= q / problem.op.num_species % 5 ? 1.0 : 1.0e-4;
     PetscCall(VecRestoreArray(x, &array));
