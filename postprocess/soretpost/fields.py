@@ -37,9 +37,9 @@ def show_single_points(axes):
 
 
 def use_log(curves):
-    """Whether amounts lie so far apart that a linear axis would show one of them only."""
+    """Whether amounts lie so far apart that a linear axis would show one of them only. What is 0 everywhere does not count."""
     finite = [c[np.isfinite(c)] for c in curves]
-    finite = [c for c in finite if c.size and c.max() > 0]
+    finite = [c for c in finite if c.any()]
     if not finite or any(c.min() <= 0 for c in finite):
         return False
     tops = [c.max() for c in finite]

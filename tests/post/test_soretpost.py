@@ -719,6 +719,14 @@ class Plotting(WithFiles):
         self.check_not_blank(picture)
         self.assertEqual(len(Picture(soretpost.plot(self.path("result1_1.h5"), parts=["sweep"])).axes), 2)
 
+    def test_sweep_of_both_signs(self):
+        """A logarithmic axis, which the one curve asks for, would hide the other, which is negative everywhere."""
+        path = self.make(1, sweep=True)
+        with h5py.File(path, "a") as file:
+            file["sweep/soret/species/A"] = np.linspace(1e-4, 1, 9)
+            file["sweep/soret/species/A2"] = -np.linspace(1e-4, 1, 9)
+        self.assertEqual(self.panel(Picture(soretpost.plot(path)), ylabel="$S_T$ of species").get_yscale(), "linear")
+
     def test_sums_of_a_sweep(self):
         """Which are known from its table, for it has no series."""
         path = self.make(1, sweep=True)
