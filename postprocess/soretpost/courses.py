@@ -131,14 +131,14 @@ def draw_soret_against_temperature(view, axes):
     if len(view.dims) > 1 and T.size > BINS:
         axes.plot(T, S, ".", markersize=1.5, color=COLOURS[5], alpha=0.35, rasterized=True, label="cells")
         bins = np.minimum((BINS * (T - T[0]) / max(T[-1] - T[0], 1e-300)).astype(int), BINS - 1)
-        parts = [bins == k for k in range(BINS) if np.count_nonzero(bins == k) >= max(3, T.size // 200)]
+        parts = [bins == k for k in range(BINS) if np.count_nonzero(bins == k) >= max(3, T.size // 1000)]
         T, S = (np.array([np.median(v[p]) for p in parts]) for v in (T, S))
         low, high = np.nanpercentile(np.concatenate([line.get_ydata() for line in axes.lines]), [1, 99])
         if high > low:
             axes.set_ylim(low - 0.15 * (high - low), high + 0.15 * (high - low))
     axes.plot(T, S, color=COLOURS[0], label="median" if axes.lines else "$S_T$")
     if len(axes.lines) > 1:
-        legend_above(axes, list(axes.lines), ncol=2)
+        legend_above(axes, list(axes.lines), ncol=2, markerscale=4)
     if np.isfinite(S).any():
         ends = float(np.nanmin(S)), float(np.nanmax(S))
         wider = widened(*ends)
