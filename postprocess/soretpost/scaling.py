@@ -8,6 +8,7 @@ Records of one case with one number of unknowns are a strong series; where the u
 one size the fastest counts. matplotlib is needed for the figure only.
 """
 import json
+import math
 import os
 
 OUTSIDE = ("start", "setup", "output", "checkpoint")  # phases that are not the solution
@@ -169,6 +170,8 @@ def draw_times(axes, series, line_style):
         axes.plot(ranks, [run.solving for run in s.runs], marker="o", markersize=4, label=s.name.replace("$", r"\$"), **line_style(i))
         axes.plot(ranks, [s.ideal(run) for run in s.runs], color=line_style(i)["color"], linewidth=0.8, linestyle=":", label="ideal" if i == len(series) - 1 else None)
     axes.set_yscale("log", base=2)
+    low, high = map(math.log2, axes.get_ylim())
+    axes.set_ylim(2.0 ** math.floor(low), 2.0 ** math.ceil(high))  # two numbers at least
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.3g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("time of the solution (s)")

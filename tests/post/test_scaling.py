@@ -82,6 +82,7 @@ class Scaling(unittest.TestCase):
             self.assertEqual(file.read(8), b"\x89PNG\r\n\x1a\n")
         figure = scaling.figure(scaling.collect(scaling.read([self.make(1, 2000, 8.0, 1.0, case_hash="3"), self.make(2, 2000, 4.0, 2.0, case_hash="3")])))
         time, efficiency, phases = figure.axes
+        self.assertEqual([t for t in time.get_yticks() if time.get_ylim()[0] <= t <= time.get_ylim()[1]], [4, 8, 16])  # more than one number for 4.5 to 9 s
         self.assertEqual(list(time.lines[0].get_ydata()), [9.0, 6.0])
         self.assertEqual(list(time.lines[1].get_ydata()), [9.0, 4.5])
         self.assertEqual(list(efficiency.lines[0].get_ydata()), [100.0, 75.0])
