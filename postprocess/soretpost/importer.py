@@ -187,14 +187,22 @@ def read_heading(path):
     return delimiter, [str(k) for k in range(len(row))], skip
 
 
+def find_column(names, wanted):
+    """Number of a column by its name, by that without the unit, T of T (K), if only one has it, or by its number from 0; else None."""
+    bare = [name.split(" (")[0] for name in names]
+    if wanted in names:
+        return names.index(wanted)
+    if bare.count(wanted) == 1:
+        return bare.index(wanted)
+    return int(wanted) if wanted.isdigit() and int(wanted) < len(names) else None
+
+
 def read_csv(path, columns):
-    """Columns of a table by name or by number from 0; the last is the value."""
+    """Columns of a table; the last is the value."""
     delimiter, names, skip = read_heading(path)
-    wanted = columns or names
-    missing = [c for c in wanted if c not in names and not (c.isdigit() and int(c) < len(names))]
-    if missing:
-        raise ValueError(f"there is no column {', '.join(missing)}; columns: {', '.join(names)}")
-    index = [names.index(c) if c in names else int(c) for c in wanted]
+    index = [find_column(names, c) for c in columns] if columns else list(range(len(names)))
+    if None in index:
+        raise ValueError(f"there is no column {', '.join(c for c, k in zip(columns, index) if k is None)}; columns: {', '.join(names)}")
     table = np.loadtxt(path, delimiter=delimiter, skiprows=skip, usecols=index, ndmin=2, comments=("#", "%"), encoding="latin-1")  # numbers are the same in all encodings
     return table[:, :-1], table[:, -1]
 

@@ -90,6 +90,7 @@ class Importing(unittest.TestCase):
         Y, X = np.meshgrid((np.arange(6) + 0.5) / 3, (np.arange(5) + 0.5) / 5, indexing="ij")
         np.testing.assert_allclose(v, 300 + 2 * X - Y, rtol=1e-12)
         np.testing.assert_allclose(self.run_tool(self.path("comsol.txt"), "--columns", "0", "1", "3", "--cells", 5, 6, "--dataset", "/q", dataset="/q"), 7.0)
+        self.run_tool(self.path("comsol.txt"), "--columns", "x", "y", "T", "--cells", 5, 6, "--dataset", "/bare", dataset="/bare")  # without its unit, as docs/import.md has it
         self.assertNotIn("points", self.said)
         self.run_tool(self.path("comsol.txt"), "--columns", "0", "1", "3", "--cells", 5, 6, "--box", 0, 1e-6, 0, 2e-6, "--overwrite", dataset="/field")
         self.assertIn("1 of 63 points lie in the box", self.said)
