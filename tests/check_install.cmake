@@ -22,6 +22,10 @@ if(NOT EXISTS ${work}/elsewhere/first.h5)
   message(FATAL_ERROR "no first.h5 in ${work}/elsewhere")
 endif()
 
+if(NOT EXISTS ${work}/moved/share/doc/soret/docs/../input/tutorial/first.yaml)
+  message(FATAL_ERROR "the links of the pages to the examples lead nowhere")
+endif()
+
 if(PYTHON)
   set(ENV{SORET_PYTHON} ${PYTHON})
   set(ENV{PYTHONPATH} "")
