@@ -140,15 +140,22 @@ static PetscErrorCode WriteMeterSummary(SoretOutput o, SoretH5 h5)
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* " = 1.2 chemical + ...": the parts that are not 0. */
-static PetscErrorCode PrintParts(MPI_Comm comm, const SoretMeterSum *sum)
+/* " = 1.2 chemical - 0.3 diffusivity ...": the parts that are seen beside the others, and are more than the rounding of 1/T. */
+static PetscErrorCode PrintParts(SoretOutput o, const SoretMeterSum *sum)
 {
-  PetscInt shown = 0;
+  const PetscReal SEEN = 1.0e-7, ROUNDING = 1.0e-12;
+
+  PetscReal least = ROUNDING / o->op->temperature->max;
+  PetscInt  shown = 0;
 
   PetscFunctionBegin;
+  for (int part = SORET_PART_WHOLE; part < SORET_NUM_PARTS; part++) least = PetscMax(least, SEEN * PetscAbsReal(sum->part[part]));
   for (int part = SORET_PART_WHOLE + 1; part < SORET_NUM_PARTS; part++) {
-    if (!(PetscAbsReal(sum->part[part]) > 1.0e-12 * PetscAbsReal(sum->part[SORET_PART_WHOLE]))) continue;
-    PetscCall(SoretSay(comm, " %s %.6g %s", shown++ ? "+" : "=", (double)sum->part[part], SoretPartName((SoretPart)part)));
+    const PetscReal value = sum->part[part];
+
+    if (!(PetscAbsReal(value) > least)) continue;
+    PetscCall(SoretSay(o->comm, " %s %.6g %s", !shown ? "=" : value < 0.0 ? "-" : "+", (double)(shown ? PetscAbsReal(value) : value), SoretPartName((SoretPart)part)));
+    shown++;
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }
@@ -170,7 +177,7 @@ static PetscErrorCode PrintSorets(SoretOutput o)
 
     if (isnan(sum->part[SORET_PART_WHOLE])) continue;
     PetscCall(SoretSay(o->comm, "S_T of %s: %.6g", o->sums->name[k], (double)sum->part[SORET_PART_WHOLE]));
-    PetscCall(PrintParts(o->comm, sum));
+    PetscCall(PrintParts(o, sum));
     if (!isnan(sum->equilibrium)) PetscCall(SoretSay(o->comm, "; fast reactions: %.6g", (double)sum->equilibrium));
     PetscCall(PrintTemperatures(o->comm, "; changes sign at T = ", sum->num_inversions, sum->inversion));
     PetscCall(PrintTemperatures(o->comm, "; with fast reactions at T = ", sum->num_equilibrium, sum->inversion_equilibrium));

@@ -191,6 +191,12 @@ totals: [{of: T + TL, mean: 50 nM}, {of: L + TL, mean: 0}]
     assert not frame(soret, "L").any() and not frame(soret, "TL").any()
 
 
+def test_parts_in_the_log(soret):
+    """Those of S_T that are seen beside each other, with their signs; rounding errors of nothing are none."""
+    said = solve(soret, BOX1 + "temperature: 1 + 1e-3*sin(3*x)\nspecies: [{name: A, diffusivity: T, soret: -0.25, initial: 1}, {name: B, diffusivity: 2, initial: 0.3}]\n" + END).stdout
+    assert re.search(r"S_T of A: \S+ = \S+ diffusivity - 0.25 intrinsic;", said) and re.search(r"S_T of B: \S+; fast reactions", said), said
+
+
 def test_traces(soret):
     """What is rounding error beside others is told of in a steady run; in time its profile is right."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, initial: 1}, {name: B, diffusivity: T, initial: 1}]\n" + END
