@@ -242,8 +242,11 @@ PetscErrorCode SoretH5Verify(MPI_Comm comm, const char *path, FILE *out, PetscBo
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &look.bytes, 1, MPI_DOUBLE, MPI_SUM, comm));
   if (first < size) PetscCallMPI(MPI_Bcast(why, sizeof(why), MPI_CHAR, first, comm));
   *good = first == size ? PETSC_TRUE : PETSC_FALSE;
-  if (rank == 0 && *good) (void)fprintf(out, "%s: complete, %s; %zu frame%s, %zu rows, %zu points, %.3g MB in %zu datasets\n", path, look.converged != 0.0 ? "converged" : "not converged or stopped", look.frames, look.frames == 1 ? "" : "s", look.rows, look.points, 1.0e-6 * look.bytes, look.contents.datasets.n);
-  else if (rank == 0) (void)fprintf(out, "%s: not good: %s\n", path, why[0] ? why : "HDF5 cannot read it");
+  if (rank == 0 && *good) {
+    const size_t rows = look.points ? look.points : look.rows; /* of the table of a sweep, which has no series, or of the series */
+
+    (void)fprintf(out, "%s: complete, %s; %zu frame%s, %zu %s%s, %.3g MB in %zu datasets\n", path, look.converged != 0.0 ? "converged" : "not converged or stopped", look.frames, look.frames == 1 ? "" : "s", rows, look.points ? "point" : "row", rows == 1 ? "" : "s", 1.0e-6 * look.bytes, look.contents.datasets.n);
+  } else if (rank == 0) (void)fprintf(out, "%s: not good: %s\n", path, why[0] ? why : "HDF5 cannot read it");
   if (rank == 0 && *good && look.lost) (void)fprintf(out, "%s: %zu of the frames were lost with an earlier attempt\n", path, look.lost);
   SoretH5FreeContents(&look.contents);
   if (look.file >= 0) H5Fclose(look.file);

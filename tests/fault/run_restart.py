@@ -951,7 +951,7 @@ def test_verify_result(tmp):
     steady = CLOSED.replace("mode: transient, end: 0.1, tolerance: 1e-3", "mode: steady").replace("times: [0.003, 0.02], ", "")
     sweep = Folder(tmp / "sweep", steady + "sweep: {parameter: species.A2.diffusivity.mobility, values: [0.3, 0.4]}\n")
     sweep.run("case.yaml")
-    assert "complete, converged; 2 frames, 0 rows, 2 points" in sweep.run("verify", "run.h5").stdout
+    assert "complete, converged; 2 frames, 2 points," in sweep.run("verify", "run.h5").stdout
     assert "no result of soret" in folder.run("verify", str(make_other(folder.path / "other.h5")), status=4).stdout
     assert "not good: No such file" in folder.run("verify", "nothing.h5", status=4).stdout
 
