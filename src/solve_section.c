@@ -47,11 +47,12 @@ PetscReal SoretSolveLongestStep(const SoretSolveSpec *spec, PetscBool varies)
 
 PetscErrorCode SoretSolveSpecRead(SoretInput in, SoretSolveSpec *spec)
 {
-  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "solve");
+  const SoretNode *node = SoretNodeFind(SoretInputRoot(in), "solve"), *mode = SoretNodeFind(node, "mode");
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(spec, sizeof(*spec)));
   PetscCall(SoretInputReadMap(in, node, SoretInputRoot(in), "section 'solve'", solve_keys, spec));
+  if (mode && spec->mode == SORET_STEADY && strcmp(mode->text, "steady") && SoretNodeFind(node, "end")) spec->mode = SORET_TRANSIENT; /* misspelt: what belongs to it is no second mistake */
   if (spec->mode == SORET_TRANSIENT && !spec->end.given && !SoretNodeFind(node, "end")) PetscCall(SoretInputError(in, node, "a transient run needs the key 'end' in section 'solve'"));
   if (spec->mode == SORET_STEADY) {
     const char *const only[] = {"end", "first_step", "max_step", "absolute", "until_steady"};
