@@ -303,7 +303,10 @@ static void PrintSeries(hid_t file, const char *group, const char *length_of, co
   if (SoretH5TypeOf(file, group) != H5I_GROUP) return;
   snprintf(path, sizeof(path), "%s/%s", group, length_of);
   rows = Ends(file, path, ends);
-  fprintf(out, "%s\n  %llu rows of:", group + 1, (unsigned long long)rows);
+  if (!rows) return; /* a sweep has no series */
+  fprintf(out, "%s\n"  , group + 1);
+  PrintAttributes(file, group, out);
+  fprintf(out, "  %llu rows of:", (unsigned long long)rows);
   snprintf(path, sizeof(path), "%s/", group);
   PrintNames(contents, path, out);
 }

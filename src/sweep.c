@@ -365,13 +365,14 @@ static PetscErrorCode Tell(const Run *run, PetscInt number, const SoretOutcome *
   const SoretSweep      *sweep = &run->sweep;
   const SoretSweepPoint *point = &sweep->points.point[number];
   const PetscReal       *row   = sweep->row + number * sweep->num_columns;
-  char                   work[64];
+  char                   work[64], value[64];
 
   PetscFunctionBegin;
+  (void)snprintf(value, sizeof(value), "%.8g%s%s", (double)point->value, run->c->sweep.unit[0] ? " " : "", run->c->sweep.unit);
   if (outcome->steps) (void)snprintf(work, sizeof(work), "%d steps", (int)outcome->steps);
   else if (outcome->cycles) (void)snprintf(work, sizeof(work), "%d cycles", (int)outcome->cycles);
   else (void)snprintf(work, sizeof(work), "%d Newton", (int)outcome->newton_iterations);
-  PetscCall(SoretSay(run->ranks.comm, "%4" PetscInt_FMT "/%" PetscInt_FMT "  %s = %-12.8g %s%s  ", sweep->num_done, sweep->points.num, run->c->sweep.parameter, (double)point->value, point->inserted ? "(added) " : "", outcome->converged ? work : "FAILED"));
+  PetscCall(SoretSay(run->ranks.comm, "%4" PetscInt_FMT "/%" PetscInt_FMT "  %s = %-12s %s%s  ", sweep->num_done, sweep->points.num, run->c->sweep.parameter, value, point->inserted ? "(added) " : "", outcome->converged ? work : "FAILED"));
   if (!outcome->converged) PetscCall(SoretSay(run->ranks.comm, "%s\n", outcome->reason));
   else PetscCall(SoretSay(run->ranks.comm, "%.2g s   contrast %.9g, S_T %.6g\n", (double)row[AT_SECONDS], (double)row[AT_CONTRAST], (double)row[AT_SORET]));
   PetscFunctionReturn(PETSC_SUCCESS);
@@ -677,7 +678,7 @@ static PetscErrorCode Summarise(Run *run, SoretOutcome *outcome)
 
     PetscCall(PetscMalloc1(sweep->points.num, &zero));
     SoretPointsZeros(&sweep->points, &num, zero);
-    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->ranks.comm, "%s changes sign at %s = %.10g\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k]));
+    for (PetscInt k = 0; k < num; k++) PetscCall(SoretSay(run->ranks.comm, "%s changes sign at %s = %.10g%s%s\n", sweep->column[run->of], run->c->sweep.parameter, (double)zero[k], run->c->sweep.unit[0] ? " " : "", run->c->sweep.unit));
     PetscCall(PetscFree(zero));
   }
   PetscCall(SoretOutputSummaryInt(run->output, "points", sweep->points.num));
@@ -968,7 +969,7 @@ PetscErrorCode SoretSweepReport(MPI_Comm comm, const SoretCase *c)
 
   PetscFunctionBegin;
   if (!spec->given) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SoretSay(comm, "sweep of %s: %" PetscInt_FMT " values from %g to %g, %" PetscInt_FMT " branch%s, %" PetscInt_FMT " frame%s, about %.3g MiB\n", spec->parameter, spec->values.n, (double)spec->values.value[0], (double)spec->values.value[spec->values.n - 1], spec->branches, spec->branches == 1 ? "" : "es", frames, frames == 1 ? "" : "s", (double)((PetscReal)frames * frame / 1048576.0)));
+  PetscCall(SoretSay(comm, "sweep of %s: %" PetscInt_FMT " values from %g to %g%s%s, %" PetscInt_FMT " branch%s, %" PetscInt_FMT " frame%s, about %.3g MiB\n", spec->parameter, spec->values.n, (double)spec->values.value[0], (double)spec->values.value[spec->values.n - 1], spec->unit[0] ? " " : "", spec->unit, spec->branches, spec->branches == 1 ? "" : "es", frames, frames == 1 ? "" : "s", (double)((PetscReal)frames * frame / 1048576.0)));
   if (spec->refine.change.given) PetscCall(SoretSay(comm, "  points added until %s changes by no more than %g, %" PetscInt_FMT " at most\n", spec->refine.of, (double)spec->refine.change.value, spec->refine.most));
   if (spec->refine.zero.given) PetscCall(SoretSay(comm, "  points added where %s changes sign, to %g of %s\n", spec->refine.of, (double)spec->refine.zero.value, spec->parameter));
   PetscFunctionReturn(PETSC_SUCCESS);

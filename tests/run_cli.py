@@ -260,10 +260,12 @@ def test_sweep_has_the_unit_of_its_key(soret):
     keys = {"parameters.k": "[1, 2]", "parameters.c": "[1 mM, 2 mM]", "parameters.d": "[1, 2]", "parameters.T0": "[20 degC, 30 degC]", "reactions.0.backward": "[1 /s, 2 /s]", "species.A.energy": "[1, 2]"}
     units = []
     for key, values in keys.items():
-        soret(*case, f"sweep={{parameter: {key}, values: {values}, frames: none}}")
+        said = soret(*case, f"sweep={{parameter: {key}, values: {values}, frames: none}}").stdout
         with soret.open() as f:
             units.append(attribute(f["sweep/parameter"], "units") if "units" in f["sweep/parameter"].attrs else "")
     assert units == ["1/s", "mol/m^3", "", "K", "1/s", "J/mol"], units
+    contains(said, "1/2  species.A.energy = 1 J/mol      ")
+    contains(soret("info", "result.h5").stdout, "sweep\n  parameter             species.A.energy\n  2 rows of: ")
     contains(soret("check", "case.yaml", "units=SI", "sweep={parameter: reactions.0.backward, values: [1 /m]}", status=2).stderr, "'1/m' is not a unit of backward; expected 1/s")
 
 

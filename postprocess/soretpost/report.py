@@ -8,7 +8,7 @@ import numpy as np
 
 from .courses import has_sweep, rows_of, sweep_label, sweep_panels, sweep_parameter
 from .plots import plot
-from .style import pretty
+from .style import label, pretty
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
@@ -129,7 +129,7 @@ def sweep_table(result):
     values = [np.asarray(sweep[n][:], dtype=float) for n in ["parameter", *names]]
     good = ["" if ok else "not converged" for ok in sweep["converged"][:]] if "converged" in sweep else [""] * len(values[0])
     lines = [(f"{values[0][k]:.6g}", *(f"{v[k]:.4g}" for v in values[1:]), good[k]) for k in np.argsort(values[0], kind="stable")]
-    return f"<div class=wide>{columns((sweep_parameter(result), *(sweep_head(result, n) for n in names), ''), lines)}</div>"
+    return f"<div class=wide>{columns((label(sweep_parameter(result), sweep['parameter'].units), *(sweep_head(result, n) for n in names), ''), lines)}</div>"
 
 
 def sweep_head(result, name):

@@ -120,7 +120,7 @@ class View:
         """With the time or the point of a sweep; without either it is a steady state, and told if it is none yet."""
         time, place = self.result.times[self.frame], self.result.sweep_point(self.frame)
         if place is not None:
-            return f"{self.result.title},  {self.result.sweep_name.removeprefix('parameters.')} = {place:.4g}"
+            return f"{self.result.title},  {self.result.sweep_name.removeprefix('parameters.')} = {place:.4g} {pretty(self.result.sweep['parameter'].units)}".rstrip()
         if len(self.result.times) < 2 or not np.isfinite(time) or np.ptp(self.result.times) == 0:
             return self.result.title + ("" if self.result.summary.get("converged", 1) else ",  not converged")
         factor, unit = scale_of(self.result.units("time"), np.nanmax(np.abs(self.result.times)))
