@@ -554,6 +554,14 @@ static PetscErrorCode Step(SoretInput in, SoretNode *node, const SoretNode *at, 
     PetscCall(SoretInputError(in, at, "entry '%s' of '%s' is a map of keys; one of them belongs into the path, as in %s.%s.KEY=value", word, node->label, node->label, word));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
+  if (value && node->kind == SORET_NODE_MAP && SoretNodeIsNull(value)) { /* the key is taken out */
+    for (node->size--; i < node->size; i++) {
+      node->key[i]  = node->key[i + 1];
+      node->item[i] = node->item[i + 1];
+    }
+    *next = value;
+    PetscFunctionReturn(PETSC_SUCCESS);
+  }
   if (value) {
     value->label  = node->item[i]->label;
     node->item[i] = value;

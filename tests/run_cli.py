@@ -183,6 +183,15 @@ def test_overrides(soret):
         np.testing.assert_allclose(f["series/total/0"][0], 3.0, rtol=1e-12)
 
 
+def test_overrides_that_take_out(soret):
+    """A key is as if it had never been there, for all that looks for it."""
+    soret.write("case.yaml", CASE + "solve: {mode: transient, end: 1}\nsweep: {parameter: species.A.initial, values: [1]}\nboundaries: {x-: {A: {value: 1}}}\n")
+    said = soret("check", "case.yaml", "solve.mode=steady", "solve.end=null", "sweep=null", "boundaries.x-.A=null", "reactions.0.backward=null", "reactions.0.equilibrium=2").stdout
+    contains(said, "steady, 1D", "x-: A zero total flux")
+    assert "sweep" not in said
+    contains(soret("check", "case.yaml", "temperature=null", status=2).stderr, "missing key 'temperature'")
+
+
 def test_overrides_of_numbers(soret):
     first = soret("check", "case.yaml", "domain.cells=[2^5]", "parameters={k: 3}", "reactions.0.forward=k*T").stdout
     contains(first, "32 x 1 x 1 cells", "Damkoehler number 2.25 forward")

@@ -100,7 +100,7 @@ PetscErrorCode SoretInputCreate(const char *name, const char *text, size_t lengt
 PetscErrorCode SoretInputDestroy(SoretInput *in);
 
 /* Replaces one value: "solve.tolerance=1e-6", "species.A.initial=2", "reactions.0.forward=3". List entries by index or, for lists of maps,
-   by the value of their key `name`; missing keys of maps are added. The right side is read as YAML. */
+   by the value of their key `name`; missing keys of maps are added, those that are set to null taken out. The right side is read as YAML. */
 PetscErrorCode SoretInputOverride(SoretInput in, const char *assignment);
 
 /* Adds the entries of a list, written as YAML, to the list `key` of the root, which is made if it is not there: what is generated stands in
