@@ -54,7 +54,7 @@ static PetscInt FindSpecies(const Word *word, PetscInt n, const SoretNetworkSpec
 static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const Word *word, PetscInt n, const SoretNetworkSpecies species[])
 {
   char        name[SORET_NAME_LENGTH], list[512] = "";
-  const char *names[SORET_MAX_SPECIES];
+  const char *names[SORET_MAX_SPECIES], *inside;
   PetscInt    digits = 0;
   Word        rest;
 
@@ -76,6 +76,8 @@ static PetscErrorCode UnknownSpecies(SoretInput in, const SoretNode *node, const
     PetscCall(SoretAppend(list, species[i].name, sizeof(list)));
   }
   PetscCall(SoretInputErrorAt(in, node, word->offset, "'%s' names '%s', which is not a species of this case (%s)%s", node->text, name, list, SoretSuggest(name, n, names).text));
+  inside = strpbrk(name, "+*");
+  if (inside && inside[1]) PetscCall(SoretInputHint(in, "+ and * are letters of names; terms are separated by blanks, as in '2 A + B'"));
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 

@@ -99,7 +99,8 @@ static PetscErrorCode CheckPath(SoretInput in, const SoretNode *at, const char *
 
     PetscCall(PetscSNPrintf(word, sizeof(word), "%.*s", (int)PetscMin(first, sizeof(word) - 1), path));
     nearest = SoretNearest(word, NUM_SECTIONS, sections);
-    PetscCall(SoretInputError(in, at, "'%s' is no number of the problem that could be swept%s%s%s%s", path, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? path + first : "", nearest ? "'?" : ""));
+    if (SoretNodeFind(SoretNodeFind(SoretInputRoot(in), "parameters"), path)) PetscCall(SoretInputError(in, at, "the path of the parameter '%s' is 'parameters.%s'", path, path));
+    else PetscCall(SoretInputError(in, at, "'%s' is no number of the problem that could be swept%s%s%s%s", path, nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? path + first : "", nearest ? "'?" : ""));
     PetscCall(SoretInputHint(in, "a path as on the command line, such as parameters.k, totals.0.mean, species.A.energy, reactions.0.forward"));
     PetscFunctionReturn(PETSC_SUCCESS);
   }

@@ -183,6 +183,13 @@ def test_overrides(soret):
         np.testing.assert_allclose(f["series/total/0"][0], 3.0, rtol=1e-12)
 
 
+def test_near_misses(soret):
+    """What is written elsewhere, or nearly right, is told to be that."""
+    for mistake, hint in {"sweep={parameter: k, values: [1]}": "the path of the parameter 'k' is 'parameters.k'", "reactions.0.equation=2*A <=> B": "as in '2 A + B'", "reactions.0.equation=A+A <=> B": "as in '2 A + B'"}.items():
+        soret.write("near.yaml", CASE.replace("A <=> B", mistake[21:]) if mistake.startswith("reactions") else CASE + f"parameters: {{k: 1}}\nsweep: {mistake[6:]}\n")
+        contains(soret("check", "near.yaml", status=2).stderr, hint)
+
+
 def test_overrides_that_take_out(soret):
     """A key is as if it had never been there, for all that looks for it."""
     soret.write("case.yaml", CASE + "solve: {mode: transient, end: 1}\nsweep: {parameter: species.A.initial, values: [1]}\nboundaries: {x-: {A: {value: 1}}}\n")
