@@ -795,12 +795,12 @@ static PetscErrorCode CompareShape(SoretCase *c, const SoretCase *variant, Petsc
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
-/* Value k as it stands in the file if it is a quantity, else NULL. */
-static const char *Quantity(const SoretCase *c, PetscInt k)
+/* Where value k stands in the file if it is a quantity, else NULL. */
+static const SoretNode *Quantity(const SoretCase *c, PetscInt k)
 {
   const SoretNode *range = SoretNodeFind(c->sweep.node, "range"), *node = !range ? PlaceOf(c, k) : !k ? SoretNodeFind(range, "from") : k == c->sweep.values.n - 1 ? SoretNodeFind(range, "to") : NULL;
 
-  return node && node->unit ? node->text : NULL;
+  return node && node->unit ? node : NULL;
 }
 
 /* The unit that a case reads the swept number in; a parameter has that of the quantity it stands there as. */
@@ -950,11 +950,13 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
   PetscCall(CheckSolid(c));
   PetscCall(FindUnit(c, c->in));
   for (PetscInt k = 0; k < c->sweep.values.n && SoretInputCountErrors(c->in) - errors < ENOUGH; k++) {
-    const char    *written = Quantity(c, k);
-    const PetscInt before  = SoretInputCountErrors(c->in);
+    const SoretNode *written = Quantity(c, k);
+    const PetscInt   before  = SoretInputCountErrors(c->in);
 
-    PetscCall(TryValue(source, c, k, NULL));
-    if (written && SoretInputCountErrors(c->in) == before) PetscCall(TryValue(source, c, k, written));
+    /* any unit is one of a parameter, but not beside another */
+    if (written && !strncmp(c->sweep.parameter, "parameters.", 11) && c->sweep.unit[0] && strcmp(written->unit, c->sweep.unit)) PetscCall(SoretInputError(c->in, PlaceOf(c, k), "'%s' is in %s, and %s in %s", written->text, written->unit, c->sweep.parameter, c->sweep.unit));
+    else PetscCall(TryValue(source, c, k, NULL));
+    if (written && SoretInputCountErrors(c->in) == before) PetscCall(TryValue(source, c, k, written->text));
   }
   PetscCall(SoretInputCheck(c->in, comm));
   PetscCall(WarnOfGuess(comm, c));

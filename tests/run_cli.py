@@ -282,6 +282,8 @@ def test_sweep_has_the_unit_of_its_key(soret):
     assert units == ["1/s", "mol/m^3", "", "K", "1/s", "J/mol"], units
     contains(said, "1/2  species.A.energy = 1 J/mol      ")
     contains(soret("info", "result.h5").stdout, "sweep\n  parameter             species.A.energy\n  2 rows of: ")
+    for values, parameter in (("[1 1/min, 1 s]", "k"), ("[1 1/s, 1 s]", "d")):
+        contains(soret("check", *case[:-1], f"sweep={{parameter: parameters.{parameter}, values: {values}}}", status=2).stderr, f"'1 s' is in s, and parameters.{parameter} in 1/s")
     contains(soret("check", "case.yaml", "units=SI", "sweep={parameter: reactions.0.backward, values: [1 /m]}", status=2).stderr, "'1/m' is not a unit of backward; expected 1/s")
 
 
