@@ -228,6 +228,7 @@ PetscErrorCode SoretFieldCheck(SoretInput in, MPI_Comm comm, PetscInt dim, Soret
   status = SoretH5Open(comm, field->path, SORET_H5_READ, &h5);
   if (status) { /* it has said why */
     PetscCall(SoretInputError(in, field->node, "'%s' is not an HDF5 file that can be read", field->path));
+    PetscCall(SoretInputHint(in, "`soretpost import` makes one of .npy, images, tables, surfaces and meshes"));
     PetscFunctionReturn(PETSC_SUCCESS);
   }
   PetscCall(CheckDataset(in, h5, dim, field));

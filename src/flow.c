@@ -290,7 +290,7 @@ PetscErrorCode SoretFlowSetTime(SoretFlow *flow, PetscReal t, PetscBool *changed
 PetscErrorCode SoretFlowReport(const SoretFlow *flow)
 {
   const PetscReal tolerated = 1.0e-9;
-  const char     *remedy    = flow->spec && flow->spec->kind != SORET_FLOW_VELOCITY ? "solid stands in its way; a stream function that is constant on solid" : "a stream function ('stream')";
+  const char     *remedy    = flow->spec && flow->spec->kind != SORET_FLOW_VELOCITY ? "solid stands in its way, or it does not fit a periodic axis; a stream function that is constant on solid and periodic there" : "a stream function ('stream')";
 
   PetscFunctionBegin;
   PetscCall(SoretSay(flow->grid->comm, "flow: largest velocity at a face %g, divergence %.2g of the largest flow through one\n", (double)flow->largest, (double)flow->divergence));
