@@ -560,7 +560,8 @@ static PetscErrorCode ReportUnknownKeys(SoretInput in, const SoretNode *map, con
     while (k < n && strcmp(name, known[k])) k++;
     if (k < n) continue;
     PetscCall(SoretInputError(in, map->key[i], "unknown key '%s' in %s%s", name, what, SoretSuggest(name, in->num_errors < MOST_NEAREST ? n : 0, known).text)); /* slow, and no longer printed */
-    PetscCall(SoretInputHint(in, "known keys: %s", list));
+    if (map == in->root && SoretNodeFind(SoretNodeFind(map, "parameters"), name)) PetscCall(SoretInputHint(in, "the path of the parameter is 'parameters.%s'", name));
+    else PetscCall(SoretInputHint(in, "known keys: %s", list));
   }
   PetscFunctionReturn(PETSC_SUCCESS);
 }

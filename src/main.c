@@ -135,7 +135,8 @@ static PetscBool WordsFit(const Arguments *a)
     (void)SoretComplain(PETSC_COMM_WORLD, "soret: unknown command '%s'; did you mean '%s'? See soret --help\n", a->words[0], nearest);
     return PETSC_FALSE;
   }
-  if (a->num_words > want && want) (void)SoretComplain(PETSC_COMM_WORLD, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
+  if (a->num_words > want && !strcmp(a->command, "run") && !strcmp(a->words[0], "run")) (void)SoretComplain(PETSC_COMM_WORLD, "soret: a case is run without a command: soret %s\n", a->words[1]);
+  else if (a->num_words > want && want) (void)SoretComplain(PETSC_COMM_WORLD, "soret: unexpected argument '%s' (overrides are written key.path=value); see soret --help\n", a->words[want]);
   else (void)SoretComplain(PETSC_COMM_WORLD, "soret: '%s' needs %d file name%s; see soret --help\n", strcmp(a->command, "run") ? a->command : "soret", want, want == 1 ? "" : "s");
   return PETSC_FALSE;
 }

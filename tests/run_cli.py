@@ -188,6 +188,8 @@ def test_near_misses(soret):
     for mistake, hint in {"sweep={parameter: k, values: [1]}": "the path of the parameter 'k' is 'parameters.k'", "reactions.0.equation=2*A <=> B": "as in '2 A + B'", "reactions.0.equation=A+A <=> B": "as in '2 A + B'"}.items():
         soret.write("near.yaml", CASE.replace("A <=> B", mistake[21:]) if mistake.startswith("reactions") else CASE + f"parameters: {{k: 1}}\nsweep: {mistake[6:]}\n")
         contains(soret("check", "near.yaml", status=2).stderr, hint)
+    contains(soret("check", "case.yaml", "parameters={k: 1}", "k=2", status=2).stderr, "the path of the parameter is 'parameters.k'")
+    contains(soret("run", "case.yaml", status=2).stderr, "a case is run without a command: soret case.yaml")
 
 
 def test_overrides_that_take_out(soret):
