@@ -25,7 +25,7 @@ typedef struct {
 } TopSpec;
 
 static const SoretKey top_keys[] = {
-  {"soret", SORET_INT, NULL, SORET_REQUIRED, SORET_BETWEEN(1, 1), offsetof(TopSpec, version), "version of this format"},
+  {"soret", SORET_INT, NULL, SORET_REQUIRED, SORET_BETWEEN(1, 1), offsetof(TopSpec, version), "version of this format, which is 1"},
   {"title", SORET_STRING, NULL, SORET_OPTIONAL, SORET_ANY, offsetof(TopSpec, title), "one line for logs and pictures"},
   {"units", SORET_CHOICE, NULL, "SI", SORET_ANY, offsetof(TopSpec, units), "`SI`: m, s, K, mol/m^3, J/mol; `reduced`: plain numbers, k_B = R = 1", .choices = "SI|reduced"},
   {"standard_concentration", SORET_REAL, "mol/m^3", SORET_OPTIONAL, SORET_POSITIVE, offsetof(TopSpec, standard_concentration), "c0 of `balance: energies`; 1 in reduced units, required in SI where the number of molecules changes"},

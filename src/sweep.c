@@ -465,6 +465,7 @@ static PetscErrorCode WriteTable(Run *run)
     SoretPointsZeros(&sweep->points, &zeros, column);
     PetscCall(SoretH5Rewrite(h5, "/sweep/zero", zeros, column));
     PetscCall(SoretH5WriteString(h5, "/sweep/zero", "of", sweep->column[run->of]));
+    if (run->c->sweep.unit[0]) PetscCall(SoretH5WriteString(h5, "/sweep/zero", "units", run->c->sweep.unit));
   }
   for (PetscInt k = 0; k < run->c->sums.num; k++) {
     char path[64];
