@@ -256,7 +256,8 @@ PetscErrorCode SoretCaseCheckDisk(MPI_Comm comm, const SoretCase *c, const Soret
   PetscCall(SoretDirectoryOf(c->output.file, sizeof(directory), directory));
   PetscCall(CountFrames(c, &num_frames));
   PetscCall(EstimateFile(c, num_frames, problem->temperature.varies, &bytes));
-  if (rank == 0 && !statvfs(directory, &disk)) have = (PetscReal)disk.f_bavail * (PetscReal)disk.f_frsize;
+  /* some file systems do not know */
+  if (rank == 0 && !statvfs(directory, &disk) && disk.f_blocks) have = (PetscReal)disk.f_bavail * (PetscReal)disk.f_frsize;
   PetscCallMPI(MPI_Bcast(&have, 1, MPIU_REAL, 0, comm));
   if (bytes <= have) PetscFunctionReturn(PETSC_SUCCESS);
   if (c->solve.mode == SORET_STEADY && !c->output.compression) { /* all that is written comes in the end */
