@@ -617,7 +617,7 @@ INLINED void AddSquaresOfFour(const PetscInt ns, const SoretBlocks kind, const s
       f += w[s] * net[s];
       g += weight * gross[s];
       r += weight * scale[s];
-      amount += weight * SoretFourAbs(u[s]);
+      amount += weight * squares->D[s] * SoretFourAbs(c[s]);
       content += weight * SoretFourAbs(c[s]);
     }
     f      = SoretFourWhere(live, f);

@@ -16,7 +16,7 @@ typedef struct {
 INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, const PetscReal *restrict w, const PetscReal *restrict volume, Measure *m, PetscInt entry)
 {
   SoretSquares *squares = &m->squares;
-  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict carried = m->carried, *restrict u = row->u[0][2], *restrict cs = row->c;
+  const PetscReal *restrict net = m->net, *restrict transport = m->transport, *restrict scales = m->scale, *restrict carried = m->carried, *restrict cs = row->c, *restrict D = squares->D;
   PetscReal left = 0.0, f2 = 0.0, gross2 = 0.0, scale2 = 0.0, amount2 = 0.0, relative = 0.0, relative_gross = 0.0, relative_scale = 0.0, exchange = 0.0, most = squares->range[2 * entry], minus_least = squares->range[2 * entry + 1];
 
   SORET_PRAGMA(omp simd reduction(+ : left, f2, gross2, scale2, amount2, relative, relative_gross, relative_scale, exchange) reduction(max : most, minus_least))
@@ -28,7 +28,7 @@ INLINED void MeasureSum(const PetscInt ns, PetscInt nx, const SoretRow *row, con
       gross += PetscAbsReal(w[s]) * transport[i * ns + s];
       own += PetscAbsReal(w[s]) * scales[i * ns + s];
       scale += PetscAbsReal(w[s]) * (scales[i * ns + s] + carried[i * ns + s]);
-      amount += PetscAbsReal(w[s] * u[i * ns + s]) * volume[i];
+      amount += PetscAbsReal(w[s] * cs[i * ns + s]) * D[s] * volume[i];
       c += PetscAbsReal(w[s] * cs[i * ns + s]);
     }
     over = c > 0.0 && volume[i] > 0.0 ? 1.0 / (c * volume[i]) : 0.0;
@@ -214,12 +214,14 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
   PetscBool      each = PETSC_FALSE, of_most = PETSC_TRUE, of_little = PETSC_TRUE; /* is the residual rounding error? */
   Measure        m;
   SoretSquares  *squares = &m.squares;
-  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0, cells = 1.0, D[3 * SORET_MAX_SPECIES], turnover[4 * SORET_MAX_SPECIES]; /* most: cells along an axis */
+  PetscReal      largest = 0.0, largest_sum = 0.0, length = 0.0, most = 0.0, cells = 1.0, D[3 * SORET_MAX_SPECIES], turnover[4 * SORET_MAX_SPECIES], mean_D[SORET_MAX_SPECIES]; /* most: cells along an axis */
 
   PetscFunctionBegin;
   PetscCall(PetscMemzero(&m, sizeof(m)));
   squares->num = sums->num;
   squares->w   = sums->w;
+  squares->D   = mean_D;
+  for (PetscInt s = 0; s < ns; s++) mean_D[s] = op->model->species[s].diffuses ? op->mean_D[s] : 1.0;
   /* velocities that relax fast: what is missing of a species moves the sums by fluxes, beside which rates may be any number of times as large */
   for (PetscInt s = 0; s < ns; s++) m.counts[s] = relaxed || op->model->species[s].diffuses || SoretModelIsImmobile(op->model, s) ? 1.0 : 0.0;
   PetscCall(PetscMalloc6(row, &m.net, row, &m.transport, row, &m.scale, row, &m.carried, row, &m.source, row, &m.reaction));
@@ -257,7 +259,7 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
     if (residual <= floor) continue;
     *ratio = PetscMax(*ratio, squares->gross[i] > 0.0 ? residual / sqrt(squares->gross[i]) : PETSC_MAX_REAL);
     /* a smooth error hides behind gross fluxes that grow with the number of cells, and with the rate at which velocities relax: for sums, whose equation is or tends
-       to Laplace's, it is known, L^2/(pi^2 a) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
+       to Laplace's, it is known, L^2/(pi^2 D) times the residual; its spread is 2 sqrt(2) times its 2-norm, and asked to be below a hundredth of the tolerance */
     if (i >= ns && (op->uniform || D[i - ns] > 0.0) && squares->amount[i] > 0.0) *ratio = PetscMax(*ratio, 100.0 * 2.0 * PETSC_SQRT2 * residual * length * length / (PETSC_PI * PETSC_PI) / sqrt(squares->amount[i]) / (D[i - ns] > 0.0 ? D[i - ns] : 1.0));
   }
   *at_floor = of_most && of_little ? PETSC_TRUE : PETSC_FALSE;

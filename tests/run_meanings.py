@@ -273,6 +273,17 @@ def test_slow_reactions_come_to_their_balance(soret):
     np.testing.assert_allclose(frame(soret, "A"), a, rtol=3e-8)
 
 
+def test_any_unit_of_diffusivity(soret):
+    """Another unit of time is another number of D and of rates, and the same number of cycles, also where b is 1 and D stands in a alone."""
+    cycles = []
+    for D in (1e-6, 1, 1e6):
+        solve(soret, f"soret: 1\nunits: reduced\ndomain: {{size: [1, 1, 1], cells: [16, 16, 16]}}\ntemperature: 1 + 0.2*x + 0.1*y*z\nspecies: [{{name: A, diffusivity: {D}, initial: 1 + x, convention: fick}}, "
+              f"{{name: B, diffusivity: {0.5 * D}, convention: fick}}]\nreactions: [{{equation: 2 A <=> B, forward: {D}, backward: '{D}*exp(1 - 2/T)'}}]\n" + END, "-snes_type", "fas")
+        with soret.open() as f:
+            cycles.append(f["summary"].attrs["cycles"])
+    assert len(set(cycles)) == 1, cycles
+
+
 def test_soret_coefficient_beyond_the_numbers(soret):
     """Amounts that differ by exp(3000) are no double numbers: not the diffusivity is named, but the Soret coefficient."""
     text = BOX1 + "temperature: 1 + x\nspecies: [{name: A, diffusivity: T, soret: 3000, initial: 1}]\n" + END

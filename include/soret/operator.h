@@ -172,13 +172,14 @@ void SoretOperatorGrossReactions(SoretOperator *op, const SoretRow *row, PetscRe
 typedef struct {
   PetscInt         num;  /* sums of species                           */
   const PetscReal *w;    /* [num][num_species]                        */
+  const PetscReal *D;    /* [num_species] means over the box          */
   PetscBool        each; /* are `relative` and the like wanted, too?  */
   union {
     struct {
       PetscReal residual[4 * SORET_MAX_SPECIES]; /* squares of net outflow less source,                               */
       PetscReal gross[4 * SORET_MAX_SPECIES];    /* of the sum of absolute fluxes and rates,                          */
       PetscReal floor[4 * SORET_MAX_SPECIES];    /* of that of the fluxes to and fro and absolute rates               */
-      PetscReal amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| u_i times volume; this and all below for sums only */
+      PetscReal amount[4 * SORET_MAX_SPECIES];   /* of sum_i |w_i| D_i c_i times volume; this and all below for sums only */
       PetscReal relative[4 * SORET_MAX_SPECIES], relative_gross[4 * SORET_MAX_SPECIES], relative_floor[4 * SORET_MAX_SPECIES]; /* each cell over sum_i |w_i| c_i there */
       PetscReal relative_exchange[4 * SORET_MAX_SPECIES]; /* the last one without what a velocity carries */
       PetscReal left[4 * SORET_MAX_SPECIES];  /* not squares: net outflow less source, which the box as a whole lacks of a balance, */
