@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator
 from matplotlib.transforms import ScaledTranslation
 
 from .box import draw_box
-from .style import GREY, colours_of, fold, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style
+from .style import FLAT, GREY, colours_of, fold, is_wide, label, limits_of, line_style, pretty, sum_name, ticks, total_style, widened
 from .surface import isosurface
 from .view import plane_key
 
@@ -46,6 +46,14 @@ def use_log(curves):
     return max(tops) > 300 * min(tops) or any(is_wide(c.min(), c.max()) for c in finite)
 
 
+def hold_flat(axes, curves):
+    """Rounding errors of what is the same everywhere are not magnified."""
+    values = np.concatenate(curves)
+    values = values[np.isfinite(values)]
+    if values.size and 0 < np.ptp(values) <= FLAT * np.abs(values).max():
+        axes.set_ylim(*widened(values.min(), values.max()))
+
+
 def draw_curves(view, axes, axis, values, with_totals=True):
     """Concentrations along an axis, T on the axis at the right. values(field) has what belongs there. Returns what a legend needs and the second axis."""
     x, handles = view.centres(axis), []
@@ -61,6 +69,7 @@ def draw_curves(view, axes, axis, values, with_totals=True):
         twin.spines["right"].set_color(GREY)
         twin.yaxis.set_major_locator(ticks(5))
         twin.set_ylabel(view.name("temperature"), color=GREY)
+        hold_flat(twin, [line.get_ydata() for line in twin.lines])
         if "temperature" in view.limits:
             pad_limits(twin, *view.limits["temperature"])
         axes.set_zorder(twin.get_zorder() + 1)
@@ -77,6 +86,7 @@ def scale_amounts(view, panels):
     if use_log([line.get_ydata() for axes in panels for line in axes.lines]):
         panels[0].set_yscale("log")
         return
+    hold_flat(panels[0], [line.get_ydata() for axes in panels for line in axes.lines])
     if "amounts" in view.limits:
         pad_limits(panels[0], *view.limits["amounts"])
     low, high = panels[0].get_ylim()

@@ -700,6 +700,16 @@ class Plotting(WithFiles):
                 file["summary"].attrs["converged"] = 0
             self.assertEqual("not converged" in Picture(soretpost.plot(path)).figure._suptitle.get_text(), told)
 
+    def test_flat_profiles(self):
+        """Rounding errors beside what is the same everywhere are not seen."""
+        path = self.make(1)
+        with h5py.File(path, "a") as file:
+            del file["series"]
+            for field in ("temperature", "frames/000000/A", "frames/000000/A2"):
+                file[field][:] = 1 + 1e-13 * np.arange(120)
+        for axes in Picture(soretpost.plot(path, parts=["fields"])).axes[:2]:
+            self.assertGreater(np.ptp(axes.get_ylim()), 0.5)
+
     def test_derived_planes(self):
         picture = Picture(soretpost.plot(self.make(3, derived=True)))
         self.assertEqual(len(picture.maps), 18)
