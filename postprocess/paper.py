@@ -322,7 +322,7 @@ CASES = {1: (case_1, "einstein"), 2: (case_2, "states"), 3: (case_3, "polymer"),
 
 def main():
     parser = argparse.ArgumentParser(description="Runs the cases of input/paper/ and draws a figure of each.")
-    parser.add_argument("cases", type=int, nargs="*", choices=[[], *CASES], help="numbers of cases (default: all)")
+    parser.add_argument("cases", type=int, nargs="*", choices=[[], *CASES], metavar="NUMBER", help=f"cases of the theory, {min(CASES)} to {max(CASES)} (default: all)")
     parser.add_argument("--soret", default=str(ROOT / "build" / "soret"), help="the program (default: build/soret)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "images" / "paper", help="folder of the figures")
     options = parser.parse_args()
