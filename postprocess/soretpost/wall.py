@@ -14,6 +14,7 @@ PIXELS = 500  # across a box
 MOST_CELLS = 300_000_000  # that are held to cast rays through; of larger grids each second, third ... along an axis is taken
 REACH = 2  # cells on each side that tell which way a wall faces
 AMBIENT = 0.65  # how bright a wall is that faces away from the light
+UPRIGHT = 1.6  # height of a box over its width from which on panels get no higher
 STEP = 0.04  # of the size of the box: where the wall jumps back by more, a line is drawn
 
 # What rays meet. pixel - numbers of the pixels [n] of an image of shape (rows, columns) that covers extent (left, right, bottom, top); cell - the first cell of the body
@@ -128,18 +129,23 @@ def panels_of(view):
     return [(view.name(f), {f: 1.0}) for f in view.fields] + [(label(n, view.amount[1]), w) for n, w in totals(view)] + [(view.name(f), {f: 1.0}) for f in view.derived]
 
 
+def height_of_box(view):
+    """As a share of its width in the picture."""
+    corners = seen(corners_of(view.drawn[0]))
+    return np.ptp(corners[:, 1]) / np.ptp(corners[:, 0])
+
+
 def grid_of_walls(view):
-    """Rows and columns."""
+    """Rows and columns; three upright boxes stand beside each other."""
     count = len(panels_of(view))
-    return (math.ceil(count / 2), 2) if count in (3, 4) else grid_of(count)
+    return (math.ceil(count / 2), 2) if count == 4 or (count == 3 and height_of_box(view) < UPRIGHT) else grid_of(count)
 
 
 def size_of_walls(view):
     """Width and height of all panels, inches."""
     rows, columns = grid_of_walls(view)
-    corners = seen(corners_of(view.drawn[0]))
     wide = 8.4 / columns if columns > 1 else 6.0
-    return wide * columns, rows * ((wide - 0.4) * np.ptp(corners[:, 1]) / np.ptp(corners[:, 0]) + 0.95)
+    return wide * columns, rows * ((wide - 0.4) * min(height_of_box(view), UPRIGHT) + 0.95)
 
 
 def draw_walls(view, figure):

@@ -506,6 +506,15 @@ class Plotting(WithFiles):
         hue = np.array(matplotlib.colormaps["viridis"](0.5)[:3])  # of a field that does not vary
         self.assertLess(np.abs(side / max(side) - hue / max(hue)).max(), 0.03)
 
+    def test_upright_box(self):
+        """Four times as high as wide: its picture is not."""
+        path = self.porous(lambda x, y, z: np.where(x < 0.5, 1, 0))
+        with h5py.File(path, "a") as file:
+            file["grid/z_edges"][:] *= 4
+            file["grid/z"][:] *= 4
+        width, height = soretpost.plot(path, parts=["wall"]).get_size_inches()
+        self.assertLess(height, 1.8 * width)
+
     def test_no_wall(self):
         with self.assertRaisesRegex(ValueError, "nothing to show as 'wall'"):
             soretpost.plot(self.make(3), parts=["wall"])
