@@ -218,13 +218,15 @@ static PetscErrorCode EstimateFile(const SoretCase *c, PetscInt num_frames, Pets
   PetscFunctionReturn(PETSC_SUCCESS);
 }
 
+/* But for points that a sweep adds. */
 static PetscErrorCode CountFrames(const SoretCase *c, PetscInt *num_frames)
 {
   PetscReal *times = NULL;
 
   PetscFunctionBegin;
   *num_frames = 1;
-  if (c->solve.mode != SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
+  if (c->sweep.given) *num_frames = c->sweep.frames == SORET_FRAMES_ALL ? c->sweep.values.n : c->sweep.frames == SORET_FRAMES_LAST ? 1 : 0;
+  if (c->sweep.given || c->solve.mode != SORET_TRANSIENT) PetscFunctionReturn(PETSC_SUCCESS);
   PetscCall(SoretOutputTimes(&c->output, c->solve.end.value, num_frames, &times));
   PetscCall(PetscFree(times));
   *num_frames += 2;
@@ -280,7 +282,9 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretProblemCreate(comm, c, &problem));
   varies = problem.temperature.varies;
   PetscCall(SoretSay(comm, "%s: %s\n", c->path, c->title[0] ? c->title : "(no title)"));
-  PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim, c->grid.n[0], c->grid.n[1], c->grid.n[2], c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
+  PetscCall(SoretSay(comm, "%s, %" PetscInt_FMT "D, ", c->solve.mode == SORET_STEADY ? "steady" : "transient", c->grid.dim));
+  for (int axis = 0; axis < c->grid.dim; axis++) PetscCall(SoretSay(comm, "%s%" PetscInt_FMT, axis ? " x " : "", c->grid.n[axis]));
+  PetscCall(SoretSay(comm, " cells, %" PetscInt_FMT " species, %" PetscInt_FMT " reaction%s: %.10g unknowns\n", c->model.num_species, c->model.network.num_reactions, c->model.network.num_reactions == 1 ? "" : "s", (double)(cells * (PetscReal)c->model.num_species)));
   PetscCall(SoretSay(comm, "temperature from %g to %g%s%s\n", (double)problem.temperature.min, (double)problem.temperature.max, Behind(c, " K"), varies ? " at t = 0" : ""));
   if (problem.heat) PetscCall(SoretHeatReport(problem.heat));
   PetscCall(SoretCaseSayNotes(comm, c, &problem, NULL));
@@ -295,7 +299,7 @@ PetscErrorCode SoretCaseReport(MPI_Comm comm, SoretCase *c)
   PetscCall(SoretMemoryAllowed(comm, &have, &allows));
   PetscCall(SoretSay(comm, "memory: about %.3g GiB (%s); %s %.3g GiB\n", (double)(bytes / 1073741824.0), method, allows, (double)(have / 1073741824.0)));
   PetscCall(SoretOutputSayUndefined(&c->output, &c->model, comm));
-  PetscCall(ReportFile(comm, c, varies));
+  PetscCall(ReportFile(comm, c, varies || c->sweep.given ? PETSC_TRUE : PETSC_FALSE));
   if (c->solve.mode == SORET_STEADY) status = SoretSumsRefuseImpossible(&c->sums, &problem.op);
   PetscCall(SoretProblemDestroy(&problem));
   PetscFunctionReturn(status);

@@ -967,12 +967,10 @@ PetscErrorCode SoretSweepCheck(MPI_Comm comm, const SoretCaseSource *source, Sor
 PetscErrorCode SoretSweepReport(MPI_Comm comm, const SoretCase *c)
 {
   const SoretSweepSpec *spec = &c->sweep;
-  const PetscReal       frame = SoretOutputFrameBytes(&c->output, &c->grid, &c->model, c->sums.num, PETSC_TRUE);
-  const PetscInt        frames = spec->frames == SORET_FRAMES_ALL ? spec->values.n : spec->frames == SORET_FRAMES_LAST ? 1 : 0;
 
   PetscFunctionBegin;
   if (!spec->given) PetscFunctionReturn(PETSC_SUCCESS);
-  PetscCall(SoretSay(comm, "sweep of %s: %" PetscInt_FMT " values from %g to %g%s%s, %" PetscInt_FMT " branch%s, %" PetscInt_FMT " frame%s, about %.3g MiB\n", spec->parameter, spec->values.n, (double)spec->values.value[0], (double)spec->values.value[spec->values.n - 1], spec->unit[0] ? " " : "", spec->unit, spec->branches, spec->branches == 1 ? "" : "es", frames, frames == 1 ? "" : "s", (double)((PetscReal)frames * frame / 1048576.0)));
+  PetscCall(SoretSay(comm, "sweep of %s: %" PetscInt_FMT " values from %g to %g%s%s, %" PetscInt_FMT " branch%s\n", spec->parameter, spec->values.n, (double)spec->values.value[0], (double)spec->values.value[spec->values.n - 1], spec->unit[0] ? " " : "", spec->unit, spec->branches, spec->branches == 1 ? "" : "es"));
   if (spec->refine.change.given) PetscCall(SoretSay(comm, "  points added until %s changes by no more than %g, %" PetscInt_FMT " at most\n", spec->refine.of, (double)spec->refine.change.value, spec->refine.most));
   if (spec->refine.zero.given) PetscCall(SoretSay(comm, "  points added where %s changes sign, to %g of %s\n", spec->refine.of, (double)spec->refine.zero.value, spec->parameter));
   PetscFunctionReturn(PETSC_SUCCESS);

@@ -156,9 +156,12 @@ def test_reference(soret):
 def test_check(soret):
     done = soret("check", "case.yaml", "totals=[{of: A + B, mean: 3}]", "boundaries={x-: {A: {flux: 0}}}", "output.fields=[flux]")
     assert not done.stderr
-    contains(done.stdout, "case.yaml: two states", "steady, 1D, 16 x 1 x 1 cells, 2 species, 1 reaction: 32 unknowns", "A + B = 3 (mean, prescribed)", "x-: A flux 0, B zero total flux",
+    contains(done.stdout, "case.yaml: two states", "steady, 1D, 16 cells, 2 species, 1 reaction: 32 unknowns", "A + B = 3 (mean, prescribed)", "x-: A flux 0, B zero total flux",
              "x+: A zero total flux, B zero total flux", "A <=> B: Damkoehler number", "memory: about", "result file 'result.h5': about")
     assert soret.files() == ["case.yaml"], "check writes nothing"
+    swept = soret("check", "case.yaml", "domain={size: [1, 1], cells: [16, 4]}", "sweep={parameter: species.A.initial, values: [1, 2, 3]}", "totals=[]").stdout
+    contains(swept, "steady, 2D, 16 x 4 cells,", "MiB in 3 frames\n")
+    assert "in 1 frame" not in swept, swept
 
 
 def test_check_file_size(soret):
@@ -203,7 +206,7 @@ def test_overrides_that_take_out(soret):
 
 def test_overrides_of_numbers(soret):
     first = soret("check", "case.yaml", "domain.cells=[2^5]", "parameters={k: 3}", "reactions.0.forward=k*T").stdout
-    contains(first, "32 x 1 x 1 cells", "Damkoehler number 2.25 forward")
+    contains(first, ", 32 cells,", "Damkoehler number 2.25 forward")
 
 
 def test_unused_parameters(soret):
