@@ -86,6 +86,9 @@ def draw(options):
     record, problems = read(options.file)
     if not any(programs(problem) for problem in problems.values()):
         raise ValueError("the record has no runs")
+    problems = {name: problem for name, problem in problems.items() if len(programs(problem)) > 1}
+    if not problems:
+        raise ValueError("the record has nothing beside soret: run_bench.py --peers")
     from .style import save
 
     print(save(figure(record, problems), options.output or os.path.splitext(options.file)[0] + ".png", options.dpi))

@@ -55,7 +55,7 @@ class Bench(unittest.TestCase):
 
     def test_mistakes(self):
         for text, said in (("{", "is no record"), ("[]", "is no record"), (json.dumps(RECORD | {"format_version": 2}), "version 2"),
-                           ('{"format": "soret-bench", "format_version": 1, "cells": 8}', "has no runs")):
+                           ('{"format": "soret-bench", "format_version": 1, "cells": 8}', "has no runs"), (json.dumps(RECORD | {"problem B": {"soret": steady(2.0, 0.5)}, "problem C": {}}), "nothing beside soret")):
             status, out, err = self.command(text)
             self.assertEqual((status, out), (2, ""))
             self.assertIn(said, err)
