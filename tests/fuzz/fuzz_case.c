@@ -22,11 +22,11 @@ static FILE *nowhere = NULL;
 /* Values go through here, so that no evaluation is left out by the compiler. */
 static volatile PetscReal sink;
 
-/* Laws and formulas of a case without mistakes at one point; what they give may be infinite or NaN. */
+/* Laws and formulas of a case without mistakes at one point; what they give may be infinite or NaN. A temperature that is computed has none. */
 static PetscErrorCode EvaluateAt(SoretCase *c, SoretPoint point)
 {
   PetscFunctionBeginUser;
-  if (!SoretFieldNode(c->temperature) || SoretFieldNode(c->temperature)->kind == SORET_NODE_SCALAR) point.T = SoretFieldEvaluate(c->temperature, &point);
+  if (c->temperature && SoretFieldNode(c->temperature)->kind == SORET_NODE_SCALAR) point.T = SoretFieldEvaluate(c->temperature, &point);
   for (PetscInt s = 0; s < c->model.num_species; s++) {
     PetscReal a, b;
 
