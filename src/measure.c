@@ -250,8 +250,10 @@ PetscErrorCode SoretSteadyMeasure(SoretOperator *op, const SoretSums *sums, Pets
       *ratio    = PetscMax(*ratio, PetscMin(of_gross, of_exchange));
     }
     /* transport cancels in the box as a whole, and most of its rounding with it: what slow reactions, or walls that let little through, have not yet done to all cells
-       alike shows in its balance alone */
-    if (PetscAbsReal(squares->left[i]) > PetscMax(sqrt(cells) * floor / (most * most), 4.0 * PETSC_MACHINE_EPSILON * turnover[i]) && turnover[i] > 0.0) {
+       alike shows in its balance alone. Below 1e-9 of what diffuses through the box to and fro a linear solver sees nothing of it */
+    const PetscReal through = sqrt(cells * squares->floor[i]) / (most * most);
+
+    if (turnover[i] > 1.0e-9 * through && PetscAbsReal(squares->left[i]) > PetscMax(sqrt(cells) * floor / (most * most), 4.0 * PETSC_MACHINE_EPSILON * turnover[i])) {
       of_most = PETSC_FALSE;
       *ratio  = PetscMax(*ratio, PetscAbsReal(squares->left[i]) / turnover[i]);
     }
