@@ -25,3 +25,20 @@ PetscErrorCode SoretSweepPut(const SoretSweep *sweep, const SoretSweepRanks *ran
 
    c - the case without any of the values: the grid that states are on */
 PetscErrorCode SoretSweepGet(SoretSweep *sweep, const SoretSweepRanks *ranks, const SoretCase *c, SoretArchive archive);
+
+/* The case with the value as one more override, and without its sweep, the values of which would be read with every one of them; to be read by SoretCaseRead();
+   memory of the caller. */
+typedef struct {
+  SoretCaseSource source;
+  char            assignment[PETSC_MAX_PATH_LEN];
+  char          **overrides;
+} SoretSweepVariant;
+
+PetscErrorCode SoretSweepMakeVariant(const SoretCaseSource *source, const SoretCase *c, PetscReal value, SoretSweepVariant *variant);
+
+/* Names of all columns of the table, to be freed by SoretSweepFreeColumns(); num_series of them come from the series, after the own ones. */
+PetscErrorCode SoretSweepListColumns(const SoretCase *c, PetscInt *num, PetscInt *num_series, char ***column);
+PetscErrorCode SoretSweepFreeColumns(PetscInt num, char ***column);
+
+/* -1: there is none. */
+PetscInt SoretSweepFindColumn(PetscInt num, char *const column[], const char *name);
