@@ -64,7 +64,7 @@ static PetscErrorCode FindUnit(SoretCase *c, SoretInput in)
 /* Tries value k on the case; `written`: as that stands in the file, with the unit, which only the key knows to be right or wrong; or NULL. */
 static PetscErrorCode TryValue(const SoretCaseSource *source, SoretCase *c, PetscInt k, const char *written)
 {
-  const PetscReal value = c->sweep.values.value[k];
+  const PetscReal   value = c->sweep.values.value[k];
   SoretSweepVariant variant;
   SoretCase         trial;
 
