@@ -29,10 +29,9 @@ collect() # KIND DIRECTORY
 # The cells of the case, "64 64 64", as soret understands it.
 cells_of() # CASE ARGUMENT...
 {
-  local line dimension
+  local line
   line=$("$soret" check "$@" | grep -E '^(steady|transient), [1-3]D') || die 2 "scaling.sh: '$soret check $*' fails"
-  dimension=$(sed -E 's/^[a-z]+, ([1-3])D.*/\1/' <<<"$line")
-  sed -E 's/.*D, ([0-9]+) x ([0-9]+) x ([0-9]+) cells.*/\1 \2 \3/' <<<"$line" | cut -d' ' -f1-"$dimension"
+  sed -E 's/.*D, ([0-9 x]+) cells.*/\1/; s/ x / /g' <<<"$line"
 }
 
 # Cells for `times` as many ranks: every axis grows alike, to a multiple of 4 where it has 32 or more, so that cells keep their shape.
