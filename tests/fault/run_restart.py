@@ -1047,7 +1047,7 @@ def test_stale_writer(tmp):
 def test_one_prefix(tmp):
     """Two runs with one prefix that start before either has a checkpoint: one stops, the checkpoints are those of the other."""
     folder = Folder(tmp / "run", LONG)
-    runs = [folder.start("case.yaml", f"output.file={name}.h5", "checkpoint={every: 0.2, prefix: cp}") for name in "ab"]
+    runs = [folder.start("case.yaml", f"output.file={name}.h5", "checkpoint={every: 0.05, prefix: cp}", "solve.end=0.2") for name in "ab"]
     texts = [run.communicate(timeout=120)[0] for run in runs]
     codes = [run.returncode for run in runs]
     assert sorted(codes) in ([0, 4], [0, 2]), (codes, texts)
