@@ -304,7 +304,7 @@ static void PrintSeries(hid_t file, const char *group, const char *length_of, co
   snprintf(path, sizeof(path), "%s/%s", group, length_of);
   rows = Ends(file, path, ends);
   if (!rows) return; /* a sweep has no series */
-  fprintf(out, "%s\n"  , group + 1);
+  fprintf(out, "%s\n", group + 1);
   PrintAttributes(file, group, out);
   fprintf(out, "  %llu rows of:", (unsigned long long)rows);
   snprintf(path, sizeof(path), "%s/", group);

@@ -151,26 +151,29 @@ static void AddHalfCells(BoxContext *bc, int axis, PetscBool moves)
   SoretOperatorCell(a->op, a->row, 0, ijk);
   if (axis && !grid->closed && HalfCellShare(a, first, axis, 0, ijk[axis]) == 0.0 && HalfCellShare(a, first, axis, 1, ijk[axis]) == 0.0) return; /* the row is far from walls */
   for (int side = 0; side < 2; side++) {
-    const SoretFaces row = SoretFacesOf(a, axis, 1 - side, moves);
+    SoretFaces faces = SoretFacesOf(a, axis, 1 - side, moves);
+    PetscInt   begin = grid->count[0], end = 0; /* of the cells that have any */
 
     for (PetscInt i = 0; i < grid->count[0]; i++) {
-      PetscReal  length, shape;
-      SoretFaces face = row;
+      PetscReal length;
 
-      ijk[0] = grid->start[0] + i;
-      length = HalfCellShare(a, first + i, axis, side, ijk[axis]);
-      if (length == 0.0 || SoretIsWall(grid, axis, 1 - side, ijk[axis])) continue;
-      for (int k = 0; k < 2; k++) {
-        face.c[k] += i * ns;
-        face.b[k] += i * ns;
-        face.T[k] += i;
-      }
-      face.g += i * ns;
-      if (moves) face.w += i * ns;
-      face.n = 1;
-      shape  = SoretGridFaceArea(grid, axis, ijk) * length / PetscSqr(grid->distance[axis][ijk[axis] + 1 - side]);
-      AddSoret(bc, &face, &shape);
+      ijk[0]       = grid->start[0] + i;
+      length       = SoretIsWall(grid, axis, 1 - side, ijk[axis]) ? 0.0 : HalfCellShare(a, first + i, axis, side, ijk[axis]);
+      bc->shape[i] = length == 0.0 ? 0.0 : SoretGridFaceArea(grid, axis, ijk) * length / PetscSqr(grid->distance[axis][ijk[axis] + 1 - side]);
+      if (length == 0.0) continue;
+      begin = PetscMin(begin, i);
+      end   = i + 1;
     }
+    if (begin >= end) continue;
+    for (int k = 0; k < 2; k++) {
+      faces.c[k] += begin * ns;
+      faces.b[k] += begin * ns;
+      faces.T[k] += begin;
+    }
+    faces.g += begin * ns;
+    if (moves) faces.w += begin * ns;
+    faces.n = end - begin;
+    AddSoret(bc, &faces, bc->shape + begin);
   }
 }
 

@@ -17,7 +17,7 @@ typedef struct {
   SoretHalo        halo_closed;
 } SoretAround;
 
-/* n faces side by side as their cells see them, lower ones first: of a row along one axis, or one of them. */
+/* n faces side by side as their cells see them, lower ones first: of a row along one axis, or some of them. */
 typedef struct {
   PetscInt         n;
   const PetscReal *c[2], *b[2], *T[2]; /* [n][num_species], T [n]              */
