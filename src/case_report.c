@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
 
-   What `soret check` says of a case. */
+   What `soret check` says of a case, and whether there is room for its result. */
 #include <math.h>
-#include <sys/statvfs.h>
 
 #include "case_private.h"
 #include "soret/disk.h"
@@ -247,19 +246,17 @@ static PetscErrorCode ReportFile(MPI_Comm comm, const SoretCase *c, PetscBool va
 
 PetscErrorCode SoretCaseCheckDisk(MPI_Comm comm, const SoretCase *c, const SoretProblem *problem)
 {
-  char           directory[PETSC_MAX_PATH_LEN];
-  struct statvfs disk;
-  PetscReal      bytes, have = PETSC_MAX_REAL;
-  PetscInt       num_frames;
-  PetscMPIInt    rank;
+  char        directory[PETSC_MAX_PATH_LEN];
+  PetscReal   bytes, have;
+  PetscInt    num_frames;
+  PetscMPIInt rank;
 
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   PetscCall(SoretDirectoryOf(c->output.file, sizeof(directory), directory));
   PetscCall(CountFrames(c, &num_frames));
   PetscCall(EstimateFile(c, num_frames, problem->temperature.varies, &bytes));
-  /* some file systems do not know */
-  if (rank == 0 && !statvfs(directory, &disk) && disk.f_blocks) have = (PetscReal)disk.f_bavail * (PetscReal)disk.f_frsize;
+  have = rank ? 0.0 : SoretRoomOnDisk(directory);
   PetscCallMPI(MPI_Bcast(&have, 1, MPIU_REAL, 0, comm));
   if (bytes <= have) PetscFunctionReturn(PETSC_SUCCESS);
   if (c->solve.mode == SORET_STEADY && !c->output.compression) { /* all that is written comes in the end */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[])
@@ -18,6 +19,13 @@ PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[
   if (slash) *(slash == directory ? slash + 1 : slash) = 0;
   else PetscCall(PetscStrncpy(directory, ".", length));
   PetscFunctionReturn(PETSC_SUCCESS);
+}
+
+PetscReal SoretRoomOnDisk(const char *path)
+{
+  struct statvfs disk;
+
+  return statvfs(path, &disk) == 0 && disk.f_blocks ? (PetscReal)disk.f_bavail * (PetscReal)disk.f_frsize : PETSC_MAX_REAL;
 }
 
 PetscBool SoretSync(int file)

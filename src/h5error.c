@@ -2,6 +2,7 @@
 
    Why a call of HDF5 failed, and failure of one rank as failure of all, see h5_private.h. */
 #include "h5_private.h"
+#include "soret/disk.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 enum { TEXT = 512 }; /* of a message */
@@ -32,9 +32,7 @@ static PetscBool IsTelling(int error)
 /* MPI-IO loses errno on the way, but a full disk can still be seen. */
 static PetscBool DiskIsFull(const char *file)
 {
-  struct statvfs disk;
-
-  return file && statvfs(file, &disk) == 0 && (double)disk.f_bavail * (double)disk.f_frsize < FULL_BYTES ? PETSC_TRUE : PETSC_FALSE;
+  return file && SoretRoomOnDisk(file) < FULL_BYTES ? PETSC_TRUE : PETSC_FALSE;
 }
 
 /* The same of a file that has come to the limit of this process (ulimit -f). */

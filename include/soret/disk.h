@@ -8,6 +8,9 @@
 /* The directory that a file is in. directory - [length] */
 PetscErrorCode SoretDirectoryOf(const char *path, size_t length, char directory[]);
 
+/* Bytes that are free on the disk of a file or directory; PETSC_MAX_REAL where that is not known. */
+PetscReal SoretRoomOnDisk(const char *path);
+
 /* Waits until an open file, or the names in an open directory, are on the disk. */
 PetscBool SoretSync(int file);
 
